@@ -1,0 +1,1 @@
+"""Saccade: image captions you can see into."""

@@ -1,0 +1,34 @@
+"""Errors that a person can act on: one sentence with the name of the thing and the cure."""
+
+
+class SaccadeError(Exception):
+    """Something the user can mend. The message is one clear sentence; the program prints it
+    without a traceback and exits with `exit_code` (1: bad input or state, 2: bad usage)."""
+
+    exit_code = 1
+
+
+class UsageError(SaccadeError):
+    """The command was called with arguments that can't work."""
+
+    exit_code = 2
+
+
+class PictureError(SaccadeError):
+    """A picture is missing, damaged, too large or not a picture."""
+
+
+class DataError(SaccadeError):
+    """A caption file is missing or malformed; the message names the file and the line."""
+
+
+class CheckpointError(SaccadeError):
+    """A checkpoint folder is incomplete, damaged or does not fit."""
+
+
+class CacheError(SaccadeError):
+    """A feature cache can't be written or read."""
+
+
+class TrainingError(SaccadeError):
+    """Training can't go on (a non-finite loss, no usable pictures...)."""
