@@ -1,0 +1,46 @@
+"""The program: one file per command, each importing what it needs only when it runs.
+
+So that `saccade --help` stays instant, nothing here or at the top of a command's file may import
+torch, transformers, matplotlib or numpy.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from saccade.cli import score
+from saccade.errors import SaccadeError
+
+app = typer.Typer(
+    name="saccade",
+    help="Train attention captioners on your own pictures, caption with them, and see, word by "
+    "word, where the model looked.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(score.score)
+
+
+@app.callback()
+def _root() -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; returns its exit code (0 fine, 1 bad input, 2 bad usage, 130 stopped)."""
+    try:
+        app(None if arguments is None else list(arguments))
+    except SystemExit as stop:  # how typer ends, with 2 and a message for bad usage
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except SaccadeError as error:
+        print(f"saccade: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:  # a full disk or a lost drive, wherever it strikes
+        name = f"{error.filename}: " if error.filename else ""
+        print(f"saccade: {name}{error.strerror or error}.", file=sys.stderr)
+        return 1
+    return 0
