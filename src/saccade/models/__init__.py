@@ -1,0 +1,1 @@
+"""Encoders, attention decoders, and the captioner that composes them."""

@@ -1,0 +1,36 @@
+"""Soft attention (Xu et al. 2015, arXiv 1502.03044): weights over grid cells as a value."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Memory(NamedTuple):
+    """A picture's grid, ready to be attended to. Computed once per picture, never repeated per
+    caption or beam."""
+
+    values: Tensor  # (B, L, C) the annotation vectors a_i
+    keys: Tensor  # (B, L, A) their part of the attention perceptron, W_a a_i
+
+
+class AdditiveAttention(nn.Module):
+    """The attention model f_att as a perceptron with one hidden layer (equations 4 to 6).
+
+    e_ti = v . tanh(W_a a_i + W_h h_{t-1} + b), alpha_t = softmax(e_t)."""
+
+    def __init__(self, values: int, query: int, width: int) -> None:
+        super().__init__()
+        self.key = nn.Linear(values, width)
+        self.query = nn.Linear(query, width, bias=False)  # the key's bias serves both
+        self.energy = nn.Linear(width, 1, bias=False)  # a bias would cancel in the softmax
+
+    def keys(self, values: Tensor) -> Tensor:
+        """(B, L, C) -> (B, L, A)"""
+        return self.key(values)
+
+    def forward(self, hidden: Tensor, memory: Memory) -> Tensor:
+        """hidden (B, K, D), K queries for each of the B pictures -> alpha (B, K, L)."""
+        query = self.query(hidden)  # (B, K, A)
+        mixed = torch.tanh(memory.keys.unsqueeze(1) + query.unsqueeze(2))  # (B, K, L, A)
+        return self.energy(mixed).squeeze(-1).softmax(-1)  # (B, K, L)
