@@ -1,1 +1,40 @@
-"""Saccade: image captions you can see into."""
+"""Saccade: image captions you can see into.
+
+The public names, each imported only when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from saccade.api import Captioner
+    from saccade.errors import SaccadeError
+    from saccade.evaluation import evaluate
+    from saccade.metrics import score
+    from saccade.training.train import resume, train
+    from saccade.types import Caption
+
+__all__ = ["Caption", "Captioner", "SaccadeError", "evaluate", "resume", "score", "train"]
+
+_HOMES = {
+    "Caption": "saccade.types",
+    "Captioner": "saccade.api",
+    "SaccadeError": "saccade.errors",
+    "evaluate": "saccade.evaluation",
+    "resume": "saccade.training.train",
+    "score": "saccade.metrics",
+    "train": "saccade.training.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'saccade' has no attribute '{name}'")
+    # Bound here, so that the next use costs nothing.
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

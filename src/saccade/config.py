@@ -97,7 +97,6 @@ class TrainConfig:
     select: Literal["loss", "BLEU-4", "CIDEr"] = "loss"  # what makes a checkpoint the best
     patience: int = 0  # stop after so many validations without a better one; 0: never
     average: float = 0.0  # decay of the moving average of weights that is validated; 0: off
-    workers: int = 0  # processes that decode pictures (joint training only)
     max_steps: int = 0  # stop after so many steps; 0: never (for trials)
 
     def __post_init__(self) -> None:

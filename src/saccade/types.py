@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL.Image import Image
+    from torch import Tensor
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in the photo's pixels, x1 and y1 exclusive
 
@@ -59,6 +60,16 @@ class Example:
     source: str = ""  # "captions.jsonl:17", for messages
     scene: Scene | None = None
     regions: tuple[Region, ...] = ()
+
+
+class Batch(NamedTuple):
+    """B pictures with K captions each, ready for teacher forcing."""
+
+    pictures: Tensor  # pixels (B, 3, H, W) uint8, or grid features (B, L, F)
+    inputs: Tensor  # (B, K, T) word ids, BOS first
+    targets: Tensor  # (B, K, T) the same one place on, EOS last
+    lengths: Tensor  # (B, K) words that count, falling along K; 0 where a picture has fewer
+    live: Tensor  # (B, K, T) bool, which places hold words: T < lengths
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,10 @@ class State:
     cell: Tensor  # (N, D)
     memory: Memory  # of the B pictures; shared by their hypotheses
 
+    @property
+    def device(self) -> torch.device:
+        return self.hidden.device
+
     def select(self, rows: Tensor) -> "State":
         """The state of hypotheses `rows` (N',), in that order: pictures stay in their order and
         all keep equally many hypotheses. The grid is not touched."""
@@ -144,13 +148,14 @@ class SoftAttentionDecoder(nn.Module):
 
     def unroll(self, grid: Tensor, captions: Tensor, lengths: Tensor) -> Unrolled:
         """Teacher forcing. grid (B, L, F); captions (B, K, T) input ids, BOS first; lengths (B, K)
-        how many of them count, falling along K (so that ended captions do no work)."""
+        how many of them count (best falling along K: ended captions then do no work)."""
         B, K, T = captions.shape
         memory = self.memory(grid)
         embedded = self.dropout(self.embed(captions))  # (B, K, T, E)
         words = self._word_gates(embedded)  # (B, K, T, 4D)
         h, c = (x.unsqueeze(1).expand(B, K, -1) for x in self._initial(memory))
-        live = (lengths.amax(0).unsqueeze(1) > torch.arange(T, device=lengths.device)).sum(0)
+        longest = lengths.amax(0).flip(0).cummax(0).values.flip(0)  # (K,) of this slot and later
+        live = (longest.unsqueeze(1) > torch.arange(T, device=lengths.device)).sum(0)
         hidden, contexts, alphas, betas = [], [], [], []
         for t, k in enumerate(live.tolist()):  # k captions of each picture still have words
             h, c = h[:, :k], c[:, :k]

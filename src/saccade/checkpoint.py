@@ -1,0 +1,190 @@
+"""A checkpoint is a folder: config.json, vocab.json, model.safetensors. Nothing is unpickled."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from saccade.config import (
+    SMALL_CONV,
+    DecodeConfig,
+    DecoderConfig,
+    EncoderConfig,
+    from_dict,
+    to_dict,
+)
+from saccade.errors import CheckpointError, UsageError
+from saccade.files import replace_folder, surviving_folder
+from saccade.models.captioner import CaptionModel
+from saccade.models.decoder import SoftAttentionDecoder
+from saccade.models.encoder import (
+    Encoder,
+    describe_backbone,
+    load_encoder,
+    rebuild_encoder,
+)
+from saccade.text import Vocabulary
+
+FORMAT = 1
+CONFIG, VOCABULARY, WEIGHTS = "config.json", "vocab.json", "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint folder holds."""
+
+    model: CaptionModel
+    vocabulary: Vocabulary
+    decode: DecodeConfig = field(default_factory=DecodeConfig)
+    training: dict[str, Any] = field(default_factory=dict)  # how it came about; for people
+
+
+def _included(config: EncoderConfig) -> bool:
+    if config.trainable:
+        return True
+    return Path(config.backbone).is_dir() if config.include is None else config.include
+
+
+def write_into(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write the checkpoint's files into an existing folder (which `save` then renames)."""
+    encoder, decoder = checkpoint.model.encoder, checkpoint.model.decoder
+    vocabulary = checkpoint.vocabulary.to_json()
+    include = _included(encoder.config)
+    config = {
+        "format": FORMAT,
+        "saccade_version": version("saccade"),
+        "encoder": to_dict(replace(encoder.config, include=include)),
+        "backbone": describe_backbone(encoder),
+        "encoder_digest": encoder.digest(),
+        "grid": list(encoder.grid),
+        "features": encoder.features,
+        "decoder": to_dict(decoder.config),
+        "vocabulary_size": decoder.vocabulary,
+        "vocabulary_sha256": hashlib.sha256(vocabulary.encode()).hexdigest(),
+        "decode": to_dict(checkpoint.decode),
+        "training": checkpoint.training,
+    }
+    (folder / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    (folder / VOCABULARY).write_text(vocabulary, "utf-8")
+    state = checkpoint.model.state_dict()
+    kept = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in state.items()
+        if include or not name.startswith("encoder.")
+    }
+    try:
+        save_file(kept, folder / WEIGHTS)
+    except SafetensorError as error:  # how safetensors reports a full disk
+        raise OSError(None, str(error)) from error
+
+
+def save(folder: Path | str, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint folder in one go; an older one is replaced only when all is written.
+
+    Raises SaccadeError when the disk refuses."""
+    replace_folder(folder, lambda fresh: write_into(fresh, checkpoint))
+
+
+def is_checkpoint(folder: Path | str) -> bool:
+    """Whether a folder looks like a checkpoint."""
+    return (surviving_folder(folder) / CONFIG).is_file()
+
+
+def read_config(folder: Path | str) -> dict[str, Any]:
+    """config.json of a checkpoint folder, checked. Raises CheckpointError."""
+    folder = surviving_folder(folder)
+    path = folder / CONFIG
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: there is no such checkpoint folder; check the path.")
+    try:
+        config = json.loads(path.read_text("utf-8"))
+        found = config["format"]
+    except FileNotFoundError as error:
+        inner = [name for name in ("best", "last") if is_checkpoint(folder / name)]
+        hint = (
+            f"it is a run; its checkpoint is {folder / inner[0]}"
+            if inner
+            else f"a checkpoint holds {CONFIG}, {VOCABULARY} and {WEIGHTS}"
+        )
+        raise CheckpointError(f"{path} is missing: {hint}.") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({error}); copy the checkpoint folder again."
+        ) from error
+    if found != FORMAT:
+        raise CheckpointError(
+            f"{path} is of format {found}, and this Saccade ({version('saccade')}) reads format "
+            f"{FORMAT}; it was written by {config.get('saccade_version')}: install that one."
+        )
+    return config
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path} is missing: the checkpoint folder is incomplete; copy it again whole."
+        )
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({error}); copy the checkpoint folder again."
+        ) from error
+
+
+def _encoder(folder: Path, config: dict[str, Any], settings: EncoderConfig) -> Encoder:
+    if settings.include or settings.backbone == SMALL_CONV:
+        return rebuild_encoder(settings, config["backbone"])
+    try:
+        encoder = load_encoder(settings)
+    except UsageError as error:
+        raise CheckpointError(f"{folder} names its encoder without holding it: {error}") from error
+    if encoder.digest() != config["encoder_digest"]:
+        raise CheckpointError(
+            f"{folder}: the encoder '{settings.backbone}' is not the one it was trained with (its "
+            "weights or preprocessing changed); get the old one back, or train again."
+        )
+    return encoder
+
+
+def load(folder: Path | str) -> Checkpoint:
+    """Read a checkpoint folder: on the CPU, in evaluation mode, without the training data, and
+    without a network when it holds its encoder. Raises CheckpointError naming the file."""
+    folder = surviving_folder(folder)
+    config = read_config(folder)
+    vocabulary = Vocabulary.load(folder / VOCABULARY)
+    try:
+        settings = from_dict(EncoderConfig, config["encoder"], "encoder")
+        shape = from_dict(DecoderConfig, config["decoder"], "decoder")
+        decode = from_dict(DecodeConfig, config["decode"], "decode")
+        size, features = config["vocabulary_size"], config["features"]
+        told = config["vocabulary_sha256"]
+    except (KeyError, UsageError) as error:
+        raise CheckpointError(f"{folder / CONFIG} is damaged: {error}") from error
+    if hashlib.sha256(vocabulary.to_json().encode()).hexdigest() != told:
+        raise CheckpointError(
+            f"{folder / VOCABULARY} is the vocabulary of another checkpoint ({len(vocabulary)} "
+            f"words; {size} expected): every word would come out wrong. Put the right one back."
+        )
+    weights = _weights(folder)
+    encoder = _encoder(folder, config, settings)
+    model = CaptionModel(encoder, SoftAttentionDecoder(shape, size, features))
+    if not settings.include:
+        weights |= {
+            name: value for name, value in model.state_dict().items() if name.startswith("encoder.")
+        }
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise CheckpointError(
+            f"{folder / WEIGHTS} does not fit {CONFIG} ({reason}); copy the checkpoint again."
+        ) from error
+    return Checkpoint(model.eval(), vocabulary, decode, config["training"])

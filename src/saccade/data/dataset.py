@@ -1,0 +1,122 @@
+"""Examples to batches: which picture, which captions, in which order, told by seed and epoch."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from saccade.types import Batch, Example
+
+Ids = list[int]
+Pictures = Callable[[int, bool], Tensor]  # (index, mirrored) -> pixels or grid features
+
+KEEP_PIXELS = 2**30  # decoded pictures up to 1 GiB in all are kept in memory
+
+
+def cached_features(array: np.ndarray, rows: Sequence[int], mirrored: Sequence[int]) -> Pictures:
+    """Pictures as grid features: `rows` of a feature cache's array, and the mirrored."""
+
+    def fetch(index: int, flip: bool) -> Tensor:
+        row = mirrored[index] if flip else rows[index]
+        return torch.from_numpy(np.array(array[row]))  # (L, F) float16, copied off the disk
+
+    return fetch
+
+
+def decoded_pictures(
+    examples: Sequence[Example], load: Callable[[Example], Tensor], size: int
+) -> Pictures:
+    """Pictures as pixels (3, H, W) uint8 of `size` bytes each; kept in memory when they fit."""
+    keep = size * len(examples) <= KEEP_PIXELS
+    kept: dict[int, Tensor] = {}
+
+    def fetch(index: int, flip: bool) -> Tensor:
+        pixels = kept.get(index)
+        if pixels is None:
+            pixels = load(examples[index])
+            if keep:
+                kept[index] = pixels
+        return pixels.flip(-1) if flip else pixels
+
+    return fetch
+
+
+class CaptionSet(Dataset):
+    """Pictures with their captions as word ids. An item is (picture, up to K captions).
+
+    With `captions` = K, each look takes K of a picture's captions (all, when it has fewer), drawn
+    anew every epoch; `captions` = 0 takes all, in order. `flip` mirrors half of the looks."""
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        captions: Sequence[Sequence[Ids]],
+        per_picture: int = 0,
+        flip: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.pictures = pictures
+        self.captions = captions
+        self.per_picture = per_picture
+        self.flip = flip
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, list[Ids]]:
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        captions = list(self.captions[index])
+        if 0 < self.per_picture < len(captions):
+            chosen = rng.permutation(len(captions))[: self.per_picture]
+            captions = [captions[i] for i in chosen]
+        flip = self.flip and bool(rng.integers(2))
+        return self.pictures(index, flip), captions
+
+
+class EpochBatches:
+    """Batches of indices: shuffled by (seed, epoch), or in order when `seed` is None."""
+
+    def __init__(self, count: int, batch_size: int, seed: int | None) -> None:
+        self.count = count
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+        self.drop_last = False
+
+    def __len__(self) -> int:
+        return -(-self.count // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.arange(self.count)
+        if self.seed is not None:
+            order = np.random.default_rng([self.seed, self.epoch]).permutation(self.count)
+        for start in range(0, self.count, self.batch_size):
+            yield order[start : start + self.batch_size].tolist()
+
+
+class Collate:
+    """Items to a Batch: captions get BOS and EOS, are sorted by falling length and padded."""
+
+    def __init__(self, pad: int, bos: int, eos: int) -> None:
+        self.pad, self.bos, self.eos = pad, bos, eos
+
+    def __call__(self, items: list[tuple[Tensor, list[Ids]]]) -> Batch:
+        pictures = torch.stack([picture for picture, _ in items])
+        captions = [sorted(captions, key=len, reverse=True) for _, captions in items]
+        B, K = len(items), max(len(entry) for entry in captions)
+        T = 1 + max(len(ids) for entry in captions for ids in entry)
+        inputs = torch.full((B, K, T), self.pad)
+        targets = torch.full((B, K, T), self.pad)
+        lengths = torch.zeros(B, K, dtype=torch.long)
+        for b, entry in enumerate(captions):
+            for k, ids in enumerate(entry):
+                length = len(ids) + 1
+                inputs[b, k, :length] = torch.tensor([self.bos, *ids])
+                targets[b, k, :length] = torch.tensor([*ids, self.eos])
+                lengths[b, k] = length
+        live = torch.arange(T) < lengths.unsqueeze(-1)
+        return Batch(pictures, inputs, targets, lengths, live)

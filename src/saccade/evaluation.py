@@ -1,0 +1,187 @@
+"""Evaluate a captioner on a split: loss, perplexity, scores, and on scenes truth and pointing."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from saccade.api import Captioner, Encoded
+from saccade.config import DecodeConfig
+from saccade.data.dataset import Collate
+from saccade.data.features import Skipped
+from saccade.data.scenes import check, ground
+from saccade.data.sources import read
+from saccade.errors import DataError, PictureError
+from saccade.metrics import score
+from saccade.metrics.grounding import Look, Pointing, look, pointing
+from saccade.progress import progress
+from saccade.training.tasks import CrossEntropy
+from saccade.training.validation import perplexity
+from saccade.types import Caption, Example
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One picture's caption and what is known of it."""
+
+    example: Example
+    caption: Caption
+    truth: bool | None = None  # on scenes: is every word of it true?
+    faults: tuple[str, ...] = ()
+    looks: tuple[Look, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found."""
+
+    pictures: int
+    loss: float  # natural logarithm per word, ends included; words unknown to the model count
+    perplexity: float
+    scores: dict[str, float]  # BLEU-1..4, ROUGE-L, CIDEr, ... as papers print them (times 100)
+    truth: float | None  # share of captions that are true of their scene
+    pointing: Pointing | None
+    decode: DecodeConfig
+    judged: tuple[Judged, ...] = field(repr=False)
+    skipped: tuple[Skipped, ...] = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures and every caption, as plain JSON values (alphas not among them)."""
+        return {
+            "pictures": self.pictures,
+            "loss": round(self.loss, 6),
+            "perplexity": round(self.perplexity, 4),
+            "scores": {name: round(value, 4) for name, value in self.scores.items()},
+            "truth": self.truth,
+            "pointing": None if self.pointing is None else asdict(self.pointing),
+            "decode": asdict(self.decode),
+            "skipped": [{"path": str(s.path), "reason": s.reason} for s in self.skipped],
+            "captions": [
+                {
+                    "id": item.example.id,
+                    "caption": item.caption.text,
+                    "logprob": round(item.caption.logprob, 4),
+                    "references": list(item.example.captions),
+                    **({} if item.truth is None else {"true": item.truth, "faults": item.faults}),
+                }
+                for item in self.judged
+            ],
+        }
+
+
+def evaluate(
+    captioner: Captioner,
+    data: Path | str | Sequence[Example],
+    split: str = "val",
+    images: Path | str | None = None,
+    config: DecodeConfig | None = None,
+    batch: int = 32,
+    limit: int = 0,
+    show: bool = True,
+) -> Evaluation:
+    """Caption every picture of a split and measure. `data` is a source for `read`, or examples.
+
+    split "all" takes every picture; limit > 0 only the first so many. A picture that can't be
+    decoded is listed in `skipped`. Raises DataError when nothing is left."""
+    examples = _examples(data, split, images)
+    if limit:
+        examples = examples[:limit]
+    config = config or captioner.checkpoint.decode
+    judged: list[Judged] = []
+    skipped: list[Skipped] = []
+    totals = [0.0, 0]
+    with progress("Captioning", len(examples), show) as task:
+        for kept, encoded in _encoded(captioner, examples, batch, skipped, task.advance):
+            nll, words = _loss(captioner, kept, encoded)
+            totals[0] += nll
+            totals[1] += words
+            captions = captioner.decode(encoded, config)
+            judged += [_judge(e, c) for e, c in zip(kept, captions, strict=True)]
+    if not judged:
+        raise DataError(f"no picture of the split '{split}' can be decoded: {skipped[0].reason}")
+    scored = [item for item in judged if any(c.strip() for c in item.example.captions)]
+    scores = {}
+    if scored:
+        scores = score(
+            {item.example.id: item.example.captions for item in scored},
+            {item.example.id: item.caption.text for item in scored},
+        ).corpus
+    loss = totals[0] / totals[1] if totals[1] else float("nan")
+    truths = [item.truth for item in judged if item.truth is not None]
+    return Evaluation(
+        len(judged),
+        loss,
+        perplexity(loss),
+        dict(scores),
+        sum(truths) / len(truths) if truths else None,
+        pointing(x for item in judged for x in item.looks) if truths else None,
+        config,
+        tuple(judged),
+        tuple(skipped),
+    )
+
+
+def _examples(
+    data: Path | str | Sequence[Example], split: str, images: Path | str | None
+) -> list[Example]:
+    if isinstance(data, Path | str):
+        examples = read(Path(data), images=None if images is None else Path(images)).examples
+        name = str(data)
+    else:
+        examples, name = tuple(data), "the data"
+    chosen = [e for e in examples if split in ("all", e.split)]
+    if not chosen:
+        found = ", ".join(sorted({e.split for e in examples})) or "none"
+        raise DataError(f"{name} has no split '{split}' (found: {found}); name one with --split.")
+    return chosen
+
+
+def _encoded(
+    captioner: Captioner,
+    examples: Sequence[Example],
+    batch: int,
+    skipped: list[Skipped],
+    advance: Any,
+) -> Iterator[tuple[list[Example], Encoded]]:
+    """Batches of pictures that could be decoded, encoded once; the others go to `skipped`."""
+    waiting = iter(examples)
+    for group in captioner.encoded((e.image for e in examples), batch):
+        kept, prepared = [], []
+        for (_, item), example in zip(group, waiting, strict=False):
+            if isinstance(item, PictureError):
+                skipped.append(Skipped(example.image, str(item)))
+            else:
+                kept.append(example)
+                prepared.append(item)
+        if kept:
+            yield kept, captioner.encode_prepared(prepared, [e.image for e in kept])
+        advance(len(group))
+
+
+@torch.inference_mode()
+def _loss(captioner: Captioner, examples: Sequence[Example], encoded: Encoded) -> tuple[float, int]:
+    """Summed negative log-likelihood of the references, and how many words they have."""
+    vocabulary = captioner.vocabulary
+    captions = [[vocabulary.encode(c) for c in e.captions if c.strip()] for e in examples]
+    chosen = [i for i, entry in enumerate(captions) if entry]
+    if not chosen:
+        return 0.0, 0
+    collate = Collate(vocabulary.pad, vocabulary.bos, vocabulary.eos)
+    batch = collate([(encoded.grid[i], captions[i]) for i in chosen])
+    batch = type(batch)(*(value.to(captioner.device) for value in batch))
+    loss = CrossEntropy(regulariser=0.0)(captioner.model, batch)
+    return loss.nll.item(), int(loss.words)
+
+
+def _judge(example: Example, caption: Caption) -> Judged:
+    """On a scene, whether the caption is true and whether its words looked where they should."""
+    if example.scene is None:
+        return Judged(example, caption)
+    verdict = check(caption.text, example.scene)
+    looks = tuple(
+        look(caption.words[index], caption.alphas[index], caption.geometry, boxes)
+        for index, boxes in ground(caption.text, example.scene)
+    )
+    return Judged(example, caption, verdict.true, verdict.faults, looks)

@@ -1,0 +1,47 @@
+"""Encoder and decoder as one module: what is trained, saved and moved between devices."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from saccade.models.decoder import SoftAttentionDecoder
+from saccade.models.encoder import Encoder
+from saccade.types import Batch
+
+
+class Predictions(NamedTuple):
+    """What teacher forcing says about a batch; M words count in it."""
+
+    logits: Tensor  # (M, V) at the live places, in their order
+    alphas: Tensor  # (B, K, T, L), zero after a caption's end
+
+
+class CaptionModel(nn.Module):
+    """A picture's grid, and words from it."""
+
+    def __init__(self, encoder: Encoder, decoder: SoftAttentionDecoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def grid(self, pictures: Tensor) -> Tensor:
+        """Pixels (B, 3, H, W) uint8 -> (B, L, F); grid features (B, L, F) pass as they are."""
+        if pictures.dim() == 4:
+            return self.encoder(pictures)
+        return pictures.to(self.encoder.mean.dtype)
+
+    def forward(self, batch: Batch) -> Predictions:
+        """Teacher forcing of a batch, the vocabulary projected only where there are words."""
+        unrolled = self.decoder.unroll(self.grid(batch.pictures), batch.inputs, batch.lengths)
+        logits = self.decoder.output(unrolled.outputs[batch.live])  # (M, V)
+        return Predictions(logits, unrolled.alphas)
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Numbers of parameters by part, and how many of them are trained."""
+        counts = {
+            "encoder": sum(p.numel() for p in self.encoder.parameters()),
+            "decoder": sum(p.numel() for p in self.decoder.parameters()),
+        }
+        counts["total"] = sum(counts.values())
+        counts["trained"] = sum(p.numel() for p in self.parameters() if p.requires_grad)
+        return counts

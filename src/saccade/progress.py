@@ -1,0 +1,77 @@
+"""Progress of long work: a live bar on a terminal, a plain line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+_PLAIN_EVERY = 5.0  # seconds between lines where there is no terminal
+
+
+class Task(Protocol):
+    """One piece of work with a known size."""
+
+    def advance(self, done: int = 1, note: str = "") -> None:
+        """`done` more are finished; `note` is shown beside the bar."""
+        ...
+
+
+class _Silent:
+    def advance(self, done: int = 1, note: str = "") -> None:
+        pass
+
+
+class _Plain:
+    """Lines such as `Encoding pictures: 640 of 7000, 68/s`, for logs and pipes."""
+
+    def __init__(self, name: str, total: int) -> None:
+        self.name, self.total = name, total
+        self.done, self.note = 0, ""
+        self.began = self.printed = time.monotonic()
+
+    def advance(self, done: int = 1, note: str = "") -> None:
+        self.done += done
+        self.note = note or self.note
+        now = time.monotonic()
+        if now - self.printed >= _PLAIN_EVERY or (done and self.done >= self.total):
+            self.printed = now
+            rate = self.done / max(now - self.began, 1e-9)
+            note = f", {self.note}" if self.note else ""
+            line = f"{self.name}: {self.done} of {self.total}, {rate:.1f}/s{note}"
+            print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(name: str, total: int, show: bool = True) -> Iterator[Task]:
+    """A task to advance. Nothing is shown when `show` is false."""
+    if not show:
+        yield _Silent()
+        return
+    if not sys.stderr.isatty():
+        yield _Plain(name, total)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description:<20}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task(name, total=total, note="")
+
+        class _Live:
+            def advance(self, done: int = 1, note: str = "") -> None:
+                bars.update(task, advance=done, **({"note": note} if note else {}))
+
+        yield _Live()

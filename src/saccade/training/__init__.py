@@ -1,0 +1,1 @@
+"""Training: losses, tasks, the loop, and the folder that a run leaves."""

@@ -1,0 +1,340 @@
+"""The training loop: batch, loss, backward, clip, step; validate, save, go on where one stopped."""
+
+import json
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+
+from saccade.checkpoint import Checkpoint
+from saccade.config import Config, TrainConfig, to_dict
+from saccade.data.dataset import Collate, EpochBatches
+from saccade.errors import SaccadeError, TrainingError
+from saccade.metrics import score
+from saccade.models.captioner import CaptionModel
+from saccade.progress import progress
+from saccade.training.run import Progress, Run, flatten_optimizer, restore_optimizer
+from saccade.training.setup import Prepared
+from saccade.training.tasks import CrossEntropy
+from saccade.training.validation import greedy_captions, perplexity, validation_loss
+
+
+class Stopped(SaccadeError):
+    """The person asked for a stop; everything is saved."""
+
+    exit_code = 130
+
+
+def learning_rate(config: TrainConfig, step: int, total: int) -> float:
+    """The rate of step 0, 1, ...: linear warm-up, then constant or a half cosine to zero."""
+    rate = config.learning_rate * min(1.0, (step + 1) / (config.warmup + 1))
+    if config.schedule == "cosine":
+        rate *= 0.5 * (1 + math.cos(math.pi * step / max(total, 1)))
+    return rate
+
+
+@contextmanager
+def _stop_flag() -> Iterator[threading.Event]:
+    """Ctrl-C (or a polite kill) asks for a stop after this step; a second Ctrl-C stops at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass
+class Trainer:
+    """One run's moving parts. `train` makes it and runs it."""
+
+    config: Config
+    prepared: Prepared
+    run: Run
+    accelerator: Accelerator
+    show: bool = True
+
+    def __post_init__(self) -> None:
+        settings = self.config.train
+        vocabulary = self.prepared.vocabulary
+        self.plain: CaptionModel = self.prepared.model
+        self.state = Progress()
+        trained = [p for p in self.plain.parameters() if p.requires_grad]
+        kind = torch.optim.AdamW if settings.weight_decay else torch.optim.Adam
+        self.adam = kind(
+            trained, settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+        self.average = (
+            AveragedModel(
+                self.plain, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True
+            )
+            if settings.average
+            else None
+        )
+        collate = Collate(vocabulary.pad, vocabulary.bos, vocabulary.eos)
+        self.batches = EpochBatches(len(self.prepared.train), settings.batch, settings.seed)
+        loader = DataLoader(self.prepared.train, batch_sampler=self.batches, collate_fn=collate)
+        self.model, self.optimizer, self.loader = self.accelerator.prepare(
+            self.plain, self.adam, loader
+        )
+        held = self.prepared.validation
+        self.validation = held and self.accelerator.prepare(
+            DataLoader(held, batch_sampler=EpochBatches(len(held), 32, None), collate_fn=collate)
+        )
+        self.task = CrossEntropy(settings.doubly_stochastic, settings.label_smoothing)
+        self.per_epoch = len(self.loader)
+        self.total = settings.epochs * self.per_epoch
+        if settings.max_steps:
+            self.total = min(self.total, settings.max_steps)
+
+    # One step ---------------------------------------------------------------------------------
+
+    def _step(self, batch: Any) -> dict[str, Any]:
+        """One update; returns what is logged of it."""
+        settings, step = self.config.train, self.state.step
+        rate = learning_rate(settings, step, self.total)
+        for group in self.adam.param_groups:
+            group["lr"] = rate
+        # Dropout of step n is a function of (seed, process, n): a resumed run draws the same.
+        torch.manual_seed((settings.seed << 40) + (self.accelerator.process_index << 32) + step)
+        loss = self.task(self.model, batch)
+        value = loss.total.item()
+        if not math.isfinite(value):
+            saved = f"the last good checkpoint is {self.run.last}" if step else "nothing is lost"
+            raise TrainingError(
+                f"the loss is {value} at step {step + 1}; {saved}. Lower the learning rate "
+                f"(--set train.learning_rate={settings.learning_rate / 4:g}) or the clipping "
+                f"(--set train.clip={settings.clip / 5:g}) and train again."
+            )
+        self.accelerator.backward(loss.total)
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), settings.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.average is not None:
+            self.average.update_parameters(self.plain)
+        self.state.step += 1
+        nll = (loss.nll / loss.words).item()
+        return {
+            "event": "train",
+            "step": self.state.step,
+            "epoch": self.state.step / self.per_epoch,
+            "loss": nll,
+            "objective": value,
+            "lr": rate,
+            "gradient_norm": float(norm) if norm is not None else None,
+        }
+
+    # Validation and saving --------------------------------------------------------------------
+
+    def _judged(self) -> CaptionModel:
+        """The weights that are validated and kept: the moving average when there is one."""
+        return self.average.module if self.average is not None else self.plain
+
+    def _validate(self) -> dict[str, Any]:
+        """Measure, remember the best, and return what is logged."""
+        began = time.monotonic()
+        settings, state = self.config.train, self.state
+        model = self.model if self.average is None else self._judged()
+        loss = validation_loss(model, self.validation, self.accelerator)
+        record: dict[str, Any] = {
+            "event": "validation",
+            "step": state.step,
+            "epoch": state.step / self.per_epoch,
+            "loss": loss,
+            "perplexity": perplexity(loss),
+        }
+        figure = -loss
+        if settings.select != "loss":
+            examples = self.prepared.validation_examples
+            captions = greedy_captions(
+                self._judged(),
+                self.prepared.validation,
+                examples,
+                self.prepared.vocabulary,
+                self.accelerator,
+            )
+            scores = score({e.id: e.captions for e in examples}, captions).corpus
+            record |= {"BLEU-4": scores["BLEU-4"], "CIDEr": scores["CIDEr"]}
+            figure = scores[settings.select]
+        record["best"] = state.best is None or figure > state.best
+        if record["best"]:
+            state.best, state.best_step, state.since_best = figure, state.step, 0
+        else:
+            state.since_best += 1
+        record["seconds"] = time.monotonic() - began
+        return record
+
+    def _checkpoint(self, record: Mapping[str, Any]) -> Checkpoint:
+        training = {
+            "step": self.state.step,
+            "epoch": round(self.state.step / self.per_epoch, 4),
+            "pictures": len(self.prepared.train),
+            "settings": to_dict(self.config.train),
+            "validation": {k: v for k, v in record.items() if k in ("loss", "BLEU-4", "CIDEr")},
+        }
+        return Checkpoint(self._judged(), self.prepared.vocabulary, self.config.decode, training)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """What an exact resume needs beside the step: weights, their average, the optimizer."""
+        tensors = {f"model.{k}": v for k, v in _moving(self.plain).items()}
+        if self.average is not None:
+            tensors |= {f"average.{k}": v for k, v in _moving(self.average.module).items()}
+            tensors["averaged"] = self.average.n_averaged
+        return tensors | flatten_optimizer(self.adam)
+
+    def _save(self, record: Mapping[str, Any]) -> None:
+        if self.accelerator.is_main_process:
+            self.run.save_last(self._checkpoint(record), self.state, self._tensors())
+        self.accelerator.wait_for_everyone()
+
+    def resume(self) -> None:
+        """Take up the newest save, if there is one."""
+        saved = self.run.load_last()
+        if saved is None:
+            self.run.rewind_log(0)
+            return
+        self.state, tensors = saved
+        _load_moving(self.plain, tensors, "model.")
+        if self.average is not None:
+            _load_moving(self.average.module, tensors, "average.")
+            self.average.n_averaged.copy_(tensors["averaged"])
+        restore_optimizer(self.adam, tensors)
+        if self.accelerator.is_main_process:
+            self.run.rewind_log(self.state.step)
+
+    # The loop ---------------------------------------------------------------------------------
+
+    def fit(self) -> Progress:
+        """Train to the end, or raise Stopped when asked to stop."""
+        settings, state = self.config.train, self.state
+        validate_every = settings.validate_every or self.per_epoch
+        log = _Log(self.run, state.step, self.accelerator.is_main_process)
+        self.model.train()
+        with (
+            log,
+            _stop_flag() as stop,
+            progress(
+                "Training", self.total, self.show and self.accelerator.is_main_process
+            ) as task,
+        ):
+            task.advance(state.step)
+            note = ""
+            while state.step < self.total and not state.finished:
+                for batch in self._rest_of_epoch():
+                    began = time.monotonic()
+                    record = self._step(batch)
+                    record["seconds"] = time.monotonic() - began
+                    log(record)
+                    step = state.step
+                    due = step % validate_every == 0 or step >= self.total
+                    if due:
+                        validation = self._after(log)
+                        if "perplexity" in validation:
+                            note = f"  validation {validation['loss']:.3f}"
+                    elif settings.save_every and step % settings.save_every == 0:
+                        self._save(record)
+                    task.advance(1, f"epoch {record['epoch']:.1f}  loss {record['loss']:.3f}{note}")
+                    if stop.is_set() and step < self.total and not state.finished:
+                        if not due:
+                            self._save(record)
+                        raise Stopped(
+                            f"stopped at step {step} of {self.total}; all is saved. "
+                            f"Go on with: saccade train --resume {self.run.folder}"
+                        )
+                    if state.finished or step >= self.total:
+                        break
+        return state
+
+    def _after(self, log: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """What is due at a validation: measure, keep the best, save, perhaps stop early."""
+        state, settings = self.state, self.config.train
+        if self.validation is None:
+            record = {"step": state.step, "epoch": state.step / self.per_epoch, "loss": math.nan}
+            best = True
+        else:
+            record = self._validate()
+            log(record)
+            best = record["best"]
+        over = state.step >= self.total
+        state.finished = over or 0 < settings.patience <= state.since_best
+        if best and self.accelerator.is_main_process:
+            self.run.save_best(self._checkpoint(record))
+        self._save(record)
+        return record
+
+    def _rest_of_epoch(self) -> Iterator[Any]:
+        """The batches of the current epoch that are still to come."""
+        epoch, done = divmod(self.state.step, self.per_epoch)
+        self.batches.epoch = self.prepared.train.epoch = epoch
+        loader = self.loader
+        if done:
+            loader = self.accelerator.skip_first_batches(loader, done)
+        yield from loader
+
+
+class _Log:
+    """log.jsonl and TensorBoard, from the main process only."""
+
+    def __init__(self, run: Run, step: int, writes: bool) -> None:
+        self.run, self.step, self.writes = run, step, writes
+
+    def __enter__(self) -> "_Log":
+        if self.writes:
+            from tensorboardX import SummaryWriter
+
+            self.file = self.run.log_path.open("a", encoding="utf-8")
+            self.board = SummaryWriter(
+                str(self.run.folder / "tensorboard"), purge_step=self.step + 1
+            )
+        return self
+
+    def __call__(self, record: dict[str, Any]) -> None:
+        if not self.writes:
+            return
+        rounded = {k: round(v, 6) if isinstance(v, float) else v for k, v in record.items()}
+        self.file.write(json.dumps(rounded) + "\n")
+        self.file.flush()
+        for key, value in record.items():
+            if isinstance(value, float) and key not in ("epoch", "seconds"):
+                self.board.add_scalar(f"{record['event']}/{key}", value, record["step"])
+
+    def __exit__(self, *_: object) -> None:
+        if self.writes:
+            self.file.close()
+            self.board.close()
+
+
+def _moving(model: nn.Module) -> dict[str, Tensor]:
+    """What training changes: trained parameters and the buffers beside them."""
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
+    if isinstance(model, CaptionModel) and not model.encoder.config.trainable:
+        frozen |= {name for name in model.state_dict() if name.startswith("encoder.")}
+    return {name: value for name, value in model.state_dict().items() if name not in frozen}
+
+
+def _load_moving(model: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
+    own = model.state_dict()
+    with torch.no_grad():
+        for name, value in tensors.items():
+            if name.startswith(prefix):
+                own[name.removeprefix(prefix)].copy_(value)

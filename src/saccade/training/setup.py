@@ -1,0 +1,194 @@
+"""From examples to what the loop needs: encoder, vocabulary, features or pixels, batches."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saccade.config import Config
+from saccade.data.dataset import CaptionSet, cached_features, decoded_pictures
+from saccade.data.features import FeatureCache, Skipped, View, digests
+from saccade.errors import DataError, PictureError
+from saccade.images import open_photo, picture_digest
+from saccade.models.captioner import CaptionModel
+from saccade.models.decoder import SoftAttentionDecoder
+from saccade.models.encoder import Encoder, load_encoder
+from saccade.progress import progress
+from saccade.text import Vocabulary
+from saccade.types import Example
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that training works on."""
+
+    model: CaptionModel
+    vocabulary: Vocabulary
+    train: CaptionSet
+    validation: CaptionSet | None
+    validation_examples: tuple[Example, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def fingerprint(examples: Sequence[Example]) -> str:
+    """A hash of which pictures, captions and splits there are, to notice changed data."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(json.dumps([example.id, example.split, example.captions]).encode())
+    return digest.hexdigest()[:16]
+
+
+def with_captions(examples: Sequence[Example], split: str) -> list[Example]:
+    """The examples of a split that have at least one caption."""
+    return [e for e in examples if e.split == split and any(c.strip() for c in e.captions)]
+
+
+def prepare(
+    config: Config,
+    examples: Sequence[Example],
+    cache: Path,
+    device: torch.device,
+    show: bool = True,
+) -> Prepared:
+    """Load the encoder, build the vocabulary, and encode (or decode) every picture once.
+
+    Raises DataError when nothing is left to train on."""
+    train, validation = with_captions(examples, "train"), with_captions(examples, "val")
+    if not train:
+        found = sorted({e.split for e in examples})
+        raise DataError(
+            f"no picture with captions is in the split 'train' (found: {', '.join(found)}); "
+            "name the splits train and val."
+        )
+    vocabulary = Vocabulary.build(
+        (caption for e in train for caption in e.captions), config.train.min_count
+    )
+    if len(vocabulary) <= 4:
+        raise DataError(
+            f"no word of the training captions is seen {config.train.min_count} times; "
+            "lower it: --set train.min_count=1"
+        )
+    torch.manual_seed(config.train.seed)
+    encoder = load_encoder(config.encoder).to(device)
+    decoder = SoftAttentionDecoder(config.decoder, len(vocabulary), encoder.features)
+    model = CaptionModel(encoder, decoder).to(device)
+    everything = train + validation
+    if config.encoder.trainable:
+        pictures, skipped = _pixels(everything, encoder, show)
+    else:
+        pictures, skipped = _features(everything, encoder, cache, config.train.flip, device, show)
+    lost = {s.path for s in skipped}
+    kept = [index for index, e in enumerate(everything) if e.image not in lost]
+    cut = config.train.max_words
+
+    def subset(of: range, per_picture: int, flip: bool) -> CaptionSet | None:
+        indices = [i for i in kept if i in of]
+        captions = [
+            [ids for c in everything[i].captions if (ids := vocabulary.encode(c, cut))]
+            for i in indices
+        ]
+        if not indices:
+            return None
+        chosen = tuple(indices)
+        return CaptionSet(
+            lambda index, mirrored: pictures(chosen[index], mirrored),
+            captions,
+            per_picture,
+            flip,
+            config.train.seed,
+        )
+
+    training = subset(range(len(train)), config.train.captions, config.train.flip)
+    if training is None:
+        raise DataError(
+            f"none of the {len(train)} training pictures can be decoded; the first: "
+            f"{skipped[0].reason}"
+        )
+    held = range(len(train), len(everything))
+    return Prepared(
+        model,
+        vocabulary,
+        training,
+        subset(held, 0, False),
+        tuple(everything[i] for i in kept if i in held),
+        tuple(skipped),
+    )
+
+
+def _features(
+    examples: Sequence[Example],
+    encoder: Encoder,
+    cache_folder: Path,
+    flip: bool,
+    device: torch.device,
+    show: bool,
+):
+    """Grid features of every picture, from the cache, encoded where they are not there yet."""
+    with progress("Reading pictures", len(examples), show) as task:
+        found, skipped = digests((e.image for e in examples), picture_digest, task.advance)
+    views = {path: View(path, digest) for path, digest in found.items()}
+    mirrored = {path: View(path, digest, True) for path, digest in found.items() if flip}
+    cache = FeatureCache(cache_folder, encoder.digest(), encoder.grid, encoder.features)
+    wanted = [*views.values(), *mirrored.values()]
+    with progress("Encoding pictures", len(wanted), show) as task:
+        skipped += cache.fill(
+            wanted, loader(encoder), encode_with(encoder, device), 32, task.advance
+        )
+    skipped = list({s.path: s for s in skipped}.values())
+    lost = {s.path for s in skipped}
+    rows = [-1 if e.image in lost else cache.rows[views[e.image].key] for e in examples]
+    flipped = [
+        -1 if e.image in lost or not flip else cache.rows[mirrored[e.image].key] for e in examples
+    ]
+    return cached_features(cache.array(), rows, flipped), skipped
+
+
+def loader(encoder: Encoder):
+    """View -> pixels (3, H, W) uint8 as the encoder wants them."""
+
+    def load(view: View) -> np.ndarray:
+        pixels = encoder.prepare(open_photo(view.path))[0]
+        return (pixels.flip(-1) if view.mirrored else pixels).numpy()
+
+    return load
+
+
+def encode_with(encoder: Encoder, device: torch.device):
+    """(B, 3, H, W) uint8 -> grid features (B, L, F) float32, as arrays."""
+
+    def encode(pixels: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return encoder(torch.from_numpy(pixels).to(device)).float().cpu().numpy()
+
+    return encode
+
+
+def _pixels(examples: Sequence[Example], encoder: Encoder, show: bool):
+    """Pixels of every picture; each is decoded once now, so that none can fail at hour three."""
+
+    def load(example: Example) -> Tensor:
+        return encoder.prepare(open_photo(example.image))[0]
+
+    size = 3 * encoder.config.image_size[0] * encoder.config.image_size[1]
+    pictures = decoded_pictures(examples, load, size)
+
+    def attempt(index: int) -> Skipped | None:
+        try:
+            pictures(index, False)
+        except PictureError as error:
+            return Skipped(examples[index].image, str(error))
+        return None
+
+    skipped = []
+    with progress("Decoding pictures", len(examples), show) as task, ThreadPoolExecutor(2) as pool:
+        for failed in pool.map(attempt, range(len(examples)), chunksize=64):
+            if failed is not None:
+                skipped.append(failed)
+            task.advance()
+    return pictures, skipped

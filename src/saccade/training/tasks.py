@@ -1,0 +1,54 @@
+"""A task is a complete forward pass with its loss: `task(model, batch) -> Loss`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from saccade.models.captioner import Predictions
+from saccade.types import Batch
+
+
+class Loss(NamedTuple):
+    """What one batch cost."""
+
+    total: Tensor  # what is minimised, per word
+    nll: Tensor  # negative log-likelihood of all words, summed (no smoothing, no regulariser)
+    words: Tensor  # how many words (ends included)
+
+
+Task = Callable[[nn.Module, Batch], Loss]
+
+
+def doubly_stochastic(alphas: Tensor, lengths: Tensor) -> Tensor:
+    """sum_i (1 - sum_t alpha_ti)^2, the regulariser of equation 14, summed over captions.
+
+    alphas (B, K, T, L), zero after a caption's end; lengths (B, K), 0 where there is none."""
+    excess = (1 - alphas.sum(2)) ** 2  # (B, K, L)
+    return excess.sum(-1)[lengths > 0].sum()
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """Maximum likelihood with the doubly stochastic regulariser (equation 14), per word:
+    (-sum log p(word) + weight * sum_i (1 - sum_t alpha_ti)^2) / words."""
+
+    regulariser: float = 1.0  # lambda
+    label_smoothing: float = 0.0
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Loss:
+        predictions: Predictions = model(batch)
+        targets = batch.targets[batch.live]  # (M,)
+        words = torch.tensor(targets.numel(), device=targets.device)
+        logits = predictions.logits.float()
+        nll = nn.functional.cross_entropy(logits, targets, reduction="sum")
+        total = nll
+        if self.label_smoothing:
+            total = nn.functional.cross_entropy(
+                logits, targets, reduction="sum", label_smoothing=self.label_smoothing
+            )
+        if self.regulariser:
+            total = total + self.regulariser * doubly_stochastic(predictions.alphas, batch.lengths)
+        return Loss(total / words, nll.detach(), words)

@@ -1,0 +1,130 @@
+"""`train` and `resume`: a run from data and settings, from the command line or from Python."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+
+from saccade.config import Config, from_dict, load_preset, merge, to_dict
+from saccade.data.sources import read
+from saccade.errors import DataError, UsageError
+from saccade.training.loop import Trainer
+from saccade.training.run import Progress, Run
+from saccade.training.setup import Prepared, fingerprint, prepare
+from saccade.types import Example
+
+CACHE = Path("~/.cache/saccade/features")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to."""
+
+    folder: Path
+    best: Path  # checkpoint folder
+    progress: Progress
+    skipped: int  # pictures that could not be decoded
+
+
+def configure(preset: str | None, settings: Mapping[str, Any]) -> Config:
+    """A preset's settings (or the defaults) with changes laid over them."""
+    base = load_preset(preset) if preset else {}
+    return from_dict(Config, merge(base, settings))
+
+
+def train(
+    data: Path | str,
+    out: Path | str,
+    preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    images: Path | str | None = None,
+    cache: Path | str = CACHE,
+    cpu: bool = False,
+    show: bool = True,
+) -> Outcome:
+    """Train a captioner on `data` (see `saccade.data.sources.read`) into the new folder `out`.
+
+    preset: the name of one that comes with Saccade, or a .toml file; settings: a nested table laid
+    over it, such as {"train": {"epochs": 3}}. Raises SaccadeError with the cure when something
+    does not fit; a run that was interrupted goes on with `resume`."""
+    config = configure(preset, settings or {})
+    run = Run(Path(out))
+    if (run.folder / "run.json").exists():
+        raise UsageError(
+            f"{out} already holds a run; go on with it (--resume {out}) or name another folder."
+        )
+    accelerator = Accelerator(cpu=cpu)
+    about = {
+        "saccade_version": version("saccade"),
+        "preset": preset,
+        "data": str(Path(data).absolute()),
+        "images": None if images is None else str(Path(images).absolute()),
+        "cache": str(Path(cache).expanduser().absolute()),
+        "config": to_dict(config),
+    }
+    examples = _read(about)
+    about["pictures"] = {
+        split: sum(e.split == split for e in examples)
+        for split in sorted({e.split for e in examples})
+    }
+    about["fingerprint"] = fingerprint(examples)
+    prepared = _prepare(config, examples, about, accelerator, show)
+    about |= {
+        "vocabulary": len(prepared.vocabulary),
+        "parameters": prepared.model.parameter_counts(),
+        "grid": list(prepared.model.encoder.grid),
+        "features": prepared.model.encoder.features,
+    }
+    if accelerator.is_main_process:
+        run.begin(about)
+        run.record_skipped(list(prepared.skipped))
+    accelerator.wait_for_everyone()
+    trainer = Trainer(config, prepared, run, accelerator, show)
+    return Outcome(run.folder, run.best, trainer.fit(), len(prepared.skipped))
+
+
+def resume(out: Path | str, cpu: bool = False, show: bool = True) -> Outcome:
+    """Go on with an interrupted run: on the CPU it ends with the very weights of one that was not
+    interrupted. Raises DataError when the data is no longer what the run began with."""
+    run = Run(Path(out))
+    about = run.about()
+    config = from_dict(Config, about["config"])
+    accelerator = Accelerator(cpu=cpu)
+    examples = _read(about)
+    if fingerprint(examples) != about["fingerprint"]:
+        raise DataError(
+            f"{about['data']} changed since the run {out} began (other pictures, captions or "
+            "splits); put it back, or start a new run."
+        )
+    prepared = _prepare(config, examples, about, accelerator, show)
+    before = len((run.folder / "skipped.jsonl").read_text("utf-8").splitlines())
+    if len(prepared.skipped) != before:
+        raise DataError(
+            f"{len(prepared.skipped)} pictures can't be decoded now and {before} could not when "
+            f"the run {out} began, so it can't go on exactly; restore the pictures "
+            f"(first: {prepared.skipped[0].reason if prepared.skipped else 'see skipped.jsonl'})."
+        )
+    trainer = Trainer(config, prepared, run, accelerator, show)
+    trainer.resume()
+    return Outcome(run.folder, run.best, trainer.fit(), len(prepared.skipped))
+
+
+def _read(about: Mapping[str, Any]) -> Sequence[Example]:
+    images = None if about["images"] is None else Path(about["images"])
+    return read(Path(about["data"]), images=images).examples
+
+
+def _prepare(
+    config: Config,
+    examples: Sequence[Example],
+    about: Mapping[str, Any],
+    accelerator: Accelerator,
+    show: bool,
+) -> Prepared:
+    """The first process fills the feature cache; the others then find it full."""
+    main = accelerator.is_main_process
+    with accelerator.main_process_first():
+        return prepare(config, examples, Path(about["cache"]), accelerator.device, show and main)

@@ -1,0 +1,76 @@
+"""What a validation measures: loss per word, and scores of greedy captions when they are wanted."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from torch import nn
+from torch.utils.data import DataLoader
+
+from saccade.config import DecodeConfig
+from saccade.data.dataset import CaptionSet
+from saccade.decoding import search
+from saccade.models.captioner import CaptionModel
+from saccade.text import Vocabulary, join
+from saccade.training.tasks import CrossEntropy
+from saccade.types import Example
+
+
+@torch.no_grad()
+def validation_loss(model: nn.Module, loader: DataLoader, accelerator: Accelerator) -> float:
+    """Negative log-likelihood per word (natural logarithm), over all captions of the loader."""
+    model.eval()
+    task = CrossEntropy(regulariser=0.0)
+    totals = torch.zeros(2, dtype=torch.float64, device=accelerator.device)
+    for batch in loader:
+        loss = task(model, batch)
+        totals += torch.stack((loss.nll.double(), loss.words.double()))
+    totals = accelerator.reduce(totals, "sum")
+    model.train()
+    return float(totals[0] / totals[1])
+
+
+def perplexity(loss: float) -> float:
+    """exp of the loss per word, held below the largest float."""
+    return math.exp(min(loss, 700.0))
+
+
+@torch.no_grad()
+def greedy_captions(
+    model: CaptionModel,
+    pictures: CaptionSet,
+    examples: Sequence[Example],
+    vocabulary: Vocabulary,
+    accelerator: Accelerator,
+    batch: int = 64,
+) -> dict[str, str]:
+    """Example id -> caption, each process captioning its share."""
+    model.eval()
+    with accelerator.split_between_processes(list(range(len(examples)))) as mine:
+        captions = dict(_captions(model, pictures, examples, vocabulary, mine, batch, accelerator))
+    model.train()
+    gathered: dict[str, str] = {}
+    for part in gather_object([captions]):
+        gathered |= part
+    return gathered
+
+
+def _captions(
+    model: CaptionModel,
+    pictures: CaptionSet,
+    examples: Sequence[Example],
+    vocabulary: Vocabulary,
+    indices: Sequence[int],
+    batch: int,
+    accelerator: Accelerator,
+) -> Iterator[tuple[str, str]]:
+    config = DecodeConfig(beams=1)
+    for start in range(0, len(indices), batch):
+        chosen = indices[start : start + batch]
+        stacked = torch.stack([pictures.pictures(i, False) for i in chosen])
+        grid = model.grid(stacked.to(accelerator.device))
+        found = search(model.decoder, grid, vocabulary, config)
+        for index, (hypothesis, *_) in zip(chosen, found, strict=True):
+            yield examples[index].id, join(vocabulary.decode(hypothesis.ids))

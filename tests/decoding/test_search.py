@@ -1,0 +1,216 @@
+"""Beam search against brute force, greedy and a plain twin, on a mock model whose next word depends
+on the picture and on every word before it."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saccade.decoding import Tokens, beam_search, greedy
+
+PAD, BOS, EOS = 0, 1, 2
+CELLS = 3
+
+
+@dataclass(frozen=True)
+class Prefixes:
+    """The words so far (N, t) and the picture of each row; rows of a picture are consecutive."""
+
+    words: torch.Tensor
+    seeds: torch.Tensor  # (B,)
+
+    device = torch.device("cpu")
+
+    def select(self, rows):
+        return Prefixes(self.words[rows], self.seeds)
+
+    def select_pictures(self, pictures):
+        grouped = self.words.unflatten(0, (len(self.seeds), -1))
+        return Prefixes(grouped[pictures].flatten(0, 1), self.seeds[pictures])
+
+
+class Mock:
+    """Logits drawn at random, but always the same for the same picture and prefix."""
+
+    def __init__(self, vocabulary: int, sharpness: float = 1.5) -> None:
+        self.vocabulary = vocabulary
+        self.sharpness = sharpness
+
+    def logits(self, seed: int, prefix: tuple[int, ...]) -> np.ndarray:
+        rng = np.random.default_rng([seed, *prefix])
+        return rng.normal(size=self.vocabulary).astype(np.float32) * self.sharpness
+
+    def alpha(self, seed: int, prefix: tuple[int, ...]) -> np.ndarray:
+        return np.random.default_rng([seed, 99, *prefix]).dirichlet(np.ones(CELLS))
+
+    def start(self, seeds) -> Prefixes:
+        return Prefixes(torch.zeros(len(seeds), 0, dtype=torch.long), torch.tensor(seeds))
+
+    def step(self, tokens, state):
+        words = torch.cat((state.words, tokens.unsqueeze(1)), 1)
+        seeds = state.seeds.repeat_interleave(len(words) // len(state.seeds)).tolist()
+        rows = [tuple(row) for row in words.tolist()]
+        pairs = list(zip(seeds, rows, strict=True))
+        logits = torch.tensor(np.array([self.logits(s, p) for s, p in pairs]))
+        alpha = torch.tensor(np.array([self.alpha(s, p) for s, p in pairs]))
+        return logits, Prefixes(words, state.seeds), alpha, alpha[:, 0]
+
+
+def brute_force(model, seed, tokens, max_words, length_power):
+    """Every sentence there is, with its score, best first."""
+
+    def logprobs(prefix):
+        return torch.tensor(model.logits(seed, prefix)).log_softmax(-1).double()
+
+    allowed = [i for i in range(model.vocabulary) if i not in (EOS, *tokens.banned)]
+    found = []
+    for length in range(max_words + 1):
+        for words in itertools.product(allowed, repeat=length):
+            total = 0.0
+            for t, word in enumerate(words):
+                total += logprobs((BOS, *words[:t]))[word].item()
+            count = length
+            if length < max_words:
+                total += logprobs((BOS, *words))[EOS].item()
+                count += 1
+            found.append((total / count**length_power, words))
+    return sorted(found, reverse=True)
+
+
+def plain_beam(model, seed, tokens, beams, max_words, length_power):
+    """The same search for one picture, as one would write it first."""
+    alive, ended = [(0.0, ())], []
+    for step in range(1, max_words + 1):
+        every = []
+        for score, words in alive:
+            logprobs = torch.tensor(model.logits(seed, (BOS, *words))).log_softmax(-1)
+            for word in range(model.vocabulary):
+                if word not in tokens.banned:
+                    every.append((score + logprobs[word].item(), (*words, word)))
+        every.sort(reverse=True)
+        alive = []
+        for score, words in every[:beams]:
+            if words[-1] == EOS:
+                ended.append((score / step**length_power, words[:-1]))
+            elif step == max_words:
+                ended.append((score / step**length_power, words))
+            else:
+                alive.append((score, words))
+    return sorted(ended, reverse=True)
+
+
+TOKENS = Tokens(BOS, EOS, (PAD, BOS))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=3),
+    max_words=st.integers(1, 4),
+    length_power=st.sampled_from([0.0, 0.7, 1.0]),
+)
+def test_a_wide_beam_equals_brute_force(seeds, max_words, length_power):
+    model = Mock(vocabulary=5)
+    found = beam_search(
+        model, model.start(seeds), len(seeds), TOKENS, 200, max_words, length_power, keep=200
+    )
+    for seed, hypotheses in zip(seeds, found, strict=True):
+        expected = brute_force(model, seed, TOKENS, max_words, length_power)
+        assert len(hypotheses) == len(expected)
+        for hypothesis, (score, words) in zip(hypotheses, expected, strict=True):
+            assert hypothesis.ids == words
+            assert hypothesis.score == pytest.approx(score, abs=1e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=4),
+    beams=st.integers(1, 6),
+    max_words=st.integers(1, 7),
+    length_power=st.sampled_from([0.0, 0.7, 1.0]),
+    keep=st.integers(1, 6),
+)
+def test_batched_beams_equal_the_plain_search(seeds, beams, max_words, length_power, keep):
+    model = Mock(vocabulary=7)
+    found = beam_search(
+        model, model.start(seeds), len(seeds), TOKENS, beams, max_words, length_power, keep
+    )
+    for seed, hypotheses in zip(seeds, found, strict=True):
+        expected = plain_beam(model, seed, TOKENS, beams, max_words, length_power)
+        kept = min(keep, beams, len(expected))
+        assert len(hypotheses) >= kept
+        for hypothesis, (score, words) in zip(hypotheses[:kept], expected, strict=False):
+            assert hypothesis.ids == words
+            assert hypothesis.score == pytest.approx(score, abs=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=5), max_words=st.integers(1, 8))
+def test_one_beam_equals_greedy(seeds, max_words):
+    model = Mock(vocabulary=6)
+    state = model.start(seeds)
+    one = [h[0] for h in beam_search(model, state, len(seeds), TOKENS, 1, max_words)]
+    for beam, plain in zip(one, greedy(model, state, len(seeds), TOKENS, max_words), strict=True):
+        assert beam.ids == plain.ids
+        assert beam.finished == plain.finished
+        assert beam.score == pytest.approx(plain.score, abs=1e-5)
+        assert beam.end_logprob == pytest.approx(plain.end_logprob)
+        np.testing.assert_allclose(beam.logprobs, plain.logprobs, rtol=1e-6)
+        np.testing.assert_allclose(beam.alphas, plain.alphas, rtol=1e-6)
+        np.testing.assert_allclose(beam.betas, plain.betas, rtol=1e-6)
+        assert [[i for i, _ in r] for r in beam.runners_up] == [
+            [i for i, _ in r] for r in plain.runners_up
+        ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=3), beams=st.integers(1, 5))
+def test_every_value_of_a_hypothesis_belongs_to_its_own_words(seeds, beams):
+    """Re-scoring the words found, one by one, gives the numbers that came with them."""
+    model = Mock(vocabulary=6)
+    found = beam_search(model, model.start(seeds), len(seeds), TOKENS, beams, 6, 0.0, beams)
+    for seed, hypotheses in zip(seeds, found, strict=True):
+        for h in hypotheses:
+            for t, word in enumerate(h.ids):
+                prefix = (BOS, *h.ids[:t])
+                logprobs = torch.tensor(model.logits(seed, prefix)).log_softmax(-1)
+                assert h.logprobs[t] == pytest.approx(logprobs[word].item(), abs=1e-5)
+                np.testing.assert_allclose(h.alphas[t], model.alpha(seed, prefix), atol=1e-6)
+                likely = [i for i in logprobs.argsort(descending=True).tolist() if i > BOS]
+                told = [i for i, _ in h.runners_up[t]]
+                assert told == likely[: len(told)]
+                assert len(told) >= min(3, len(likely))
+            total = sum(h.logprobs) + h.end_logprob
+            assert h.score == pytest.approx(total, abs=1e-4)
+            assert h.finished or len(h.ids) == 6
+
+
+def test_banned_words_are_never_emitted_and_keep_their_probability():
+    model = Mock(vocabulary=6, sharpness=3.0)
+    seeds = list(range(30))
+    free = beam_search(model, model.start(seeds), 30, Tokens(BOS, EOS, (PAD, BOS)), 3, 6)
+    held = beam_search(model, model.start(seeds), 30, Tokens(BOS, EOS, (PAD, BOS, 5)), 3, 6)
+    assert any(5 in h[0].ids for h in free)
+    assert not any(5 in h[0].ids for h in held)
+    for seed, hypotheses in zip(seeds, held, strict=True):
+        h = hypotheses[0]
+        if h.ids:
+            plain = torch.tensor(model.logits(seed, (BOS,))).log_softmax(-1)[h.ids[0]].item()
+            assert h.logprobs[0] == pytest.approx(plain, abs=1e-5)
+
+
+def test_the_longest_search_cuts_at_the_word_limit():
+    class Endless(Mock):
+        def logits(self, seed, prefix):
+            values = super().logits(seed, prefix)
+            values[EOS] = -50
+            return values
+
+    model = Endless(vocabulary=5)
+    (hypotheses,) = beam_search(model, model.start([3]), 1, TOKENS, 4, 9)
+    assert len(hypotheses[0].ids) == 9
+    assert not hypotheses[0].finished
+    assert hypotheses[0].end_logprob == 0.0

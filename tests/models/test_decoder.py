@@ -1,0 +1,137 @@
+"""The decoder: stepping equals teacher forcing, which equals the paper's equations word by word."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saccade.config import DecoderConfig
+from saccade.models.decoder import SoftAttentionDecoder
+
+V, F = 23, 11
+
+
+def decoder(features: int = 8, dropout: float = 0.0, seed: int = 0) -> SoftAttentionDecoder:
+    torch.manual_seed(seed)
+    config = DecoderConfig(hidden=10, embedding=9, attention=7, features=features, dropout=dropout)
+    return SoftAttentionDecoder(config, V, F).eval()
+
+
+def by_the_equations(model: SoftAttentionDecoder, cells: torch.Tensor, words: list[int]):
+    """One picture (L, F), one caption: section 3.1.2 and 4.2 of arXiv 1502.03044, as written."""
+    a = torch.relu(model.project(cells)) if model.config.features else cells
+    mean = a.mean(0)
+    h = torch.tanh(model.init_hidden.weight @ mean + model.init_hidden.bias)
+    c = torch.tanh(model.init_cell.weight @ mean + model.init_cell.bias)
+    logits, alphas, betas = [], [], []
+    for word in words:
+        attend = model.attention
+        energies = []
+        for a_i in a:  # equation 4
+            mixed = attend.key.weight @ a_i + attend.key.bias + attend.query.weight @ h
+            energies.append(attend.energy.weight[0] @ torch.tanh(mixed))
+        alpha = torch.stack(energies).exp()
+        alpha = alpha / alpha.sum()  # equation 5
+        beta = torch.sigmoid(model.gate.weight[0] @ h + model.gate.bias[0])
+        z = beta * sum(w * a_i for w, a_i in zip(alpha, a, strict=True))  # equation 13 and 4.2.1
+        embedded = model.embed.weight[word]
+        h, c = model.lstm(torch.cat((embedded, z))[None], (h[None], c[None]))  # equations 1 to 3
+        h, c = h[0], c[0]
+        deep = embedded + model.from_hidden(h) + model.from_context(z)
+        logits.append(model.output(deep))  # equation 7
+        alphas.append(alpha)
+        betas.append(beta)
+    return torch.stack(logits), torch.stack(alphas), torch.stack(betas)
+
+
+@pytest.mark.parametrize("features", [8, 0])
+def test_teacher_forcing_is_the_papers_equations(features):
+    model = decoder(features)
+    grid = torch.randn(2, 5, F)
+    captions = torch.randint(4, V, (6, 4))  # K = 3 captions of each of B = 2 pictures
+    logits, alphas, betas = model(grid, captions)
+    assert logits.shape == (6, 4, V)
+    assert alphas.shape == (6, 4, 5)
+    assert betas.shape == (6, 4)
+    for n in range(6):
+        expected = by_the_equations(model, grid[n // 3], captions[n].tolist())
+        for found, value in zip((logits[n], alphas[n], betas[n]), expected, strict=True):
+            torch.testing.assert_close(found, value, rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    B=st.integers(1, 3),
+    K=st.integers(1, 4),
+    T=st.integers(1, 5),
+    L=st.integers(1, 6),
+    seed=st.integers(0, 99),
+)
+def test_stepping_and_teacher_forcing_agree(B, K, T, L, seed):
+    model = decoder(seed=seed)
+    grid = torch.randn(B, L, F)
+    captions = torch.randint(0, V, (B * K, T))
+    logits, alphas, betas = model(grid, captions)
+    state = model.start(grid).select(torch.arange(B).repeat_interleave(K))
+    for t in range(T):
+        step = model.step(captions[:, t], state)
+        torch.testing.assert_close(step.logits, logits[:, t], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(step.alpha, alphas[:, t], rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(step.beta, betas[:, t], rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(step.alpha.sum(-1), torch.ones(B * K))
+        state = step.state
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    lengths=st.lists(st.lists(st.integers(0, 5), min_size=3, max_size=3), min_size=1, max_size=3)
+)
+def test_ended_captions_cost_nothing_and_change_nothing(lengths):
+    """Whatever the lengths and their order, live places equal those of a run without lengths, and
+    alphas and betas are zero after the end."""
+    model = decoder()
+    counts = torch.tensor(lengths)
+    grid = torch.randn(len(lengths), 4, F)
+    captions = torch.randint(4, V, (counts.numel(), 5))
+    logits, alphas, betas = model(grid, captions, counts)
+    full, full_alphas, full_betas = model(grid, captions)
+    live = torch.arange(5) < counts.flatten()[:, None]
+    torch.testing.assert_close(logits[live], full[live])
+    torch.testing.assert_close(alphas[live], full_alphas[live])
+    torch.testing.assert_close(betas[live], full_betas[live])
+    assert not alphas[~live].any()
+    assert not betas[~live].any()
+
+
+def test_select_and_select_pictures_keep_each_hypothesis_with_its_picture():
+    model = decoder()
+    grid = torch.randn(3, 4, F)
+    state = model.start(grid).select(torch.tensor([0, 0, 1, 1, 2, 2]))
+    state = model.step(torch.tensor([5, 6, 7, 8, 9, 10]), state).state
+    swapped = state.select(torch.tensor([1, 0, 3, 2, 5, 4]))
+    words = torch.arange(11, 17)
+    plain = model.step(words[[1, 0, 3, 2, 5, 4]], state).logits
+    torch.testing.assert_close(model.step(words, swapped).logits, plain[[1, 0, 3, 2, 5, 4]])
+    fewer = state.select_pictures(torch.tensor([0, 2]))
+    kept = model.step(words[[0, 1, 4, 5]], fewer).logits
+    torch.testing.assert_close(kept, model.step(words, state).logits[[0, 1, 4, 5]])
+
+
+def test_every_parameter_gets_a_gradient():
+    model = decoder().train()
+    logits, alphas, _ = model(torch.randn(2, 4, F), torch.arange(4, 12).view(2, 4))
+    (logits.square().mean() + alphas.square().mean()).backward()
+    without = [
+        name
+        for name, p in model.named_parameters()
+        if p.grad is None or not bool(p.grad.abs().sum() > 0)
+    ]
+    assert without == []
+
+
+def test_dropout_only_acts_in_training():
+    model = decoder(dropout=0.5)
+    grid, captions = torch.randn(1, 4, F), torch.arange(4, 8)[None]
+    torch.testing.assert_close(model(grid, captions)[0], model(grid, captions)[0])
+    model.train()
+    assert not torch.allclose(model(grid, captions)[0], model(grid, captions)[0])

@@ -1,0 +1,77 @@
+"""The training objective against equation 14 written as loops."""
+
+import math
+
+import torch
+
+from saccade.data.dataset import Collate
+from saccade.models.captioner import Predictions
+from saccade.training.tasks import CrossEntropy, doubly_stochastic
+
+
+def batch_of(captions):
+    return Collate(0, 1, 2)([(torch.zeros(3, 2), entry) for entry in captions])
+
+
+class Fixed(torch.nn.Module):
+    """Gives prepared predictions."""
+
+    def __init__(self, logits, alphas):
+        super().__init__()
+        self.predictions = (logits, alphas)
+
+    def forward(self, batch):
+        logits, alphas = self.predictions
+        return Predictions(logits[batch.live], alphas * batch.live.unsqueeze(-1))
+
+
+def test_collate_shifts_sorts_and_pads():
+    batch = batch_of([[[5], [6, 7, 8]], [[9, 10]]])
+    assert batch.inputs.tolist() == [
+        [[1, 6, 7, 8], [1, 5, 0, 0]],
+        [[1, 9, 10, 0], [0, 0, 0, 0]],
+    ]
+    assert batch.targets.tolist() == [
+        [[6, 7, 8, 2], [5, 2, 0, 0]],
+        [[9, 10, 2, 0], [0, 0, 0, 0]],
+    ]
+    assert batch.lengths.tolist() == [[4, 2], [3, 0]]
+    assert batch.live.sum(-1).equal(batch.lengths)
+
+
+def test_the_objective_is_equation_14_per_word():
+    torch.manual_seed(0)
+    batch = batch_of([[[5], [6, 7, 8]], [[9, 10]]])
+    B, K, T = batch.inputs.shape
+    logits, alphas = torch.randn(B, K, T, 12), torch.randn(B, K, T, 3).softmax(-1)
+    weight, smoothing = 0.7, 0.1
+    nll, smooth, penalty, words = 0.0, 0.0, 0.0, 0
+    for b in range(B):
+        for k in range(K):
+            length = int(batch.lengths[b, k])
+            if length == 0:
+                continue
+            for t in range(length):
+                logp = logits[b, k, t].log_softmax(-1)
+                nll -= logp[batch.targets[b, k, t]].item()
+                gold = (1 - smoothing) * logp[batch.targets[b, k, t]]
+                smooth -= (gold + smoothing * logp.mean()).item()
+                words += 1
+            for i in range(3):
+                penalty += (1 - sum(alphas[b, k, t, i].item() for t in range(length))) ** 2
+    model = Fixed(logits, alphas)
+    loss = CrossEntropy(weight)(model, batch)
+    assert int(loss.words) == words == 9
+    assert math.isclose(loss.nll.item(), nll, rel_tol=1e-5)
+    assert math.isclose(loss.total.item(), (nll + weight * penalty) / words, rel_tol=1e-5)
+    loss = CrossEntropy(weight, smoothing)(model, batch)
+    assert math.isclose(loss.total.item(), (smooth + weight * penalty) / words, rel_tol=1e-5)
+    assert math.isclose(loss.nll.item(), nll, rel_tol=1e-5)
+
+
+def test_the_regulariser_is_zero_when_every_cell_is_seen_once():
+    alphas = torch.eye(3).view(1, 1, 3, 3)  # three words, each looks at its own cell
+    assert doubly_stochastic(alphas, torch.tensor([[3]])).item() == 0
+    stuck = torch.zeros(1, 1, 3, 3)
+    stuck[..., 0] = 1  # all words look at the first cell: (1 - 3)^2 + 1 + 1
+    assert doubly_stochastic(stuck, torch.tensor([[3]])).item() == 6
