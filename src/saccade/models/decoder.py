@@ -8,7 +8,7 @@ projected to `features` with ReLU and dropout first (the paper's 512-wide VGG ce
 `features = 0` turns it off), and dropout also falls on word embeddings.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -25,6 +25,7 @@ class State:
     hidden: Tensor  # (N, D)
     cell: Tensor  # (N, D)
     memory: Memory  # of the B pictures; shared by their hypotheses
+    recurrent: Tensor  # (4D, C + D) weights laid out for stepping, the same for all
 
     @property
     def device(self) -> torch.device:
@@ -33,7 +34,7 @@ class State:
     def select(self, rows: Tensor) -> "State":
         """The state of hypotheses `rows` (N',), in that order: pictures stay in their order and
         all keep equally many hypotheses. The grid is not touched."""
-        return State(self.hidden[rows], self.cell[rows], self.memory)
+        return replace(self, hidden=self.hidden[rows], cell=self.cell[rows])
 
     def select_pictures(self, pictures: Tensor) -> "State":
         """The state of some pictures (B',) only, with all their hypotheses."""
@@ -41,7 +42,7 @@ class State:
         hidden = self.hidden.unflatten(0, (count, -1))[pictures].flatten(0, 1)
         cell = self.cell.unflatten(0, (count, -1))[pictures].flatten(0, 1)
         memory = Memory(self.memory.values[pictures], self.memory.keys[pictures])
-        return State(hidden, cell, memory)
+        return State(hidden, cell, memory, self.recurrent)
 
 
 class Step(NamedTuple):
@@ -99,7 +100,7 @@ class SoftAttentionDecoder(nn.Module):
     def start(self, grid: Tensor) -> State:
         """grid (B, L, F) -> the state of one hypothesis per picture (N = B)."""
         memory = self.memory(grid)
-        return State(*self._initial(memory), memory)
+        return State(*self._initial(memory), memory, self._recurrent())
 
     def _look(self, hidden: Tensor, memory: Memory) -> tuple[Tensor, Tensor, Tensor]:
         """hidden (B, K, D) -> context z (B, K, C), alpha (B, K, L), beta (B, K).
@@ -111,15 +112,20 @@ class SoftAttentionDecoder(nn.Module):
         context = beta * torch.bmm(alpha, memory.values)
         return context, alpha, beta.squeeze(-1)
 
+    def _recurrent(self) -> Tensor:
+        """(4D, C + D), the LSTM's weights for context and hidden state side by side: cut once per
+        caption, not once per word (its backward would fill a whole matrix with zeros each time)."""
+        embedding = self.config.embedding
+        return torch.cat((self.lstm.weight_ih[:, embedding:], self.lstm.weight_hh), 1)
+
+    @staticmethod
     def _cell(
-        self, words: Tensor, context: Tensor, hidden: Tensor, cell: Tensor
+        words: Tensor, context: Tensor, hidden: Tensor, cell: Tensor, recurrent: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The LSTM (equations 1 to 3) with the words' share of its gates given.
 
         words (..., 4D) is W E y_{t-1} plus both biases; context (..., C); hidden, cell (..., D)."""
-        embedding = self.config.embedding
-        weight = torch.cat((self.lstm.weight_ih[:, embedding:], self.lstm.weight_hh), 1)
-        gates = words + nn.functional.linear(torch.cat((context, hidden), -1), weight)
+        gates = words + nn.functional.linear(torch.cat((context, hidden), -1), recurrent)
         enter, forget, candidate, out = gates.chunk(4, -1)
         cell = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(candidate)
         return torch.sigmoid(out) * torch.tanh(cell), cell
@@ -142,9 +148,10 @@ class SoftAttentionDecoder(nn.Module):
         hidden = state.hidden.unflatten(0, (count, -1))  # (B, K, D)
         context, alpha, beta = self._look(hidden, state.memory)
         context = context.flatten(0, 1)
-        h, c = self._cell(self._word_gates(embedded), context, state.hidden, state.cell)
+        words = self._word_gates(embedded)
+        h, c = self._cell(words, context, state.hidden, state.cell, state.recurrent)
         logits = self.output(self._deep(embedded, h, context))
-        return Step(logits, State(h, c, state.memory), alpha.flatten(0, 1), beta.flatten())
+        return Step(logits, replace(state, hidden=h, cell=c), alpha.flatten(0, 1), beta.flatten())
 
     def unroll(self, grid: Tensor, captions: Tensor, lengths: Tensor) -> Unrolled:
         """Teacher forcing. grid (B, L, F); captions (B, K, T) input ids, BOS first; lengths (B, K)
@@ -153,6 +160,7 @@ class SoftAttentionDecoder(nn.Module):
         memory = self.memory(grid)
         embedded = self.dropout(self.embed(captions))  # (B, K, T, E)
         words = self._word_gates(embedded)  # (B, K, T, 4D)
+        recurrent = self._recurrent()
         h, c = (x.unsqueeze(1).expand(B, K, -1) for x in self._initial(memory))
         longest = lengths.amax(0).flip(0).cummax(0).values.flip(0)  # (K,) of this slot and later
         live = (longest.unsqueeze(1) > torch.arange(T, device=lengths.device)).sum(0)
@@ -160,7 +168,7 @@ class SoftAttentionDecoder(nn.Module):
         for t, k in enumerate(live.tolist()):  # k captions of each picture still have words
             h, c = h[:, :k], c[:, :k]
             context, alpha, beta = self._look(h, memory)
-            h, c = self._cell(words[:, :k, t], context, h, c)
+            h, c = self._cell(words[:, :k, t], context, h, c, recurrent)
             for kept, value in zip(
                 (hidden, contexts, alphas, betas), (h, context, alpha, beta), strict=True
             ):
