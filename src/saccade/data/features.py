@@ -130,7 +130,8 @@ class FeatureCache:
             self.data.open("ab") as data,
             self.index.open("a", encoding="utf-8") as index,
         ):
-            data.truncate(len(self.rows) * self.row_bytes)
+            if self.data.stat().st_size != len(self.rows) * self.row_bytes:  # half a row
+                data.truncate(len(self.rows) * self.row_bytes)
             self._rewrite_index_if_torn(index)
             try:
                 for loaded in _in_batches(missing, load, batch, workers):
