@@ -165,7 +165,7 @@ def test_a_disk_that_fills_up_keeps_what_is_written(tmp_path):
     cache.fill([view("a")], load, encode)
     kept = cache.data.read_bytes()
     cache.data.rename(tmp_path / "kept")
-    os.symlink("/dev/full", cache.data)
+    cache.data.symlink_to("/dev/full")
     cache.rows.clear()
     with pytest.raises(CacheError, match=r"writing features stopped \(No space left"):
         cache.fill([view("a"), view("b")], load, encode)

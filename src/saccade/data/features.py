@@ -125,33 +125,31 @@ class FeatureCache:
                 f"{_size(free)} are free; choose another disk with --cache DIR, or a coarser grid."
             )
         skipped: list[Skipped] = []
-        with (
-            self._lock(),
-            self.data.open("ab") as data,
-            self.index.open("a", encoding="utf-8") as index,
-        ):
-            if self.data.stat().st_size != len(self.rows) * self.row_bytes:  # half a row
-                data.truncate(len(self.rows) * self.row_bytes)
-            self._rewrite_index_if_torn(index)
-            try:
+        try:
+            with (
+                self._lock(),
+                self.data.open("ab") as data,
+                self.index.open("a", encoding="utf-8") as index,
+            ):
+                if self.data.stat().st_size != len(self.rows) * self.row_bytes:  # half a row
+                    data.truncate(len(self.rows) * self.row_bytes)
+                self._rewrite_index_if_torn(index)
                 for loaded in _in_batches(missing, load, batch, workers):
-                    good = [
-                        (view, pixels) for view, pixels in loaded if isinstance(pixels, np.ndarray)
-                    ]
+                    good = [(v, pixels) for v, pixels in loaded if isinstance(pixels, np.ndarray)]
                     skipped += [
-                        Skipped(view.path, str(pixels))
-                        for view, pixels in loaded
-                        if not isinstance(pixels, np.ndarray)
+                        Skipped(v.path, str(error))
+                        for v, error in loaded
+                        if isinstance(error, PictureError)
                     ]
                     if good:
                         self._append(data, index, good, encode)
                     progress(len(loaded))
-            except OSError as error:
-                raise CacheError(
-                    f"{self.folder}: writing features stopped ({error.strerror or error}); "
-                    f"{len(self.rows)} pictures are safe. Free some space, or choose another disk "
-                    "with --cache DIR, and run the command again: it goes on from there."
-                ) from error
+        except OSError as error:
+            raise CacheError(
+                f"{self.folder}: writing features stopped ({error.strerror or error}); "
+                f"{len(self.rows)} pictures are safe. Free some space, or choose another disk "
+                "with --cache DIR, and run the command again: it goes on from there."
+            ) from error
         return skipped
 
     def _append(
