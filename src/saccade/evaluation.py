@@ -107,14 +107,14 @@ def evaluate(
         scores = score(
             {item.example.id: item.example.captions for item in scored},
             {item.example.id: item.caption.text for item in scored},
-        ).corpus
+        ).values
     loss = totals[0] / totals[1] if totals[1] else float("nan")
     truths = [item.truth for item in judged if item.truth is not None]
     return Evaluation(
         len(judged),
         loss,
         perplexity(loss),
-        dict(scores),
+        {name: 100 * value for name, value in scores.items()},
         sum(truths) / len(truths) if truths else None,
         pointing(x for item in judged for x in item.looks) if truths else None,
         config,

@@ -33,8 +33,7 @@ class CaptionModel(nn.Module):
     def forward(self, batch: Batch) -> Predictions:
         """Teacher forcing of a batch, the vocabulary projected only where there are words."""
         unrolled = self.decoder.unroll(self.grid(batch.pictures), batch.inputs, batch.lengths)
-        logits = self.decoder.output(unrolled.outputs[batch.live])  # (M, V)
-        return Predictions(logits, unrolled.alphas)
+        return Predictions(self.decoder.output(unrolled.outputs), unrolled.alphas)
 
     def parameter_counts(self) -> dict[str, int]:
         """Numbers of parameters by part, and how many of them are trained."""

@@ -55,9 +55,10 @@ class Step(NamedTuple):
 
 
 class Unrolled(NamedTuple):
-    """Teacher forcing up to, but without, the vocabulary projection."""
+    """Teacher forcing up to, but without, the vocabulary projection. M words are live."""
 
-    outputs: Tensor  # (B, K, T, E) the deep output layer's sum, before L_o
+    outputs: Tensor  # (M, E) the deep output layer's sum, before L_o, where there are words
+    live: Tensor  # (B, K, T) bool, where there are
     alphas: Tensor  # (B, K, T, L); zero where a caption has ended
     betas: Tensor  # (B, K, T)
 
@@ -157,15 +158,17 @@ class SoftAttentionDecoder(nn.Module):
         """Teacher forcing. grid (B, L, F); captions (B, K, T) input ids, BOS first; lengths (B, K)
         how many of them count (best falling along K: ended captions then do no work)."""
         B, K, T = captions.shape
+        live = torch.arange(T, device=lengths.device) < lengths.unsqueeze(-1)  # (B, K, T)
         memory = self.memory(grid)
-        embedded = self.dropout(self.embed(captions))  # (B, K, T, E)
-        words = self._word_gates(embedded)  # (B, K, T, 4D)
+        embedded = self.dropout(self.embed(captions[live]))  # (M, E)
+        words = embedded.new_zeros(B, K, T, 4 * self.config.hidden)
+        words[live] = self._word_gates(embedded)
         recurrent = self._recurrent()
         h, c = (x.unsqueeze(1).expand(B, K, -1) for x in self._initial(memory))
         longest = lengths.amax(0).flip(0).cummax(0).values.flip(0)  # (K,) of this slot and later
-        live = (longest.unsqueeze(1) > torch.arange(T, device=lengths.device)).sum(0)
+        slots = (longest.unsqueeze(1) > torch.arange(T, device=lengths.device)).sum(0)
         hidden, contexts, alphas, betas = [], [], [], []
-        for t, k in enumerate(live.tolist()):  # k captions of each picture still have words
+        for t, k in enumerate(slots.tolist()):  # k captions of each picture still have words
             h, c = h[:, :k], c[:, :k]
             context, alpha, beta = self._look(h, memory)
             h, c = self._cell(words[:, :k, t], context, h, c, recurrent)
@@ -176,22 +179,24 @@ class SoftAttentionDecoder(nn.Module):
                 if missing:
                     value = torch.cat((value, value.new_zeros(B, missing, *value.shape[2:])), 1)
                 kept.append(value)
-        outputs = self._deep(embedded, torch.stack(hidden, 2), torch.stack(contexts, 2))
-        mask = torch.arange(T, device=lengths.device) < lengths.unsqueeze(-1)  # (B, K, T)
+        outputs = self._deep(embedded, torch.stack(hidden, 2)[live], torch.stack(contexts, 2)[live])
         return Unrolled(
             outputs,
-            torch.stack(alphas, 2) * mask.unsqueeze(-1),
-            torch.stack(betas, 2) * mask,
+            live,
+            torch.stack(alphas, 2) * live.unsqueeze(-1),
+            torch.stack(betas, 2) * live,
         )
 
     def forward(
         self, grid: Tensor, captions: Tensor, lengths: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The teacher-forced twin of `step`: grid (B, L, F), captions (N, T) with N = B * K ->
-        logits (N, T, V), alphas (N, T, L), betas (N, T). Without `lengths` all words count."""
+        logits (N, T, V), alphas (N, T, L), betas (N, T), all zero after a caption's end. Without
+        `lengths` (N,) all words count."""
         captions = captions.unflatten(0, (grid.size(0), -1))
         if lengths is None:
             lengths = torch.full(captions.shape[:2], captions.size(2), device=captions.device)
         unrolled = self.unroll(grid, captions, lengths.view(captions.shape[:2]))
-        logits = self.output(unrolled.outputs).flatten(0, 1)
-        return logits, unrolled.alphas.flatten(0, 1), unrolled.betas.flatten(0, 1)
+        logits = unrolled.outputs.new_zeros(*captions.shape, self.vocabulary)
+        logits[unrolled.live] = self.output(unrolled.outputs)
+        return logits.flatten(0, 1), unrolled.alphas.flatten(0, 1), unrolled.betas.flatten(0, 1)

@@ -173,7 +173,7 @@ class Trainer:
                 self.prepared.vocabulary,
                 self.accelerator,
             )
-            scores = score({e.id: e.captions for e in examples}, captions).corpus
+            scores = score({e.id: e.captions for e in examples}, captions).values
             record |= {"BLEU-4": scores["BLEU-4"], "CIDEr": scores["CIDEr"]}
             figure = scores[settings.select]
         record["best"] = state.best is None or figure > state.best
@@ -227,7 +227,6 @@ class Trainer:
     def fit(self) -> Progress:
         """Train to the end, or raise Stopped when asked to stop."""
         settings, state = self.config.train, self.state
-        validate_every = settings.validate_every or self.per_epoch
         log = _Log(self.run, state.step, self.accelerator.is_main_process)
         self.model.train()
         with (
@@ -239,6 +238,8 @@ class Trainer:
         ):
             task.advance(state.step)
             note = ""
+            if self._due() and state.validated < state.step:  # killed during a validation
+                self._after(log)
             while state.step < self.total and not state.finished:
                 for batch in self._rest_of_epoch():
                     began = time.monotonic()
@@ -246,8 +247,9 @@ class Trainer:
                     record["seconds"] = time.monotonic() - began
                     log(record)
                     step = state.step
-                    due = step % validate_every == 0 or step >= self.total
+                    due = self._due()
                     if due:
+                        self._save(record)  # whatever happens in the validation
                         validation = self._after(log)
                         if "perplexity" in validation:
                             note = f"  validation {validation['loss']:.3f}"
@@ -265,6 +267,12 @@ class Trainer:
                         break
         return state
 
+    def _due(self) -> bool:
+        """Whether a validation belongs after the step just done."""
+        step = self.state.step
+        every = self.config.train.validate_every or self.per_epoch
+        return step > 0 and (step % every == 0 or step >= self.total)
+
     def _after(self, log: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         """What is due at a validation: measure, keep the best, save, perhaps stop early."""
         state, settings = self.state, self.config.train
@@ -275,6 +283,7 @@ class Trainer:
             record = self._validate()
             log(record)
             best = record["best"]
+        state.validated = state.step
         over = state.step >= self.total
         state.finished = over or 0 < settings.patience <= state.since_best
         if best and self.accelerator.is_main_process:

@@ -36,6 +36,7 @@ class Progress:
     best: float | None = None  # the selected figure of the best validation
     best_step: int = 0
     since_best: int = 0  # validations without a better one
+    validated: int = 0  # step of the last validation; behind `step` when one was cut short
     finished: bool = False
 
 
