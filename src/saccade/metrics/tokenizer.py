@@ -1,20 +1,54 @@
-"""The tokens that coco-caption scores: Penn Treebank words, lower case, punctuation removed."""
+"""The tokens that coco-caption scores: Penn Treebank words, lower case, punctuation removed.
+
+The same tokens as coco-caption's `PTBTokenizer` (Stanford's Java class with `-preserveLines
+-lowerCase`, then its list of punctuation removed), without Java. `docs/metrics.md` lists what is
+known to differ.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-_REMOVED = {"''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"}
-_TOKEN = re.compile(r"\w+(?=n't\b)|n't|'(?:s|m|d|ll|re|ve)\b|\w+(?:-\w+)*|\.{3}|\S", re.IGNORECASE)
+from saccade.metrics import lexer
+
+# coco-caption's list. It has "-LRB-" too, which never occurs after lower-casing: brackets stay.
+PUNCTUATION = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
+
+# Pieces between spaces whose tokens don't depend on what stands around them: nearly all. One that
+# ends in a full stop is such a piece unless it is an initial or an abbreviation.
+_ALONE = re.compile(r"""[A-Za-z]+(?:-[A-Za-z]+)*(?:[,;:?!]|'s)?|[.,;:?!"]|'s|n't""")
+_LAST = re.compile(r"[A-Za-z]{2,}(?:-[A-Za-z]+)*\.")
+_MOST_REMEMBERED = 200_000
+_remembered: dict[str, str | None] = {}  # piece -> its tokens, None when its surroundings matter
 
 
 def tokenise(caption: str) -> str:
-    """The caption's tokens with single spaces between them."""
-    found = _TOKEN.findall(caption.replace("’", "'").lower())
-    return " ".join(word for word in found if word not in _REMOVED)
+    """The caption's tokens with single spaces between them.
+
+    A token of a phone number, a fraction or markup can hold no-break spaces, as in the original."""
+    pieces = [
+        _remembered[piece] if piece in _remembered else _remember(piece)
+        for piece in caption.split()
+    ]
+    if None in pieces:
+        return _kept(caption)
+    return " ".join(filter(None, pieces))
 
 
 def tokenise_all(captions: Iterable[str]) -> list[str]:
     """`tokenise` for many captions."""
     return [tokenise(caption) for caption in captions]
+
+
+def _remember(piece: str) -> str | None:
+    alone = _ALONE.fullmatch(piece) or (_LAST.fullmatch(piece) and not lexer.keeps_full_stop(piece))
+    if len(_remembered) >= _MOST_REMEMBERED:  # a server that runs for months must not fill memory
+        _remembered.clear()
+    _remembered[piece] = _kept(piece) if alone else None
+    return _remembered[piece]
+
+
+def _kept(caption: str) -> str:
+    words = " ".join(lexer.words(caption)).rstrip().split(" ")
+    return " ".join(word for word in words if word not in PUNCTUATION)

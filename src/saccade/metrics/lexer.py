@@ -1,0 +1,305 @@
+"""The Penn Treebank rules of the tokeniser, found by asking the original millions of questions.
+
+The original (Stanford's PTBTokenizer 3.4.1, which coco-caption runs) takes, at each place, the rule
+that matches most characters; of equally long ones, the first. So does this. A rule here is a
+regular expression whose group 1, if it has one, is the token and the rest what must follow it; the
+rest counts for the length too. Rules see a copy of the text in which every character outside ASCII
+is replaced by one of its kind (see `characters.py`), so that they stay short.
+"""
+
+from __future__ import annotations
+
+import re
+
+from saccade.metrics.characters import kinds
+
+# One character of each kind stands for all: é letter, U+0301 mark, ٠ digit, tab other spaces.
+_L = "A-Za-zé"
+_D = "0-9٠"
+_LD = f"[{_L}{_D}]"
+_W = f"{_L}\u0301\xad"  # what a word begins with: letters, marks, the soft hyphen
+_UMLAUT = "&(?i:[aeiou](?:acute|grave|uml));"  # letters in Web writing
+_LETTER = f"(?:[{_W}]|{_UMLAUT})"
+_CHUNK = f"{_LETTER}(?:[{_W}{_D}]|{_UMLAUT})*"
+_WORD = f"{_CHUNK}(?:[.!?]{_CHUNK})*"
+_APOS = "['’\x92]"
+_TICK = "['’\x92`‘‛\x91]"  # apostrophes, and what people type for them
+_SP = "[ \xa0\t\u2003]"
+_END = "[ \xa0\t\u2003\n]"  # white space, or the end of the caption
+_S = "(?i:[msd]|re|ve|ll)"
+_CURLY = "[’\x92]"  # what follows it isn't looked at: ’sled is 's | led
+_NUM = f"(?:[{_D}]*(?:[.,:\xad\u066b\u066c][{_D}]+)+|[{_D}]+)"
+_ACRONYM = "[A-Za-z](?:\\.[A-Za-z])+"
+_NAME = f"(?:[dDoOlL]{_TICK}{_LD})?{_LD}+"  # o'clock, d'Angelo
+_HYPHENED = f"[A-Za-z0-9][A-Za-z0-9.,\xad]*(?:-(?:{_ACRONYM}\\.|[A-Za-z0-9\xad]+))+"  # U.S.-based
+_INITIALS = "[A-Z]+(?:(?:[+&]|&(?i:amp);)[A-Z]+)+"  # AT&T
+_PART = "[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}"
+_PATH = '(?:/[^ \t\n"<>|()]+[^ \t\n"<>|.!?(){},-])?'
+
+# Words that keep their full stop, however they are capitalised.
+_STOPS = (
+    "al co ct ga jr ky md mo rd rt sq sr va vt ala apr aug bhd cos dak dec esq est etc ext feb fla "
+    "fri inc ind jan jul jun kan ltd mar mon neb nev nov oct plc sep seq sys tel thu tue wed wis "
+    "wyo ariz assn assoc attys bancorp bldg blvd bros calif colo conn corp intl kans mich minn "
+    "mont okla penn sept tenn thurs treas tues univ wisc"
+)
+_BEFORE_NAMES = (
+    "cf dr ft lt mr ms mt ph st vs wm adj adm "
+    "adv ave cie col cpl det drs ens gen gov hon jos maj mme mrs pfc pvt rep rev sen sfc sgt spc "
+    "ste alex asst atty brig capt cmdr comdr dept elec govs insp invt lieut mlle messrs msgr natl "
+    "pres prof profs reps sens supt supts"
+)
+_STOP_BEFORE_NAME = f"(?i:{'|'.join(_BEFORE_NAMES.split())})|[Mm][ft][Gg]"
+_STOP = f"(?i:{'|'.join(_STOPS.split())}|cont{_APOS}d)|[Pp]{{1,2}}[Tt][ye][Ss]?" + (
+    "|[AIDOTPLMW](?i:(?<=A)rk|(?<=D)el|(?<=I)ll|(?<=O)re|(?<=T)ex|(?<=A)z|(?<=[LP])a"
+    "|(?<=M)[ai]ss|(?<=W)ash)"  # these only with a capital
+)
+_BEFORE_NUMBER = "(?i:art|figs?|nos?|op|pp|ca|prop)"
+# After an initial, one of these begins a sentence: "vitamin C. The".
+_BEGINNINGS = (
+    "A About According Additionally After An As At But Earlier He Her Here However If In It Last "
+    "Many More Now Once One Other Our She Since So Some Such That The Their Then There These They "
+    "This We What When While Yet You"
+)
+_BEGIN = f"(?:{'|'.join(f'{word}|{word.upper()}' for word in _BEGINNINGS.split())})"
+
+_EXTENSIONS = (
+    "c|h|x|gz|pl|ps|py|bat|bmp|cgi|cpp|dll|docx?|exe|gif|html?|jar|java|jpe?g|mov|mp3|pdf|php|png|"
+    "ppt|sql|tar|txt|wav|xml|zip"
+)
+
+# Each rule: what its first character may be, and the rule itself. The order matters for ties.
+_WORDS = (
+    f"({_WORD}){_APOS}{_S}",  # the man | 's
+    f"([A-Za-z\xad]*[A-MO-Za-mo-z])[nN]{_TICK}[tT]",  # is | n't
+    f"(?:{_WORD})",
+    f"{_NAME}(?:[-_\u058a\u2010\u2011]{_NAME})*",  # well-known, snake_case, 3-D, 50s
+    _HYPHENED,
+    f"{_PART}(?:\\\\?/{_PART}){{1,2}}",  # and/or
+    _INITIALS,
+    # The full stop of "dogs.," stays with the word.
+    f"((?:{_WORD}|{_NAME}(?:[-_]{_NAME})*|{_HYPHENED}|{_INITIALS})\\.)[,;:、]",
+    f"[A-HJ-XZn]{_TICK}[{_L}]{{2,}}",  # O'Neil
+    f"[{_L}]+[aeiouyAEIOUY]{_TICK}[aeiouA-Z][{_L}]*",  # ma'am
+    f"(?i:dunkin|somethin|ol){_APOS}",
+    f"(?i:nor{_APOS}easter|c{_APOS}mon|e{_APOS}er|s{_APOS}mores|ev{_APOS}ry|li{_APOS}l|nat{_APOS}l)",
+    f"[dDlLjJ]{_APOS}",  # l' | amour
+    f"([yY]{_APOS})[{_L}]",  # y' | all
+    f"{_ACRONYM}\\.",  # U.S.
+    f"([A-Za-z])\\.{_END}+{_BEGIN}{_END}",  # vitamin C | . The
+    "[A-Za-z]\\.",  # John F. Kennedy
+    "[cCfF]#|[cC]\\+\\+",
+    f"((?:{_STOP})\\.)[\\s\\S]{{2}}",  # etc.
+    f"(?:{_STOP_BEFORE_NAME})\\.",  # Mr.
+    f"({_BEFORE_NUMBER}\\.){_SP}?[{_D}]",  # no. 5
+)
+_NUMBERS = (
+    f"[-+]?{_NUM}",
+    f"[{_D}]{{1,2}}[-/][{_D}]{{1,2}}[-/][{_D}]{{2,4}}",  # 12/25/2020
+    f"(?:[{_D}]{{1,4}}[- \xa0])?[{_D}]{{1,4}}(?:\\\\?/|⁄)[{_D}]{{1,4}}",  # 1 1/2
+    f"{_LD}+(?:\\.{_LD}+)*\\.(?i:{_EXTENSIONS})(?=[ \xa0\t\u2003\n.?!,])",  # 1.jpg
+)
+_PHONES = (
+    "(?:\\([0-9]{2,3}\\)[ \xa0]?|(?:\\+\\+?)?(?:[0-9]{2,4}[- \xa0])?[0-9]{2,4}[- \xa0])"
+    "[0-9]{3,4}[- \xa0]?[0-9]{3,5}",
+    "(?:(?:\\+\\+?)?[0-9]{2,4}\\.)?[0-9]{2,4}\\.[0-9]{3,4}\\.[0-9]{3,5}",
+)
+_HOST = """[^ \t\n"`'<>|.!?(){},-_$]"""  # from comma to underscore: no digits, no capitals
+_WEB = (
+    '(?i:https?)://[^ \t\n"<>|(){}]+[^ \t\n"<>|.!?(){},-]',
+    f"(?:{_HOST}+\\.)+(?:com|net|org|edu){_PATH}",
+    f'(?i:www)\\.(?:[^ \t\n"<>|.!?(){{}},]+\\.)+[a-zA-Z]{{2,4}}{_PATH}',
+)
+_HOSTS = _WEB[1:2]  # these may start with nearly any character
+_EMAIL = (
+    '(?:<|&(?i:lt);)?[a-zA-Z0-9][^ \t\n"<>|()\xa0{}]*@'
+    '(?:[^ \t\n"<>|(){}.\xa0]+\\.)*[^ \t\n"<>|(){}.\xa0]+>?',
+)
+_APOSTROPHES = (
+    f"'{_S}(?![A-Za-z])|{_CURLY}{_S}",  # 's
+    f"('[nN]){_END}",  # 'n
+    "(')[A-Za-z]",  # an opening quote
+    "('[tT])(?i:is|was)",  # 't | is
+    f"({_APOS}[0-9][0-9]){_END}",  # '95
+    f"{_APOS}[2-9]0s",  # '90s
+    f"{_APOS}(?:[nN]{_APOS}?|(?i:em|till?|cause))",  # rock 'n' roll
+)
+_ENTITIES = (
+    "&(?i:amp|lt|gt|apos|nbsp|[mn]dash|md);|&quot;",
+    "&(?i:ht|tl|ur|lr|qc|ql|qr|odq|cdq|quot|#[0-9]+);",
+)
+_MARKUP = (
+    "<[!?][A-Za-z-][^>\n]*>",
+    "</?[A-Za-z][A-Za-z0-9_:.-]*(?:\\s+[A-Za-z][A-Za-z0-9:.-]*(?:\\s*=\\s*"
+    "(?:'[^'\n]*'|\"[^\"\n]*\"|[A-Za-z][A-Za-z0-9_:.-]*))?)*\\s*/?\\s*>",
+)
+_SMILEYS = (
+    "([<>]?[:;=][-o*']?[()DPdpO\\\\{@|\\[\\]])[^A-Za-z0-9]",
+    "[-^x=~<>']_[-^x=~<>']|\\([-^x=~<>'][_.]?[-^x=~<>']\\)|\\([-^x=~<>']-[-^x=~<>'`]\\)",
+)
+_MARKS = "`‘‛\x91‹’\x92›“\x93«”\x94»"
+_RUNS = (
+    "\\.{3,}|\\.(?:[ \xa0]\\.){2,}",
+    "[!?]+",
+    "-{2,}",
+    "#+",
+    "@+",
+    "_+",
+    "\\*+",
+    "<<",
+    ">>",
+    "''",
+    f"[{_MARKS}]{{1,2}}",
+    "[‚„‟]+",
+    "[²³¹⁰⁴-⁹]+",
+    "[₀-₉]+",
+    "\\\\[*]",
+)
+_NAMES = ("@[A-Za-z_][A-Za-z_0-9]*", f"#{_LETTER}+")
+_ANY = (".",)
+
+_DROPPED = "\t\xa0\u2003\0\u066b\u066c\u058a\u2010\u2011"  # no token on their own
+_STARTS = (
+    ("&", (*_ENTITIES, *_WORDS[:1], *_WORDS[2:3])),
+    (f"[{_W}]", _WORDS),
+    (f"[{_D}]", (*_WORDS[3:6], f"({_NAME}(?:[-_]{_NAME})*\\.)[,;:、]")),
+    (f"[{_D}{_L}.,:+\xad\u066b\u066c-]", _NUMBERS),
+    ("[0-9(+]", _PHONES),
+    ("[^ ]", _HOSTS),
+    ("[wWhH]", _WEB),
+    ("[A-Za-z0-9<&]", _EMAIL),
+    ("[A-Z$]", ("[A-Z]*\\$",)),
+    (_APOS, _APOSTROPHES),
+    ("[nN]", (f"[nN]{_TICK}[tT]",)),
+    ("<", _MARKUP),
+    ("[-<>:;=^x~'(]", _SMILEYS),
+    (f"[.!?#@_*<>'\\\\{_MARKS}‚„‟²³¹⁰⁴-⁹₀-₉-]", _RUNS),
+    ("[@#]", _NAMES),
+    (f"[^\n{_DROPPED}]", _ANY),
+    ("[\t\xa0\u2003]", ("()[ \t\xa0\u2003]+",)),
+)
+_PARTS = {"cannot": 3, "gonna": 3, "gotta": 3, "lemme": 3, "gimme": 3, "wanna": 3}
+_ONE = {
+    "£": "#",
+    "¢": "cents",
+    "\xad": "-",
+    "½": "1/2",
+    "¼": "1/4",
+    "¾": "3/4",
+    "⅓": "1/3",
+    "⅔": "2/3",
+}
+_ONE |= {"…": "..."} | dict.fromkeys("¤€\x80₠", "$") | dict.fromkeys("\x96\x97–—―", "--")
+_ONE |= dict.fromkeys("`‘‛\x91‹", "`") | dict.fromkeys("'’\x92›", "'")
+_ONE |= dict.fromkeys("“\x93«", "``") | dict.fromkeys('”\x94»"', "''")
+_ONE |= {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
+_ENTITY = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&apos;": "'", "&quot;": "'", "&nbsp;": ""}
+_ENTITY |= dict.fromkeys(("&mdash;", "&ndash;", "&md;"), "--")
+_NEWLINES = re.compile("[\n\r\x0b\x0c\x85\u2028\u2029]")
+_WITH_AMPERSAND = re.compile("[a-z]+(?:(?:[+&]|&amp;)[a-z]+)+")
+_UNCHANGED = re.compile(f"[#@%»]|//|[.](?:{_EXTENSIONS})$")  # soft hyphens stay in these
+_KEEPING = re.compile(f"(?:{_STOP}|{_STOP_BEFORE_NAME}|{_BEFORE_NUMBER})\\.")
+_NOT = re.compile(f"n{_TICK}t")
+_WORD_BREAK = re.compile("[^\\w.'’\xad-]|''|[.][.]|[\u3040-\u9fff]")
+_WRITTEN = re.compile("[\xad() ]")
+_WEB_SIGN = re.compile("@|://|(?i:www)|[.](?:com|net|org|edu)")
+_rules: dict[tuple[str, bool], list[re.Pattern[str]]] = {}
+
+
+def _rules_of(first: str, web: bool) -> list[re.Pattern[str]]:
+    """The rules that a token with this first character may follow, addresses only if `web`: those
+    look ahead as far as the next space, which would be slow on a long line without one."""
+    if (first, web) not in _rules:
+        _rules[first, web] = [
+            re.compile(rule)
+            for start, rules in _STARTS
+            if re.match(start, first) and (web or rules not in (_WEB, _HOSTS, _EMAIL))
+            for rule in rules
+        ]
+    return _rules[first, web]
+
+
+def words(text: str) -> list[str]:
+    """The tokens of a caption, lower case, punctuation still among them."""
+    text = _NEWLINES.sub(" ", text)
+    shape = kinds(text) + "\nA \n"  # as if another caption followed
+    web = _WEB_SIGN.search(shape) is not None
+    found: list[str] = []
+    position, end_of_text = 0, len(text)
+    while position < end_of_text:
+        first = shape[position]
+        if first == " ":  # with all white space after it
+            position += 1
+            while shape[position] in "\t\xa0\u2003":
+                position += 1
+            continue
+        longest = end = position
+        for rule in _rules_of(first, web):
+            match = rule.match(shape, position)
+            if match and match.end() > longest:
+                longest = match.end()
+                end = match.end(1) if match.lastindex else longest
+        token = text[position : min(end, end_of_text)]
+        if end == longest and token.lower() in _PARTS:  # but not in "cannot's"
+            parts = _PARTS[token.lower()]
+            found += [token[:parts].lower(), token[parts:].lower()]
+        else:
+            found += _written(token)
+        position = max(end, position + 1)
+    return found
+
+
+def _written(token: str) -> list[str]:
+    """A token as the original writes it: nothing, one word, or two ("can", "not")."""
+    if not token:
+        return []
+    if len(token) == 1:
+        return [_ONE.get(token, token.lower())]
+    if len(token) == 2 and token[0] in _MARKS and token[1] in _MARKS:
+        return [_ONE[token[0]] + _ONE[token[1]]]
+    token = _final_sigmas(token) if "Σ" in token else token.lower()
+    if token[0] in "'’\x92" and token[1:] in ("s", "m", "d", "re", "ve", "ll"):
+        return ["'" + token[1:]]
+    if _NOT.fullmatch(token):
+        return ["n't" if token[1] in "'’\x92" else "n`t"]
+    if "&" in token:
+        if token[0] == "&":
+            token = _ENTITY.get(token, token)
+            if not token:
+                return []
+        if _WITH_AMPERSAND.fullmatch(token):
+            token = token.replace("&amp;", "&")
+    if _WRITTEN.search(token):
+        if not _UNCHANGED.search(token):
+            token = token.replace("\xad", "")
+        token = token.replace(" ", "\xa0")
+        if token[0] != "<":
+            token = token.replace("(", "-lrb-").replace(")", "-rrb-")
+    if token.strip(".") == "" or set(token) <= {".", " ", "\xa0"}:
+        return ["..."]
+    if token.strip("-") == "" and len(token) < 5:
+        return ["--"]
+    return [token]
+
+
+def _final_sigmas(token: str) -> str:
+    """Lower case as Java has it: a sigma is a final one when its word has letters before, none
+    after."""
+    lower = ""
+    for i, char in enumerate(token):
+        if char == "Σ":
+            before = _WORD_BREAK.split(token[:i])[-1]
+            after = _WORD_BREAK.split(token[i + 1 :])[0]
+            lower += "ς" if _has_case(before) and not _has_case(after) else "σ"
+        else:
+            lower += char.lower()
+    return lower
+
+
+def _has_case(text: str) -> bool:
+    return text.lower() != text or text.upper() != text
+
+
+def keeps_full_stop(piece: str) -> bool:
+    """Whether the full stop at the end of "etc.", "Mr." or "no." may belong to the word."""
+    return _KEEPING.fullmatch(piece) is not None
