@@ -10,19 +10,59 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from saccade.metrics.agreement import Agreement, human_agreement
+    from saccade.metrics.diversity import Variety, variety
     from saccade.metrics.frequencies import Frequencies
+    from saccade.metrics.java import meteor, spice
+    from saccade.metrics.resample import Comparison, Interval, compare, intervals
+    from saccade.metrics.rewards import CiderD, frequencies_of
     from saccade.metrics.scores import Scores, score
+    from saccade.metrics.several import SeveralScores, score_several
     from saccade.metrics.tokenizer import tokenise, tokenise_all
 
 _HOMES = {
+    "Agreement": "agreement",
+    "CiderD": "rewards",
+    "Comparison": "resample",
     "Frequencies": "frequencies",
+    "Interval": "resample",
     "Scores": "scores",
+    "SeveralScores": "several",
+    "Variety": "diversity",
+    "compare": "resample",
+    "frequencies_of": "rewards",
+    "human_agreement": "agreement",
+    "intervals": "resample",
+    "meteor": "java",
     "score": "scores",
+    "score_several": "several",
+    "spice": "java",
     "tokenise": "tokenizer",
     "tokenise_all": "tokenizer",
+    "variety": "diversity",
 }
 
-__all__ = ["Frequencies", "Scores", "score", "tokenise", "tokenise_all"]
+__all__ = [
+    "Agreement",
+    "CiderD",
+    "Comparison",
+    "Frequencies",
+    "Interval",
+    "Scores",
+    "SeveralScores",
+    "Variety",
+    "compare",
+    "frequencies_of",
+    "human_agreement",
+    "intervals",
+    "meteor",
+    "score",
+    "score_several",
+    "spice",
+    "tokenise",
+    "tokenise_all",
+    "variety",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -160,7 +160,7 @@ _ANY = (".",)
 
 _DROPPED = "\t\xa0\u2003\0\u066b\u066c\u058a\u2010\u2011"  # no token on their own
 _STARTS = (
-    ("&", (*_ENTITIES, *_WORDS[:1], *_WORDS[2:3])),
+    ("&", (*_ENTITIES, *_WORDS[:1], *_WORDS[2:3], _WORDS[7])),
     (f"[{_W}]", _WORDS),
     (f"[{_D}]", (*_WORDS[3:6], f"({_NAME}(?:[-_]{_NAME})*\\.)[,;:、]")),
     (f"[{_D}{_L}.,:+\xad\u066b\u066c-]", _NUMBERS),
@@ -197,10 +197,10 @@ _ENTITY = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&apos;": "'", "&quot;": "'",
 _ENTITY |= dict.fromkeys(("&mdash;", "&ndash;", "&md;"), "--")
 _NEWLINES = re.compile("[\n\r\x0b\x0c\x85\u2028\u2029]")
 _WITH_AMPERSAND = re.compile("[a-z]+(?:(?:[+&]|&amp;)[a-z]+)+")
-_UNCHANGED = re.compile(f"[#@%»]|//|[.](?:{_EXTENSIONS})$")  # soft hyphens stay in these
+_UNCHANGED = re.compile("[#@%»]|//")  # soft hyphens stay in these
 _KEEPING = re.compile(f"(?:{_STOP}|{_STOP_BEFORE_NAME}|{_BEFORE_NUMBER})\\.")
 _NOT = re.compile(f"n{_TICK}t")
-_WORD_BREAK = re.compile("[^\\w.'’\xad-]|''|[.][.]|[\u3040-\u9fff]")
+_WORD_BREAK = re.compile("[^\\w.,'’\xad-]|''|--|[.][.]|[\u3040-\u9fff]")
 _WRITTEN = re.compile("[\xad() ]")
 _WEB_SIGN = re.compile("@|://|(?i:www)|[.](?:com|net|org|edu)")
 _rules: dict[tuple[str, bool], list[re.Pattern[str]]] = {}
@@ -273,7 +273,7 @@ def _written(token: str) -> list[str]:
         if not _UNCHANGED.search(token):
             token = token.replace("\xad", "")
         token = token.replace(" ", "\xa0")
-        if token[0] != "<":
+        if token[0] != "<" or token[-1] != ">":
             token = token.replace("(", "-lrb-").replace(")", "-rrb-")
     if token.strip(".") == "" or set(token) <= {".", " ", "\xa0"}:
         return ["..."]
