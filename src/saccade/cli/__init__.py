@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from saccade.cli import score
+from saccade.cli import caption, demo, evaluate, report, scenes, score, train
 from saccade.errors import SaccadeError
 
 app = typer.Typer(
@@ -22,7 +22,13 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(demo.demo)
+app.command()(train.train)
+app.command()(caption.caption)
+app.command()(evaluate.evaluate)
+app.command()(report.report)
 app.command()(score.score)
+app.command()(scenes.scenes)
 
 
 @app.callback()

@@ -81,6 +81,8 @@ def train(
 
 def _finish(outcome: Any) -> None:
     """Say what came out, draw the curve, and say what to do next."""
+    if not outcome.main_process:
+        return
     from saccade.viz.curves import save_loss_curve
 
     curve = outcome.folder / "loss.png"

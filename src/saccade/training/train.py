@@ -27,6 +27,7 @@ class Outcome:
     best: Path  # checkpoint folder
     progress: Progress
     skipped: int  # pictures that could not be decoded
+    main_process: bool  # whether this process, of several, is the one that speaks
 
 
 def configure(preset: str | None, settings: Mapping[str, Any]) -> Config:
@@ -83,7 +84,7 @@ def train(
         run.record_skipped(list(prepared.skipped))
     accelerator.wait_for_everyone()
     trainer = Trainer(config, prepared, run, accelerator, show)
-    return Outcome(run.folder, run.best, trainer.fit(), len(prepared.skipped))
+    return _outcome(trainer)
 
 
 def resume(out: Path | str, cpu: bool = False, show: bool = True) -> Outcome:
@@ -109,7 +110,13 @@ def resume(out: Path | str, cpu: bool = False, show: bool = True) -> Outcome:
         )
     trainer = Trainer(config, prepared, run, accelerator, show)
     trainer.resume()
-    return Outcome(run.folder, run.best, trainer.fit(), len(prepared.skipped))
+    return _outcome(trainer)
+
+
+def _outcome(trainer: Trainer) -> Outcome:
+    progress = trainer.fit()
+    run, skipped = trainer.run, len(trainer.prepared.skipped)
+    return Outcome(run.folder, run.best, progress, skipped, trainer.accelerator.is_main_process)
 
 
 def _read(about: Mapping[str, Any]) -> Sequence[Example]:

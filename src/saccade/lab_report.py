@@ -1,0 +1,197 @@
+"""`saccade report`: the values of a run's lab report, gathered for `saccade.viz.report`.
+
+Samples are chosen by rules that nobody can tune: the best and the worst scored pictures of the
+validation split, and others at even distances.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from saccade.api import Captioner
+from saccade.data.sources import read
+from saccade.evaluation import Evaluation, Judged, evaluate
+from saccade.metrics import score
+from saccade.training.run import Run
+from saccade.viz.report import ReportSample, write_report
+
+_MEANING = {
+    "backbone": "encoder",
+    "image_size": "encoder's input (height, width)",
+    "stage": "hidden state taken (-1: the last)",
+    "fit": "how photos are made to fit",
+    "trainable": "encoder trained",
+    "hidden": "LSTM width",
+    "embedding": "word embedding width",
+    "attention": "attention width",
+    "features": "features projected to (0: as they are)",
+}
+_SHOWN = {
+    "encoder": ("backbone", "image_size", "stage", "fit", "trainable"),
+    "decoder": ("hidden", "embedding", "attention", "features", "dropout"),
+    "train": (
+        "epochs",
+        "batch",
+        "captions",
+        "learning_rate",
+        "schedule",
+        "clip",
+        "label_smoothing",
+        "doubly_stochastic",
+        "flip",
+        "average",
+        "select",
+        "seed",
+    ),
+    "decode": ("beams", "length_power", "max_words"),
+}
+
+
+def report(
+    folder: Path | str,
+    out: Path | str | None = None,
+    limit: int = 500,
+    samples: int = 4,
+    cpu: bool = False,
+    show: bool = True,
+) -> tuple[Path, Evaluation]:
+    """Write a run's report as one HTML file (`RUN/report.html`); returns its path and the
+    evaluation in it: the best checkpoint on the run's validation split (its first `limit`
+    pictures; the training split when there is no other)."""
+    run = Run(Path(folder))
+    about = run.about()
+    captioner = Captioner.from_pretrained(run.best, device="cpu" if cpu else None)
+    images = None if about["images"] is None else Path(about["images"])
+    examples = read(Path(about["data"]), images=images).examples
+    splits = {e.split for e in examples}
+    split = next(s for s in ("test", "val", "train") if s in splits)
+    found = evaluate(captioner, examples, split, limit=limit, show=show)
+    path = Path(out) if out is not None else run.folder / "report.html"
+    write_report(
+        path,
+        title=f"Run {run.folder.resolve().name}",
+        recipe=_recipe(about, found, split),
+        parameters=about["parameters"],
+        records=run.records(),
+        scores=_scores(found),
+        yardsticks=[],
+        samples=_samples(found, samples),
+        attention_rows=_attention(found),
+    )
+    return path, found
+
+
+def _recipe(
+    about: dict[str, Any], found: Evaluation, split: str
+) -> list[tuple[str, list[tuple[str, str]]]]:
+    config = about["config"]
+    groups = [
+        (
+            name,
+            [(_MEANING.get(key, key.replace("_", " ")), _text(config[name][key])) for key in keys],
+        )
+        for name, keys in _SHOWN.items()
+    ]
+    counts = ", ".join(f"{count} {name}" for name, count in about["pictures"].items())
+    data = [
+        ("source", Path(about["data"]).name),
+        ("pictures", counts),
+        ("vocabulary", f"{about['vocabulary']} words"),
+        ("grid", f"{about['grid'][0]}x{about['grid'][1]} cells of {about['features']} features"),
+        ("scored here", f"{found.pictures} pictures of the split '{split}'"),
+        ("Saccade", about["saccade_version"]),
+    ]
+    return [("data", data), *groups]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " x ".join(str(item) for item in value)
+    return str(value)
+
+
+def _scores(found: Evaluation) -> dict[str, float]:
+    scores = {"loss per word": found.loss, "perplexity": found.perplexity, **found.scores}
+    if found.truth is not None:
+        scores["true captions (%)"] = 100 * found.truth
+    return scores
+
+
+def _attention(found: Evaluation) -> list[tuple[str, str, str, str]]:
+    """(what, attention, uniform, centre): no claim without its baselines."""
+    h, w = found.judged[0].caption.geometry.grid
+    maps = [alpha for item in found.judged for alpha in item.caption.alphas]
+    if not maps:
+        return []
+    alphas = np.stack(maps).reshape(len(maps), -1).astype(np.float64)
+    entropy = -(alphas * np.log2(np.maximum(alphas, 1e-12))).sum(1)
+    rows = np.arange(h)[:, None] - (h - 1) / 2
+    columns = np.arange(w)[None] - (w - 1) / 2
+    central = ((abs(rows) <= h / 4) & (abs(columns) <= w / 4)).ravel()
+    table = [
+        (
+            "entropy of a map, bits (fewer: more pointed)",
+            f"{entropy.mean():.2f}",
+            f"{np.log2(h * w):.2f}",
+            "0.00",
+        ),
+        (
+            "largest weight of a map",
+            f"{alphas.max(1).mean():.3f}",
+            f"{1 / (h * w):.3f}",
+            "1.000",
+        ),
+        (
+            "share of weight in the central quarter",
+            f"{alphas[:, central].sum(1).mean():.1%}",
+            f"{central.mean():.1%}",
+            "100.0%",
+        ),
+    ]
+    if found.pointing is not None:
+        p = found.pointing
+        table.append(
+            (
+                f"peak in the right box ({p.looks} nouns and colours)",
+                f"{p.peak:.1%}",
+                f"{p.uniform:.1%}",
+                f"{p.centre:.1%}",
+            )
+        )
+    return table
+
+
+def _samples(found: Evaluation, count: int) -> list[ReportSample]:
+    """Good, bad and evenly spaced pictures."""
+    judged = [item for item in found.judged if any(c.strip() for c in item.example.captions)]
+    if not judged:
+        return [_sample(item, None, "fixed rule") for item in found.judged[:count]]
+    values = score(
+        {item.example.id: item.example.captions for item in judged},
+        {item.example.id: item.caption.text for item in judged},
+    ).per_picture["CIDEr"]
+    order = np.argsort(-np.asarray(values), kind="stable")
+    chosen: list[tuple[int, str]] = [(int(i), "good") for i in order[:count]]
+    chosen += [(int(i), "bad") for i in order[::-1][:count] if int(i) not in dict(chosen)]
+    taken = dict(chosen)
+    spaced: Sequence[int] = [i * len(judged) // count for i in range(min(count, len(judged)))]
+    chosen += [(i, "fixed rule") for i in spaced if i not in taken]
+    return [_sample(judged[i], 100 * float(values[i]), group) for i, group in chosen]
+
+
+def _sample(item: Judged, value: float | None, group: str) -> ReportSample:
+    verdict = None
+    if item.truth is not None:
+        verdict = "true" if item.truth else "; ".join(item.faults)
+    return ReportSample(
+        caption=item.caption,
+        references=item.example.captions,
+        score=value,
+        score_name="CIDEr",
+        verdict=verdict,
+        group=group,
+    )

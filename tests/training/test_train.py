@@ -1,0 +1,206 @@
+"""Training for real: exact resume, Ctrl-C, damaged pictures, non-finite losses, two processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY, squares
+from safetensors.torch import load_file
+
+from saccade.config import merge
+from saccade.errors import DataError, TrainingError, UsageError
+from saccade.training.loop import learning_rate
+from saccade.training.run import read_log
+from saccade.training.train import configure, resume, train
+
+# What each kind of run adds to the tiny settings; all must resume exactly.
+KINDS = {
+    "joint": {},
+    "averaged": {"train": {"average": 0.9, "schedule": "cosine", "warmup": 3, "flip": True}},
+    "smoothed": {"train": {"label_smoothing": 0.1, "weight_decay": 0.01, "select": "BLEU-4"}},
+}
+
+
+def weights(run: Path, which: str = "last") -> dict[str, torch.Tensor]:
+    return load_file(run / which / "model.safetensors")
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(one[k].equal(other[k]) for k in one)
+
+
+def steps(run: Path) -> list[tuple]:
+    """The log without what depends on the clock."""
+    return [
+        tuple((k, v) for k, v in record.items() if k != "seconds")
+        for record in read_log(run / "log.jsonl")
+    ]
+
+
+def killed_at(run: Path, data: Path, settings: dict, step: int) -> None:
+    """Train in a process that kills itself with SIGKILL right after step `step` was logged."""
+    script = f"""
+import os, json, sys
+from saccade.training import loop
+from saccade.training.train import train
+write = loop._Log.__call__
+def dying(self, record):
+    write(self, record)
+    if record["event"] == "train" and record["step"] == {step}:
+        os.kill(os.getpid(), 9)
+loop._Log.__call__ = dying
+train({str(data)!r}, {str(run)!r}, settings=json.loads({json.dumps(settings)!r}), cpu=True, show=False)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert ended.returncode == -9, ended.stderr.decode()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(kind, data, tmp_path):
+    settings = merge(merge(TINY, {"train": {"save_every": 3}}), KINDS[kind])
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    train(data, whole, settings=settings, cpu=True, show=False)
+    killed_at(broken, data, settings, {"joint": 2, "averaged": 8, "smoothed": 5}[kind])
+    resume(broken, cpu=True, show=False)
+    for which in ("last", "best"):
+        assert same(weights(whole, which), weights(broken, which))
+    assert steps(whole) == steps(broken)
+    trainer = [load_file(run / "last" / "trainer.safetensors") for run in (whole, broken)]
+    assert same(*trainer)
+
+
+def test_a_run_on_cached_features_resumes_exactly_too(data, backbone, tmp_path):
+    settings = merge(
+        TINY,
+        {
+            "encoder": {"backbone": str(backbone), "image_size": [64, 64], "trainable": False},
+            "train": {"flip": True, "save_every": 2},
+        },
+    )
+    options = {"settings": settings, "cache": tmp_path / "cache", "cpu": True, "show": False}
+    train(data, tmp_path / "whole", **options)
+    stopping = merge(settings, {"train": {"max_steps": 3}})
+    train(data, tmp_path / "short", **{**options, "settings": stopping})
+    about = json.loads((tmp_path / "short" / "run.json").read_text())
+    about["config"]["train"]["max_steps"] = 0  # as if it had been stopped there
+    (tmp_path / "short" / "run.json").write_text(json.dumps(about))
+    trainer = tmp_path / "short" / "last" / "trainer.json"
+    trainer.write_text(trainer.read_text().replace('"finished": true', '"finished": false'))
+    resume(tmp_path / "short", cpu=True, show=False)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "short"))
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(data, tmp_path):
+    settings = merge(TINY, {"train": {"epochs": 400}})
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "saccade", "train", str(data), "--out", str(run), "--cpu"]
+    for section, values in settings.items():
+        for key, value in values.items():
+            command += ["--set", f"{section}.{key}={json.dumps(value)}"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    log = run / "log.jsonl"
+    for _ in range(600):
+        if log.exists() and len(log.read_text().splitlines()) > 7:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert f"saccade train --resume {run}" in said
+    assert "Traceback" not in said
+    stopped = int(said.split("stopped at step ")[1].split()[0])
+    assert json.loads((run / "last" / "trainer.json").read_text())["step"] == stopped
+    about = json.loads((run / "run.json").read_text())
+    about["config"]["train"]["max_steps"] = stopped + 2
+    (run / "run.json").write_text(json.dumps(about))
+    outcome = resume(run, cpu=True, show=False)
+    assert outcome.progress.step == stopped + 2
+
+
+def test_it_learns(run):
+    records = read_log(run / "log.jsonl")
+    validation = [r["loss"] for r in records if r["event"] == "validation"]
+    assert min(validation) < 0.45 < validation[0]
+    assert len(validation) == 30
+
+
+def test_a_loss_that_is_no_number_stops_at_once_with_the_steps_number(data, tmp_path):
+    settings = merge(TINY, {"train": {"learning_rate": 1e30, "clip": 1e30, "warmup": 0}})
+    with pytest.raises(TrainingError, match=r"the loss is (nan|inf) at step \d+; .*learning_rate="):
+        train(data, tmp_path / "run", settings=settings, cpu=True, show=False)
+    for saved in (tmp_path / "run").glob("*/model.safetensors"):
+        assert all(torch.isfinite(v).all() for v in load_file(saved).values())
+
+
+def test_early_stopping_keeps_the_best(data, tmp_path):
+    settings = merge(TINY, {"train": {"epochs": 60, "patience": 2, "learning_rate": 0.02}})
+    outcome = train(data, tmp_path / "run", settings=settings, cpu=True, show=False)
+    records = [r for r in read_log(tmp_path / "run" / "log.jsonl") if r["event"] == "validation"]
+    losses = [r["loss"] for r in records]
+    assert len(losses) < 60
+    assert losses.index(min(losses)) == len(losses) - 3
+    assert outcome.progress.best_step == records[len(losses) - 3]["step"]
+    told = json.loads((tmp_path / "run" / "best" / "config.json").read_text())["training"]
+    assert told["validation"]["loss"] == pytest.approx(min(losses), abs=1e-5)
+
+
+def test_damaged_pictures_are_listed_and_left_out(tmp_path, backbone):
+    data = squares(tmp_path / "data")
+    (data / "images" / "003.png").write_bytes(b"no picture")
+    (data / "images" / "023.png").unlink()
+    frozen = {"encoder": {"backbone": str(backbone), "image_size": [64, 64], "trainable": False}}
+    for name, settings in (("joint", TINY), ("cached", merge(TINY, frozen))):
+        outcome = train(
+            data, tmp_path / name, settings=settings, cache=tmp_path / "cache", cpu=True, show=False
+        )
+        assert outcome.skipped == 2
+        lines = (tmp_path / name / "skipped.jsonl").read_text().splitlines()
+        assert {Path(json.loads(line)["path"]).name for line in lines} == {"003.png", "023.png"}
+
+
+def test_changed_data_is_not_resumed(tmp_path):
+    data = squares(tmp_path / "data")
+    train(data, tmp_path / "run", settings=TINY, cpu=True, show=False)
+    captions = data / "captions.jsonl"
+    captions.write_text(captions.read_text().replace("red", "pink"))
+    with pytest.raises(DataError, match="changed since the run"):
+        resume(tmp_path / "run", cpu=True, show=False)
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(run, data):
+    with pytest.raises(UsageError, match="already holds a run"):
+        train(data, run, settings=TINY, cpu=True, show=False)
+
+
+def test_two_processes_train_one_model(data, tmp_path):
+    """Through accelerate, on the CPU: no code of ours knows of ranks."""
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    command += ["--main_process_port", str(20000 + os.getpid() % 20000)]
+    command += ["-m", "saccade", "train", str(data), "--out", str(tmp_path / "run"), "--cpu"]
+    for section, values in TINY.items():
+        for key, value in values.items():
+            command += ["--set", f"{section}.{key}={json.dumps(value)}"]
+    command += ["--set", "train.select=CIDEr"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    records = read_log(tmp_path / "run" / "log.jsonl")
+    taken = [r["step"] for r in records if r["event"] == "train"]
+    assert taken == list(range(1, 7))  # 18 pictures by 2 x 4: 3 steps an epoch
+    assert (tmp_path / "run" / "best" / "model.safetensors").exists()
+
+
+def test_the_learning_rate_warms_up_and_falls():
+    config = configure(None, {"train": {"learning_rate": 1.0, "warmup": 4, "schedule": "cosine"}})
+    rates = [learning_rate(config.train, step, 100) for step in range(101)]
+    assert rates[0] == pytest.approx(0.2)
+    assert rates.index(max(rates)) == 4
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert rates[-1] == pytest.approx(0)
