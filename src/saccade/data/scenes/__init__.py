@@ -1,0 +1,87 @@
+"""Drawn scenes: the embedded default to train on, and the ground truth for attention.
+
+Pictures of 14 kinds of things in 9 colours and 3 sizes on 7 backgrounds, five true English
+references each, and for every noun, colour and size in them the box of what it names. Everything is
+a function of (seed, index). `check` judges any caption against its scene, and `ground` says where
+its words should have looked.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from PIL import Image
+
+from saccade.data.scenes.captions import captions
+from saccade.data.scenes.draw import BACKGROUNDS, COLOURS, KINDS, render
+from saccade.data.scenes.language import Claims, Phrase, Verdict, check, ground, parse
+from saccade.data.scenes.layout import SIZES, holds, make_scene, relation
+from saccade.files import atomic_file, write_text
+from saccade.types import Region, Scene
+
+__all__ = [
+    "BACKGROUNDS",
+    "COLOURS",
+    "KINDS",
+    "SIZES",
+    "Claims",
+    "Phrase",
+    "Verdict",
+    "captions",
+    "check",
+    "draw",
+    "ground",
+    "holds",
+    "make_scene",
+    "parse",
+    "relation",
+    "render",
+    "write",
+]
+
+
+def draw(
+    seed: int, index: int, side: int = 96
+) -> tuple[Image.Image, Scene, tuple[str, ...], tuple[Region, ...]]:
+    """Scene `index` of a seed: its picture, what is in it, five references and their regions."""
+    scene = make_scene(seed, index, side)
+    return render(scene, texture=index), scene, *captions(scene, seed, index)
+
+
+def write(
+    folder: Path,
+    count: int,
+    seed: int = 0,
+    side: int = 96,
+    val: int = 0,
+    test: int = 0,
+    progress: Callable[[int], None] = lambda done: None,
+) -> None:
+    """Draw `count` scenes into a folder: images/*.png and captions.jsonl, which the records reader
+    reads. The last `val` + `test` of them are those splits; no two scenes are the same."""
+    lines, seen = [], set()
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    index = 0
+    while len(lines) < count:
+        picture, scene, sentences, regions = draw(seed, index, side)
+        index += 1
+        if scene in seen:  # so that no test scene can have been trained on
+            continue
+        seen.add(scene)
+        number = len(lines)
+        left = count - number
+        split = "test" if left <= test else "val" if left <= test + val else "train"
+        name = f"images/{number:06d}.png"
+        with atomic_file(folder / name) as temporary:
+            picture.save(temporary, "PNG", compress_level=1)
+        entry = {
+            "image": name,
+            "split": split,
+            "captions": sentences,
+            "regions": [[r.caption, r.word, *r.box] for r in regions],
+            "scene": asdict(scene),
+        }
+        lines.append(json.dumps(entry) + "\n")
+        progress(1)
+    write_text(folder / "captions.jsonl", "".join(lines))
