@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from saccade.cli import caption, demo, evaluate, report, scenes, score, train
+from saccade.cli import agreement, caption, demo, evaluate, report, scenes, score, train
 from saccade.errors import SaccadeError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command()(caption.caption)
 app.command()(evaluate.evaluate)
 app.command()(report.report)
 app.command()(score.score)
+app.command()(agreement.agreement)
 app.command()(scenes.scenes)
 
 

@@ -80,12 +80,11 @@ class Frequencies:
                 pictures = int(file["pictures"])
         except FileNotFoundError as error:
             raise DataError(
-                f"{path} is missing: make it with `Frequencies.of(references).save(path)` or "
-                "`saccade score --save-frequencies`."
+                f"{path} does not exist; make it with `saccade score --save-frequencies {path}`."
             ) from error
         except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
             raise DataError(
-                f"{path} is not a file of document frequencies ({error}); make it again with "
+                f"{path} is not a file of document frequencies; make one with "
                 "`saccade score --save-frequencies`."
             ) from error
         sound = len(words) == len(keys[0]) and pictures > 0

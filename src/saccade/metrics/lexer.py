@@ -22,16 +22,17 @@ _UMLAUT = "&(?i:[aeiou](?:acute|grave|uml));"  # letters in Web writing
 _LETTER = f"(?:[{_W}]|{_UMLAUT})"
 _CHUNK = f"{_LETTER}(?:[{_W}{_D}]|{_UMLAUT})*"
 _WORD = f"{_CHUNK}(?:[.!?]{_CHUNK})*"
-_APOS = "['’\x92]"
-_TICK = "['’\x92`‘‛\x91]"  # apostrophes, and what people type for them
+_APOS = "(?:['’\x92]|&apos;)"
+_TICK = "(?:['’\x92`‘‛\x91]|&apos;)"  # apostrophes, and what people type for them
 _SP = "[ \xa0\t\u2003]"
 _END = "[ \xa0\t\u2003\n]"  # white space, or the end of the caption
 _S = "(?i:[msd]|re|ve|ll)"
-_CURLY = "[’\x92]"  # what follows it isn't looked at: ’sled is 's | led
+_CURLY = "(?:[’\x92]|&apos;)"  # what follows it isn't looked at: ’sled is 's | led
 _NUM = f"(?:[{_D}]*(?:[.,:\xad\u066b\u066c][{_D}]+)+|[{_D}]+)"
 _ACRONYM = "[A-Za-z](?:\\.[A-Za-z])+"
 _NAME = f"(?:[dDoOlL]{_TICK}{_LD})?{_LD}+"  # o'clock, d'Angelo
-_HYPHENED = f"[A-Za-z0-9][A-Za-z0-9.,\xad]*(?:-(?:{_ACRONYM}\\.|[A-Za-z0-9\xad]+))+"  # U.S.-based
+# U.S.-based; the bound, not in the original, keeps a long line without a hyphen from being slow.
+_HYPHENED = f"[A-Za-z0-9][A-Za-z0-9.,\xad]{{0,500}}(?:-(?:{_ACRONYM}\\.|[A-Za-z0-9\xad]+))+"
 _INITIALS = "[A-Z]+(?:(?:[+&]|&(?i:amp);)[A-Z]+)+"  # AT&T
 _PART = "[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}"
 _PATH = '(?:/[^ \t\n"<>|()]+[^ \t\n"<>|.!?(){},-])?'
@@ -81,11 +82,13 @@ _WORDS = (
     f"((?:{_WORD}|{_NAME}(?:[-_]{_NAME})*|{_HYPHENED}|{_INITIALS})\\.)[,;:、]",
     f"[A-HJ-XZn]{_TICK}[{_L}]{{2,}}",  # O'Neil
     f"[{_L}]+[aeiouyAEIOUY]{_TICK}[aeiouA-Z][{_L}]*",  # ma'am
+    f"[oO]{_TICK}[oO]",
     f"(?i:dunkin|somethin|ol){_APOS}",
     f"(?i:nor{_APOS}easter|c{_APOS}mon|e{_APOS}er|s{_APOS}mores|ev{_APOS}ry|li{_APOS}l|nat{_APOS}l)",
     f"[dDlLjJ]{_APOS}",  # l' | amour
     f"([yY]{_APOS})[{_L}]",  # y' | all
     f"{_ACRONYM}\\.",  # U.S.
+    "(?i:ph\\.d\\.)",
     f"([A-Za-z])\\.{_END}+{_BEGIN}{_END}",  # vitamin C | . The
     "[A-Za-z]\\.",  # John F. Kennedy
     "[cCfF]#|[cC]\\+\\+",
@@ -142,6 +145,7 @@ _RUNS = (
     "\\.{3,}|\\.(?:[ \xa0]\\.){2,}",
     "[!?]+",
     "-{2,}",
+    "-(?i:[lr][rcs]b)-",
     "#+",
     "@+",
     "_+",
@@ -169,7 +173,7 @@ _STARTS = (
     ("[wWhH]", _WEB),
     ("[A-Za-z0-9<&]", _EMAIL),
     ("[A-Z$]", ("[A-Z]*\\$",)),
-    (_APOS, _APOSTROPHES),
+    ("['’\x92&]", _APOSTROPHES),
     ("[nN]", (f"[nN]{_TICK}[tT]",)),
     ("<", _MARKUP),
     ("[-<>:;=^x~'(]", _SMILEYS),
@@ -199,6 +203,7 @@ _NEWLINES = re.compile("[\n\r\x0b\x0c\x85\u2028\u2029]")
 _WITH_AMPERSAND = re.compile("[a-z]+(?:(?:[+&]|&amp;)[a-z]+)+")
 _UNCHANGED = re.compile("[#@%»]|//")  # soft hyphens stay in these
 _KEEPING = re.compile(f"(?:{_STOP}|{_STOP_BEFORE_NAME}|{_BEFORE_NUMBER})\\.")
+_CONTRACTION = re.compile(f"{_APOS}(s|m|d|re|ve|ll)")
 _NOT = re.compile(f"n{_TICK}t")
 _WORD_BREAK = re.compile("[^\\w.,'’\xad-]|''|--|[.][.]|[\u3040-\u9fff]")
 _WRITTEN = re.compile("[\xad() ]")
@@ -258,10 +263,11 @@ def _written(token: str) -> list[str]:
     if len(token) == 2 and token[0] in _MARKS and token[1] in _MARKS:
         return [_ONE[token[0]] + _ONE[token[1]]]
     token = _final_sigmas(token) if "Σ" in token else token.lower()
-    if token[0] in "'’\x92" and token[1:] in ("s", "m", "d", "re", "ve", "ll"):
-        return ["'" + token[1:]]
+    contraction = _CONTRACTION.fullmatch(token)
+    if contraction:
+        return ["'" + contraction[1]]
     if _NOT.fullmatch(token):
-        return ["n't" if token[1] in "'’\x92" else "n`t"]
+        return ["n`t" if token[1] in "`‘‛\x91" else "n't"]
     if "&" in token:
         if token[0] == "&":
             token = _ENTITY.get(token, token)
@@ -271,7 +277,7 @@ def _written(token: str) -> list[str]:
             token = token.replace("&amp;", "&")
     if _WRITTEN.search(token):
         if not _UNCHANGED.search(token):
-            token = token.replace("\xad", "")
+            token = token.replace("\xad", "") or "-"
         token = token.replace(" ", "\xa0")
         if token[0] != "<" or token[-1] != ">":
             token = token.replace("(", "-lrb-").replace(")", "-rrb-")
