@@ -48,7 +48,7 @@ _ENDINGS = ("", "alone", "and nothing else")
 
 @dataclass(frozen=True)
 class Phrase:
-    """One thing, or several of a kind, that a sentence names. Word positions are in the sentence."""
+    """One thing, or several of a kind, that a sentence names, and where its words stand."""
 
     kind: str
     kind_word: int
