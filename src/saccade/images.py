@@ -17,9 +17,8 @@ from PIL import ExifTags, Image, TiffImagePlugin
 from saccade.errors import PictureError
 
 PIXEL_LIMIT = 100_000_000
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .gif .bmp .tif .tiff .avif .jp2 .ppm .pgm".split()
-)
+_USUAL = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+SUFFIXES = frozenset((*_USUAL, ".jpe", ".jfif", ".avif", ".jp2", ".ppm", ".pgm"))
 Source = Path | str | BinaryIO | Image.Image
 
 # Formats that hold photos. The others that Pillow knows include ones that run other programs.
@@ -82,8 +81,7 @@ def find_photos(paths: Sequence[Path | str]) -> list[Path]:
             inside = sorted(_walk(path))
             if not inside:
                 raise PictureError(
-                    f"{path}: no pictures are in this folder ({', '.join(sorted(SUFFIXES))}); "
-                    "name another one."
+                    f"{path} holds no pictures ({', '.join(_USUAL)} ...); name another folder."
                 )
             found += inside
         elif path.exists():
