@@ -100,14 +100,25 @@ HARD += [
     "e\u0301" * 500,
 ]
 
-_PIECES = (
+_AWKWARD = (
     "a the The dog A B I U.S. U.S Mr. etc. no. No. fig p.m. e.g. don't can't it's 's ' n't 'n' O'Neil "
     "o'clock 'em '90s '95 ma'am y'all - -- --- . .. ... , ; : ! ? !! ( ) [ ] { } < > <br> </a> & &amp; "
     "&lt; &eacute; &#39; / \\ _ __ * ** @ # $ % ^ + = | ~ ` `` '' \" 1 12 123 1234 5 1/2 1.5 1,000 3:30 "
     "2nd 12/25/2020 555-1234 é naïve 日本 привет \u0301 😀 ’ ‘ “ ” « » – — … ½ ² £ € ¢ ° www.a.com "
     "http://a.b/c a@b.com x.com 1.jpg cannot gonna 'tis :) ;-) ^_^ AT&T R D St and/or well-known ٣ १ "
     "क का ﬁ İ ß Ⅷ ① ™ × 、 。 ，"
-).split(" ") + [" "] * 8 + ["\u00a0", "\u2003", "\t", "\u200d", "\u2010", "\x07", "\ufeff"]
+)
+_PIECES = [
+    *_AWKWARD.split(" "),
+    *" " * 8,
+    "\u00a0",
+    "\u2003",
+    "\t",
+    "\u200d",
+    "\u2010",
+    "\x07",
+    "\ufeff",
+]
 _ASCII = "".join(map(chr, range(32, 127))) + " " * 6 + "aeTns" * 2 + "'.-,&" * 3 + "0123456789"
 
 
@@ -117,7 +128,9 @@ def fuzz(seed: int, count: int) -> list[str]:
     rng = random.Random(seed)
     captions = []
     for _ in range(count // 2):
-        pieces = [rng.choice(_PIECES) + rng.choice(("", "", " ")) for _ in range(rng.randint(1, 12))]
+        pieces = [
+            rng.choice(_PIECES) + rng.choice(("", "", " ")) for _ in range(rng.randint(1, 12))
+        ]
         captions.append("".join(pieces))
     for _ in range(count - count // 2):
         captions.append("".join(rng.choice(_ASCII) for _ in range(rng.randint(1, 40))))

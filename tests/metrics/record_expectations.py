@@ -56,16 +56,16 @@ def punctuation_free(line: str) -> str:
 
 def jar_tokens(captions: list[str]) -> list[str]:
     """The tokens of the original, each caption followed by another one."""
-    import os
     import subprocess
 
     from pycocoevalcap.tokenizer import ptbtokenizer
 
     lines = [line for text in captions for line in (NEWLINES.sub(" ", text), NEXT)]
+    jar = ptbtokenizer.STANFORD_CORENLP_3_4_1_JAR
+    program = "edu.stanford.nlp.process.PTBTokenizer"
     done = subprocess.run(
-        ["java", "-cp", ptbtokenizer.STANFORD_CORENLP_3_4_1_JAR]
-        + ["edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-lowerCase"],
-        cwd=os.path.dirname(ptbtokenizer.__file__),
+        ["java", "-cp", jar, program, "-preserveLines", "-lowerCase"],
+        cwd=Path(ptbtokenizer.__file__).parent,
         input="\n".join(lines).encode(),
         capture_output=True,
         check=True,

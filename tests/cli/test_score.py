@@ -1,0 +1,216 @@
+"""`saccade score` and `saccade agreement` as a user runs them."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from saccade.cli import main
+from saccade.metrics import score
+
+REFERENCES = {
+    "1": ["A dog runs.", "The brown dog is running"],
+    "2": ["Two cats sit on a mat", "cats on a mat"],
+    "3": ["A man, with a bike", "the man rides his bike"],
+}
+MODEL = {"1": "a dog runs", "2": "two cats on a mat", "3": "a man on a bike"}
+OTHER = {"1": "a cat", "2": "a dog on a mat", "3": "a man"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every format of the same captions, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    coco = [
+        {"image_id": int(key), "id": n, "caption": text}
+        for n, (key, text) in enumerate((k, t) for k, g in REFERENCES.items() for t in g)
+    ]
+    Path("refs.json").write_text(json.dumps({"images": [], "annotations": coco}))
+    results = [{"image_id": int(key), "caption": text} for key, text in MODEL.items()]
+    Path("model.json").write_text(json.dumps(results))
+    Path("refs.jsonl").write_text(
+        "".join(
+            json.dumps({"image": key, "captions": group, "split": "val" if key != "3" else "test"})
+            + "\n"
+            for key, group in REFERENCES.items()
+        )
+    )
+    for name, texts in (("model", MODEL), ("other", OTHER)):
+        Path(f"{name}.jsonl").write_text(
+            "".join(json.dumps({"image": k, "caption": t}) + "\n" for k, t in texts.items())
+        )
+        with Path(f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("image", "caption"), *texts.items()])
+        Path(f"{name}.txt").write_text("".join(f"{text}\n" for text in texts.values()))
+    with Path("refs.csv").open("w", newline="") as file:
+        rows = [(key, text) for key, group in REFERENCES.items() for text in group]
+        csv.writer(file).writerows([("image", "caption"), *rows])
+    with Path("wide.tsv").open("w", newline="") as file:
+        rows = [(key, *group) for key, group in REFERENCES.items()]
+        writer = csv.writer(file, delimiter="\t")
+        writer.writerows([("image", "caption_1", "caption_2"), *rows])
+    for person in (0, 1):
+        lines = [group[person] + "\r\n" for group in REFERENCES.values()]
+        Path(f"ref{person}.txt").write_text("".join(lines), newline="")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "references",
+    [["refs.json"], ["refs.jsonl"], ["refs.csv"], ["wide.tsv"], ["ref0.txt", "ref1.txt"]],
+)
+@pytest.mark.parametrize("hypotheses", ["model.json", "model.jsonl", "model.csv", "model.txt"])
+def test_every_format_scores_the_same(folder: Path, references: list[str], hypotheses: str) -> None:
+    arguments = ["--references", *references, "--hypotheses", hypotheses, "--resamples", "0"]
+    assert main(["score", *arguments, "--json", "out.json"]) == 0
+    written = json.loads(Path("out.json").read_text())
+    assert written["scores"] == score(REFERENCES, MODEL).values
+
+
+def test_table_intervals_paired_test_and_files(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    arguments = ["score", "-r", "refs.json", "-H", "model.json", "--against", "other.csv"]
+    extra = ["--json", "out/all.json", "--per-picture", "out/each.csv", "--training", "ref0.txt"]
+    assert main([*arguments, *extra, "--resamples", "200"]) == 0
+    printed = capsys.readouterr().out
+    assert "3 pictures, figures times 100" in printed
+    assert "A beats B: " in printed or "is not surely better" in printed
+    assert "95 % interval" in printed
+    assert "% novel" in printed
+    assert "different words" in printed
+    written = json.loads(Path("out/all.json").read_text())
+    expected = score(REFERENCES, MODEL)
+    assert written["scores"] == expected.values
+    assert written["against"]["scores"] == score(REFERENCES, OTHER).values
+    assert written["comparison"]["CIDEr"]["difference"] == pytest.approx(
+        expected["CIDEr"] - score(REFERENCES, OTHER)["CIDEr"]
+    )
+    with Path("out/each.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == ["1", "2", "3"]
+    assert rows[2]["caption"] == "a man on a bike"
+    found = [float(row["CIDEr"]) for row in rows]
+    assert found == pytest.approx(expected.per_picture["CIDEr"].tolist(), rel=1e-9)
+
+
+def test_frequencies_split_subset_and_several(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["score", "-r", "refs.json", "--save-frequencies", "f.npz"]) == 0
+    common = [
+        "score",
+        "-r",
+        "refs.jsonl",
+        "-H",
+        "model.jsonl",
+        "--resamples",
+        "0",
+        "--json",
+        "o.json",
+    ]
+    assert main([*common, "--split", "test", "--frequencies", "f.npz"]) == 1  # two are not in test
+    assert "'1', '2'" in capsys.readouterr().err
+    Path("model.jsonl").write_text(json.dumps({"image": "3", "caption": MODEL["3"]}) + "\n")
+    assert main(common) == 1
+    assert "--subset" in capsys.readouterr().err
+    assert main([*common, "--subset", "--frequencies", "f.npz"]) == 0
+    assert "2 pictures without a hypothesis left out" in capsys.readouterr().out
+    alone = json.loads(Path("o.json").read_text())["scores"]["CIDEr"]
+    assert alone == pytest.approx(score(REFERENCES, MODEL).per_picture["CIDEr"][2])
+    assert main([*common, "--split", "test"]) == 0
+    assert "CIDEr of a single picture" in capsys.readouterr().out
+    assert (
+        main(["score", "-r", "refs.json", "-H", "refs.csv", "--several", "--json", "o.json"]) == 0
+    )
+    assert "oracle" in capsys.readouterr().out
+    assert json.loads(Path("o.json").read_text())["captions"] == 6
+
+
+BAD = {
+    "two.json": '[{"image_id": 1, "caption": "a"}, {"image_id": 1, "caption": "b"}]',
+    "half.json": '[{"image_id": 1,\n "caption"',
+    "lines.json": '{"image": 1, "caption": "a"}\n{"image": 2, "caption": "a"}\n',
+    "none.json": "[]",
+    "number.json": "7",
+    "noid.jsonl": '{"caption": "a"}\n',
+    "nocap.jsonl": '{"image": "1"}\n',
+    "list.jsonl": '{"image": "1", "caption": "a"}\n[1]\n',
+    "comma.csv": "image,caption\n1,a dog, a cat\n",
+    "head.csv": "1,a dog\n2,a cat\n",
+    "quote.csv": 'image,caption\n1,"a dog\n',
+    "short.txt": "a\nb\n",
+    "empty.txt": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("hypotheses", "message"),
+    [
+        ("two.json", "two.json, entry 2: picture '1' has more than one caption (the first is at"),
+        ("half.json", "half.json:2: not valid JSON"),
+        ("lines.json", "call it .jsonl"),
+        ("none.json", "none.json has no captions in it"),
+        ("number.json", "number.json: neither COCO annotations"),
+        ("noid.jsonl", "noid.jsonl:1: no picture id"),
+        ("nocap.jsonl", 'nocap.jsonl:1: "caption" is missing'),
+        ("list.jsonl", "list.jsonl:2: expected an object"),
+        ("comma.csv", "comma.csv:2: 3 columns where the header has 2"),
+        ("head.csv", "head.csv:1: the first line must name the columns"),
+        ("quote.csv", "quote.csv:2: not a readable table"),
+        ("short.txt", "short.txt: the two sets hold different pictures: 1 picture ('3')"),
+        ("empty.txt", "empty.txt has no captions"),
+        ("latin.txt", "latin.txt:2: not UTF-8"),
+        ("absent.json", "absent.json does not exist"),
+        (".", "is a folder"),
+        ("refs.json", "more than one caption"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str], hypotheses: str, message: str
+) -> None:
+    for name, text in BAD.items():
+        Path(name).write_text(text)
+    Path("latin.txt").write_bytes("a\ncaf\xe9\nb\n".encode("latin-1"))
+    assert main(["score", "-r", "refs.json", "-H", hypotheses]) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert "Traceback" not in said
+
+
+def test_bad_references_and_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("short.txt").write_text("a\n")
+    assert main(["score", "-r", "ref0.txt", "short.txt", "-H", "model.txt"]) == 1
+    assert "have 3, 1 lines" in capsys.readouterr().err
+    Path("again.jsonl").write_text('{"image": 1, "captions": ["a"]}\n' * 2)
+    assert main(["score", "-r", "again.jsonl", "-H", "model.txt"]) == 1
+    assert "stands at again.jsonl:1 already" in capsys.readouterr().err
+    assert main(["score", "-r", "refs.jsonl", "-H", "model.txt", "--split", "train"]) == 1
+    assert "it has test, val" in capsys.readouterr().err
+    Path("names.jsonl").write_text('{"image": "x.jpg", "caption": "a"}\n')
+    assert main(["score", "-r", "refs.json", "-H", "names.jsonl"]) == 1
+    assert "the references say '1', the hypotheses 'x.jpg'" in capsys.readouterr().err
+    assert main(["score", "-r", "refs.json"]) == 2
+    assert "add --hypotheses" in capsys.readouterr().err
+    several = ["score", "-r", "refs.json", "-H", "refs.csv", "--several", "--meteor"]
+    assert main(several) == 2
+    assert main(["score", "-H", "model.json"]) == 2
+    assert main(["score", "-r", "refs.json", "-H", "model.json", "--resamples", "-1"]) == 2
+
+
+def test_agreement(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["agreement", "-r", "refs.json", "--json", "out.json"]) == 0
+    assert "3 pictures, each caption against the other 1" in capsys.readouterr().out
+    written = json.loads(Path("out.json").read_text())
+    firsts = score(
+        {key: group[1:] for key, group in REFERENCES.items()},
+        {key: group[0] for key, group in REFERENCES.items()},
+    )
+    assert written["people"][0] == firsts.values
+    assert main(["agreement", "-r", "model.json"]) == 1
+    assert "at least two captions" in capsys.readouterr().err
+    assert main(["agreement", "-r", "refs.json", "--limit", "2"]) == 0
+    assert "2 pictures" in capsys.readouterr().out

@@ -1,0 +1,207 @@
+"""BLEU, ROUGE-L and CIDEr against pycocoevalcap (recorded) and plain-loop twins."""
+
+import json
+import math
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from record_expectations import PICTURES
+
+from saccade.errors import DataError
+from saccade.metrics import Frequencies, score, tokenise_all
+from saccade.metrics.cider import cider
+from saccade.metrics.rouge import common_length, rouge_l
+
+HERE = Path(__file__).parent
+RECORDED = json.loads((HERE / "expected_scores.json").read_text())
+WORDS = ["a", "man", "dog", "cat", "on", "the", "red", "grass", "runs", "sits", "with", "ball"]
+
+
+def counts(text: str, n: int) -> Counter[tuple[str, ...]]:
+    words = text.split()
+    return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
+
+
+def cider_loop(
+    references: list[list[str]],
+    hypotheses: list[str],
+    corpus: list[list[str]] | None = None,
+    plain: bool = False,
+) -> list[float]:
+    """CIDEr-D by its definition: equations 1 to 3 of the paper, clipping, length penalty."""
+    corpus = references if corpus is None else corpus
+    scores = []
+    for group, hypothesis in zip(references, hypotheses, strict=True):
+        total = 0.0
+        for reference in group:
+            for n in (1, 2, 3, 4):
+                seen = Counter(
+                    g for refs in corpus for g in set().union(*(counts(r, n) for r in refs))
+                )
+                weight = {
+                    gram: math.log(len(corpus) / max(1, seen[gram]))
+                    for gram in counts(hypothesis, n) | counts(reference, n)
+                }
+                ours = {g: c * weight[g] for g, c in counts(hypothesis, n).items()}
+                theirs = {g: c * weight[g] for g, c in counts(reference, n).items()}
+                norm = math.hypot(*ours.values()) * math.hypot(*theirs.values())
+                dot = sum(
+                    (w if plain else min(w, theirs[g])) * theirs[g]
+                    for g, w in ours.items()
+                    if g in theirs
+                )
+                delta = len(hypothesis.split()) - len(reference.split())
+                penalty = 1.0 if plain else math.exp(-(delta**2) / (2 * 6.0**2))
+                total += penalty * dot / norm if norm else 0.0
+        scores.append(10 * total / (4 * len(group)))
+    return scores
+
+
+def draw(rng: random.Random, pictures: int) -> tuple[list[list[str]], list[str]]:
+    def text() -> str:
+        return " ".join(rng.choices(WORDS, k=rng.choice([0, 1, 2, 5, 9, 14])))
+
+    references = [[text() for _ in range(rng.randint(1, 6))] for _ in range(pictures)]
+    return references, [text() for _ in range(pictures)]
+
+
+@pytest.mark.parametrize(
+    "recorded", RECORDED, ids=lambda one: f"{len(one['names'])}-{one['names'][0]}"
+)
+@pytest.mark.filterwarnings("ignore:CIDEr of a single picture")
+def test_equal_to_pycocoevalcap(recorded: dict) -> None:
+    names = recorded["names"]
+    found = score({n: PICTURES[n][1] for n in names}, {n: PICTURES[n][0] for n in names})
+    for metric, value in recorded["values"].items():
+        assert found[metric] == pytest.approx(value, abs=1e-9)
+        np.testing.assert_allclose(
+            found.per_picture[metric], recorded["per_picture"][metric], rtol=0, atol=1e-9
+        )
+    assert found["CIDEr-D"] == found["CIDEr"]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_cider_is_its_definition(plain: bool) -> None:
+    rng = random.Random(7)
+    for pictures in (2, 3, 8):
+        references, hypotheses = draw(rng, pictures)
+        corpus, _ = draw(rng, 12)
+        found = cider(references, hypotheses, plain=plain)
+        np.testing.assert_allclose(
+            found[1], cider_loop(references, hypotheses, plain=plain), atol=1e-12
+        )
+        found = cider(references, hypotheses, Frequencies.of(corpus), plain=plain)
+        np.testing.assert_allclose(
+            found[1], cider_loop(references, hypotheses, corpus, plain), atol=1e-12
+        )
+
+
+def test_clipping_and_length_penalty_matter() -> None:
+    references = [["a dog on grass"], ["two cats"], ["the red ball"]]
+    hypotheses = ["a dog dog dog on grass", "two cats", "the red ball"]
+    assert cider(references, hypotheses)[1][0] < cider(references, hypotheses, plain=True)[1][0]
+
+
+def test_longest_common_subsequence_is_the_table_of_the_textbook() -> None:
+    rng = random.Random(3)
+    for _ in range(300):
+        a, b = (rng.choices("abcd", k=rng.randint(0, 90)) for _ in range(2))
+        row = [0] * (len(b) + 1)
+        for x in a:
+            last = row[:]
+            for j, y in enumerate(b, 1):
+                row[j] = last[j - 1] + 1 if x == y else max(last[j], row[j - 1])
+        masks: dict[str, int] = {}
+        for i, x in enumerate(a):
+            masks[x] = masks.get(x, 0) | 1 << i
+        assert common_length(masks, len(a), b) == row[-1]
+
+
+def test_rouge_of_nothing_is_coco_captions() -> None:
+    assert rouge_l([["", "a cat"], ["a cat"]], ["", ""])[1].tolist() == [1.0, 0.0]
+
+
+def test_lists_dictionaries_and_single_references_are_the_same() -> None:
+    references = {7: ["A dog.", "The dog!"], 3: ["two cats"]}
+    hypotheses = {3: "Two cats", 7: "a dog"}
+    found = score(references, hypotheses)
+    assert found.ids == (7, 3)
+    as_lists = score([["A dog.", "The dog!"], "two cats"], ["a dog", ["Two cats"]])
+    assert as_lists.values == found.values
+
+
+def test_one_picture_warns_and_given_frequencies_mend_it() -> None:
+    with pytest.warns(UserWarning, match="single picture"):
+        alone = score([["a red dog"]], ["a red dog"])
+    assert alone["CIDEr"] == 0
+    corpus = [["a red dog"], ["a cat"], ["two blue birds"]]
+    counted = Frequencies.of([tokenise_all(group) for group in corpus])
+    # Three and fewer words have no 4-gram, so three of the four orders give 1.
+    assert score([["a red dog"]], ["a red dog"], frequencies=counted)["CIDEr"] == pytest.approx(7.5)
+
+
+@pytest.mark.parametrize(
+    ("references", "hypotheses", "message"),
+    [
+        ({1: ["a"], 2: ["b"]}, {2: "b"}, r"1 picture \(1\) without a hypothesis"),
+        ({2: ["b"]}, {1: "a", 2: "b"}, r"1 picture \(1\) without references"),
+        ({n: ["a"] for n in range(9)}, {0: "a"}, r"8 pictures \(1, 2, 3, 4, 5 and 3 more\)"),
+        ([["a"], ["b"]], ["a"], "2 pictures but 1 hypotheses"),
+        ({1: []}, {1: "a"}, "no reference caption"),
+        ({1: ["a"]}, {1: ["a", "b"]}, "one caption as text"),
+        ({1: ["a"]}, {1: None}, "one caption as text"),
+        ({1: [None]}, {1: "a"}, "not text"),
+        ({1: ["a"]}, ["a"], "both be dictionaries"),
+        ({}, {}, "no picture to score"),
+    ],
+)
+def test_bad_input_is_one_sentence(references: object, hypotheses: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        score(references, hypotheses)  # type: ignore[arg-type]
+
+
+def test_frequencies_count_and_survive_the_disk(tmp_path: Path) -> None:
+    references, _ = draw(random.Random(1), 30)
+    counted = Frequencies.of(references)
+    for n in (1, 2, 3, 4):
+        seen = Counter(g for refs in references for g in set().union(*(counts(r, n) for r in refs)))
+        for gram, count in seen.items():
+            assert counted[gram] == counted[" ".join(gram)] == count
+    assert counted["zebra"] == counted["a zebra"] == 0
+    counted.save(tmp_path / "counted.npz")
+    loaded = Frequencies.load(tmp_path / "counted.npz")
+    assert (loaded.pictures, loaded.words, len(loaded)) == (30, counted.words, len(counted))
+    others, hypotheses = draw(random.Random(2), 9)
+    np.testing.assert_array_equal(
+        cider(others, hypotheses, loaded)[1], cider(others, hypotheses, counted)[1]
+    )
+
+
+def test_frequencies_of_another_kind_of_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="does not exist"):
+        Frequencies.load(tmp_path / "none.npz")
+    (tmp_path / "text.npz").write_text("a dog")
+    with pytest.raises(DataError, match="not a file of document frequencies"):
+        Frequencies.load(tmp_path / "text.npz")
+    np.savez(tmp_path / "pickled.npz", words=np.array([{}], dtype=object))
+    with pytest.raises(DataError, match="not a file of document frequencies"):
+        Frequencies.load(tmp_path / "pickled.npz")
+
+
+def test_table_and_json() -> None:
+    found = score([["a dog runs here now"], ["two cats sit"]], ["a dog runs here now", "two cats"])
+    assert json.loads(json.dumps(found.to_json()))["scores"] == found.values
+    assert "CIDEr" in found.table()
+    assert "2 pictures" in found.table()
+
+
+def test_importing_the_package_is_light() -> None:
+    code = "import sys, saccade.metrics; sys.exit('numpy' in sys.modules or 'torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    code = "import sys, saccade.metrics as m; [getattr(m, n) for n in m.__all__]; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
