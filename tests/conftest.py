@@ -69,13 +69,15 @@ def data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def run(data, tmp_path_factory) -> Path:
-    """A finished run of a captioner that knows its squares."""
+def run(tmp_path_factory) -> Path:
+    """A finished run of a captioner that knows its squares, also those it has not seen."""
     from saccade.config import merge
     from saccade.training.train import train
 
     folder = tmp_path_factory.mktemp("runs") / "squares"
-    settings = merge(TINY, {"train": {"epochs": 30, "learning_rate": 5e-3}})
+    data = squares(tmp_path_factory.mktemp("more-squares"), 96, 12)
+    longer = {"epochs": 25, "batch": 8, "learning_rate": 1e-2, "schedule": "cosine", "warmup": 20}
+    settings = merge(TINY, {"train": longer, "decoder": {"dropout": 0.0}})
     train(data, folder, settings=settings, cpu=True, show=False)
     return folder
 

@@ -197,7 +197,7 @@ class Captioner:
     def _prepare(self, photo: Photo) -> tuple[Tensor, Geometry]:
         return self.model.encoder.prepare(open_photo(photo))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode_prepared(
         self, prepared: Sequence[tuple[Tensor, Geometry]], photos: Sequence[Photo]
     ) -> Encoded:

@@ -160,7 +160,7 @@ def _encoded(
         advance(len(group))
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _loss(captioner: Captioner, examples: Sequence[Example], encoded: Encoded) -> tuple[float, int]:
     """Summed negative log-likelihood of the references, and how many words they have."""
     vocabulary = captioner.vocabulary

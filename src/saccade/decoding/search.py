@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from saccade.config import DecodeConfig
@@ -17,6 +18,7 @@ class Decoder(StepModel, Protocol):
     def start(self, grid: Tensor) -> Any: ...
 
 
+@torch.no_grad()
 def search(
     decoder: Decoder, grid: Tensor, vocabulary: Vocabulary, config: DecodeConfig, keep: int = 1
 ) -> list[list[Hypothesis]]:

@@ -1,0 +1,206 @@
+"""Captioner: what people call from Python."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from saccade import Caption, Captioner
+from saccade.errors import CheckpointError, PictureError
+from saccade.evaluation import evaluate
+from saccade.files import replace_folder
+
+
+@pytest.fixture(scope="module")
+def captioner(run) -> Captioner:
+    return Captioner.from_pretrained(run / "best", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def photos(data):
+    return sorted((data / "images").iterdir())[18:]  # the validation pictures
+
+
+def test_it_says_what_it_sees(captioner, photos):
+    for index, photo in enumerate(photos, 18):
+        colour, place = ["red", "green", "blue"][index % 3], ["left", "right"][index // 3 % 2]
+        words = captioner.caption(photo, beams=3).words
+        assert colour in words
+        assert place in words
+
+
+def test_a_caption_carries_everything(captioner, photos):
+    caption = captioner.caption(photos[0], beams=2, keep=2)
+    assert isinstance(caption, Caption)
+    count = len(caption.words)
+    assert caption.text == " ".join(caption.words)
+    assert len(caption.ids) == len(caption.logprobs) == len(caption.betas) == count
+    assert caption.alphas.shape == (count, 8, 12)
+    np.testing.assert_allclose(caption.alphas.sum((1, 2)), 1, rtol=1e-4)
+    assert ((caption.betas > 0) & (caption.betas < 1)).all()
+    assert caption.score == pytest.approx(caption.logprob, abs=1e-4)
+    assert (caption.geometry.width, caption.geometry.height) == (48, 32)
+    assert caption.photo == photos[0]
+    assert caption.finished
+    assert all(entry[0][1] >= entry[-1][1] for entry in caption.runners_up)
+    (other,) = caption.others
+    assert other.score <= caption.score
+    assert other.words != caption.words
+    told = json.loads(json.dumps(caption.to_json()))
+    assert told["caption"] == caption.text
+    assert np.array(told["alphas"]).shape == caption.alphas.shape
+    assert told["others"][0]["caption"] == other.text
+
+
+def test_log_probabilities_are_those_of_teacher_forcing(captioner, photos):
+    caption = captioner.caption(photos[1], beams=3)
+    encoded = captioner.encode([photos[1]])
+    ids = [captioner.vocabulary.bos, *caption.ids]
+    with torch.no_grad():
+        logits, alphas, betas = captioner.model.decoder(encoded.grid, torch.tensor([ids]))
+    logprobs = logits[0].log_softmax(-1)
+    expected = [logprobs[t, word].item() for t, word in enumerate(caption.ids)]
+    np.testing.assert_allclose(caption.logprobs, expected, atol=1e-4)
+    assert caption.end_logprob == pytest.approx(
+        logprobs[-1, captioner.vocabulary.eos].item(), abs=1e-4
+    )
+    np.testing.assert_allclose(
+        caption.alphas.reshape(len(caption.ids), -1), alphas[0, :-1], atol=1e-5
+    )
+    np.testing.assert_allclose(caption.betas, betas[0, :-1], atol=1e-5)
+
+
+def test_many_photos_are_captioned_as_each_alone(captioner, photos):
+    together = captioner.caption(photos, beams=3, batch=4)
+    assert [c.photo for c in together] == photos
+    for photo, caption in zip(photos, together, strict=True):
+        alone = captioner.caption(str(photo), beams=3)
+        assert alone.words == caption.words
+        np.testing.assert_allclose(alone.alphas, caption.alphas, atol=1e-5)
+
+
+def test_a_picture_in_memory_gives_the_same(captioner, photos):
+    picture = Image.open(photos[0])
+    caption = captioner.caption(picture)
+    assert caption.photo is None
+    assert caption.image is picture
+    assert caption.text == captioner.caption(photos[0]).text
+
+
+def test_a_damaged_photo_among_many_is_reported_and_skipped(captioner, photos, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("text")
+    results = dict(captioner.stream([photos[0], bad, photos[1]]))
+    assert isinstance(results[bad], PictureError)
+    assert "bad.jpg" in str(results[bad])
+    assert [isinstance(results[p], Caption) for p in photos[:2]] == [True, True]
+    with pytest.raises(PictureError, match=r"bad\.jpg"):
+        captioner.caption([photos[0], bad])
+
+
+def test_unk_is_said_only_when_asked(captioner, photos):
+    decoder = captioner.model.decoder
+    bias = decoder.output.bias.detach().clone()
+    try:
+        with torch.no_grad():
+            decoder.output.bias[captioner.vocabulary.unk] += 100
+        assert "<unk>" not in captioner.caption(photos[0]).words
+        assert "<unk>" in captioner.caption(photos[0], allow_unk=True).words
+    finally:
+        with torch.no_grad():
+            decoder.output.bias.copy_(bias)
+
+
+def test_a_saved_captioner_is_the_same(captioner, photos, tmp_path):
+    captioner.save_pretrained(tmp_path / "copy")
+    copy = Captioner.from_pretrained(str(tmp_path / "copy"), device="cpu")
+    one, other = captioner.caption(photos[0]), copy.caption(photos[0])
+    assert one.words == other.words
+    np.testing.assert_array_equal(one.alphas, other.alphas)
+
+
+def test_a_run_stands_for_its_best_checkpoint(run, captioner, photos):
+    assert (
+        Captioner.from_pretrained(run).caption(photos[0]).text == captioner.caption(photos[0]).text
+    )
+
+
+def test_a_name_that_is_nothing_is_told_so(tmp_path, monkeypatch):
+    with pytest.raises(CheckpointError, match="no such checkpoint folder"):
+        Captioner.from_pretrained(tmp_path / "nothing")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(
+        CheckpointError, match="nobody/nothing: there is no such folder, and the hub"
+    ):
+        Captioner.from_pretrained("nobody/nothing")
+
+
+def test_pushing_uploads_a_folder_that_loads(captioner, monkeypatch, tmp_path, photos):
+    """The hub itself can't be reached from a test: the library's client is stood in for, and what
+    it is handed must be a checkpoint that loads."""
+    import shutil
+
+    from huggingface_hub import HfApi
+
+    calls = []
+
+    def create(self, repo_id, private, exist_ok):
+        calls.append((repo_id, private, exist_ok))
+        return f"hub:{repo_id}"
+
+    def upload(self, repo_id, folder_path):
+        shutil.copytree(folder_path, tmp_path / "hub")
+
+    monkeypatch.setattr(HfApi, "create_repo", create)
+    monkeypatch.setattr(HfApi, "upload_folder", upload)
+    assert captioner.push_to_hub("me/squares", private=True) == "hub:me/squares"
+    assert calls == [("me/squares", True, True)]
+    copy = Captioner.from_pretrained(tmp_path / "hub", device="cpu")
+    assert copy.caption(photos[0]).text == captioner.caption(photos[0]).text
+
+    def refuse(self, repo_id, private, exist_ok):
+        raise OSError("401 Client Error\nmore")
+
+    monkeypatch.setattr(HfApi, "create_repo", refuse)
+    with pytest.raises(
+        CheckpointError, match=r"me/squares could not be uploaded \(401 Client Error\)"
+    ):
+        captioner.push_to_hub("me/squares")
+
+
+def test_evaluation_equals_a_plain_loop(captioner, data):
+    found = evaluate(captioner, data, "val", batch=4, show=False)
+    assert found.pictures == 6
+    assert found.truth is None
+    nll, words = 0.0, 0
+    vocabulary = captioner.vocabulary
+    for item in found.judged:
+        grid = captioner.encode([item.example.image]).grid
+        for caption in item.example.captions:
+            ids = vocabulary.encode(caption)
+            with torch.no_grad():
+                logits, _, _ = captioner.model.decoder(grid, torch.tensor([[vocabulary.bos, *ids]]))
+            logprobs = logits[0].log_softmax(-1)
+            nll -= sum(logprobs[t, w].item() for t, w in enumerate([*ids, vocabulary.eos]))
+            words += len(ids) + 1
+    assert found.loss == pytest.approx(nll / words, abs=1e-4)
+    assert found.perplexity == pytest.approx(np.exp(nll / words), rel=1e-3)
+    assert found.scores["BLEU-1"] > 80
+    assert json.dumps(found.to_json())
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "folder"
+    replace_folder(target, lambda fresh: (fresh / "a").write_text("1") and None)
+
+    def fail(fresh):
+        (fresh / "a").write_text("2")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replace_folder(target, fail)
+    assert (target / "a").read_text() == "1"
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]

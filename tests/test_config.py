@@ -1,0 +1,98 @@
+"""Settings are checked when they are made, and a misspelt one never takes its default in silence."""
+
+import pytest
+
+from saccade.config import (
+    Config,
+    DecodeConfig,
+    DecoderConfig,
+    EncoderConfig,
+    TrainConfig,
+    from_dict,
+    load_preset,
+    merge,
+    parse_settings,
+    to_dict,
+)
+from saccade.errors import UsageError
+
+
+def test_a_config_survives_json():
+    config = Config(encoder=EncoderConfig(settings={"output_stride": 16}, widths=(1, 2)))
+    assert from_dict(Config, to_dict(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"trian": {}}, "unknown setting 'trian'; known here: decode, decoder, encoder, train"),
+        ({"train": {"epoch": 3}}, r"unknown setting 'train\.epoch'"),
+        ({"train": {"epochs": "three"}}, r"train\.epochs is a int, not 'three'"),
+        ({"train": {"epochs": True}}, r"train\.epochs is a int, not True"),
+        ({"train": {"flip": 1}}, r"train\.flip is a bool, not 1"),
+        ({"encoder": {"image_size": 224}}, r"encoder\.image_size is a list"),
+        ({"encoder": {"image_size": [0, 224]}}, "two positive numbers"),
+        ({"encoder": {"fit": "squash"}}, "stretch, crop or pad"),
+        ({"encoder": {"backbone": "small-conv"}}, "trainable = true"),
+        ({"train": {"schedule": "linear"}}, "constant or cosine"),
+        ({"train": 3}, "train is a table"),
+    ],
+)
+def test_what_is_wrong_is_named(values, says):
+    with pytest.raises(UsageError, match=says):
+        from_dict(Config, values)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TrainConfig(epochs=0),
+        lambda: TrainConfig(learning_rate=0.0),
+        lambda: TrainConfig(clip=0.0),
+        lambda: TrainConfig(label_smoothing=1.0),
+        lambda: TrainConfig(average=1.0),
+        lambda: TrainConfig(select="BLEU"),
+        lambda: DecoderConfig(dropout=1.0),
+        lambda: DecoderConfig(hidden=0),
+        lambda: DecoderConfig(features=-1),
+        lambda: DecodeConfig(beams=0),
+        lambda: DecodeConfig(max_words=0),
+        lambda: DecodeConfig(length_power=-1.0),
+    ],
+)
+def test_values_out_of_range_are_refused(make):
+    with pytest.raises(UsageError):
+        make()
+
+
+def test_settings_from_the_command_line():
+    assert parse_settings(
+        ["train.epochs=3", "train.flip=true", "encoder.fit=crop", "encoder.image_size=[64, 64]"]
+    ) == {
+        "train": {"epochs": 3, "flip": True},
+        "encoder": {"fit": "crop", "image_size": [64, 64]},
+    }
+    with pytest.raises(UsageError, match=r"section\.name=value"):
+        parse_settings(["epochs"])
+
+
+def test_tables_are_laid_over_each_other():
+    assert merge({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 9}, "e": 4}) == {
+        "a": {"b": 9, "c": 2},
+        "d": 3,
+        "e": 4,
+    }
+
+
+def test_presets_by_name_and_by_file(tmp_path):
+    assert load_preset("show_attend_tell")["train"]["epochs"] == 5
+    own = tmp_path / "mine.toml"
+    own.write_text("[train]\nepochs = 2\n")
+    assert load_preset(str(own)) == {"train": {"epochs": 2}}
+    own.write_text("epochs =")
+    with pytest.raises(UsageError, match=r"mine\.toml"):
+        load_preset(str(own))
+    with pytest.raises(UsageError, match=r"choose .*scenes, show_attend_tell"):
+        load_preset("nonsense")
+    with pytest.raises(UsageError, match="no such preset file"):
+        load_preset(str(tmp_path / "missing.toml"))
