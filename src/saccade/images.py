@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,7 +68,10 @@ def photo_size(source: Source, pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int
 def picture_digest(path: Path | str) -> str:
     """SHA-256 of the file's bytes. Raises PictureError when they can't be read."""
     with _file(Path(path)) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise PictureError(f"{path} can't be read ({error.strerror or error}).") from error
 
 
 def find_photos(paths: Sequence[Path | str]) -> list[Path]:
@@ -106,7 +110,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[BinaryIO]:
+def _file(path: Path) -> Iterator[BufferedReader]:
     """The open file, or a PictureError that says why not."""
     try:
         if path.is_dir():

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from saccade.cli import agreement, caption, demo, evaluate, report, scenes, score, train
+from saccade.cli import agreement, caption, check, demo, evaluate, report, scenes, score, train
 from saccade.errors import SaccadeError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(demo.demo)
+app.command()(check.check)
 app.command()(train.train)
 app.command()(caption.caption)
 app.command()(evaluate.evaluate)

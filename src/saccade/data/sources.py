@@ -98,10 +98,13 @@ def gather(
     problems: list[Problem] = []
     for file, kind in kinds.items():
         for found in _READERS[kind](file, folder):
-            if isinstance(found, Example):
-                examples.append(found)
-            else:
+            if isinstance(found, Problem):
                 problems.append(found)
+            elif not _writable(found):
+                message = "holds a character that is not one (half a surrogate pair); mend it."
+                problems.append(Problem(file, found.source.partition(":")[2], message))
+            else:
+                examples.append(found)
     notes: list[str] = []
     if splits is None and "Flickr tokens" in kinds.values():
         splits = {k: v for file in files for k, v in flickr.lists_beside(file).items()} or None
@@ -123,6 +126,15 @@ def gather(
             problems.append(Problem(file, where, "has no split, while others have one; name it."))
     kind = ", ".join(dict.fromkeys(kinds.values()))
     return Dataset(tuple(examples), kind, tuple(notes), files[0]), tuple(problems)
+
+
+def _writable(example: Example) -> bool:
+    """Whether its texts can be written to a file, hours later: JSON can hold what UTF-8 can't."""
+    try:
+        "".join((example.id, example.split, *example.captions)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def draw_splits(examples: Sequence[Example]) -> tuple[list[Example], str]:

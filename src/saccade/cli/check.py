@@ -1,0 +1,137 @@
+"""`saccade check`: what a data set holds and what is wrong with it, before hours are spent."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from saccade.data.check import CheckReport, Spread
+
+_SHOWN = 20  # findings of a kind, unless all are asked for
+
+
+def check(
+    data: Annotated[Path, typer.Argument(help="Captions file, or a folder with one.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the pictures, when it is not beside DATA.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Read only the pictures' headers: seconds, not minutes.")
+    ] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write everything that was found, as JSON.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help=f"Show more than {_SHOWN} findings of a kind.")
+    ] = False,
+) -> None:
+    """Count pictures, captions and splits, and name every problem with its line.
+
+    Example: saccade check captions.jsonl
+
+    Its exit code is 1 when there are errors, 0 when there are at most warnings.
+    """
+    import warnings
+
+    from rich.console import Console
+
+    from saccade.data.check import check as validate
+    from saccade.files import write_json
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata around sound pixels
+        report = validate(data, images, quick=quick, show=True)
+    console = Console(highlight=False)
+    _print(console, report, every)
+    if json_file is not None:
+        write_json(json_file, report.to_json())
+        _line(console, f"Everything found: {json_file}")
+    option = "" if images is None else f" --images {images}"
+    _line(console, "")
+    if not report.errors:
+        _line(console, f"Next: saccade train {data}{option} --out RUN", "bold")
+        return
+    if not report.found and report.pictures and images is None:
+        _line(console, f"Next: saccade check {data} --images FOLDER_OF_THE_PICTURES", "bold")
+    else:
+        _line(console, f"Next: mend the errors, then saccade check {data}{option}", "bold")
+    raise typer.Exit(1)
+
+
+def _print(console: "Console", report: "CheckReport", every: bool) -> None:
+    _line(console, f"{report.path} ({report.kind})", "bold")
+    for note in report.notes:
+        _line(console, note)
+    console.print()
+    console.print(_table(report))
+    console.print()
+    _line(
+        console,
+        f"Vocabulary: {report.vocabulary:,} of the {report.words:,} words in train are seen 5 "
+        f"times or more; they make {report.coverage:.1%} of its text.",
+    )
+    way = "decoded" if report.decoded else "headers read"
+    _line(console, f"Pictures: {report.found:,} of {report.pictures:,} found, {way}, "
+          f"in {report.seconds:.0f} s.")  # fmt: skip
+    if not report.decoded:
+        _line(
+            console,
+            "--quick: damage beyond headers and equal pictures under other names are not seen.",
+            "dim",
+        )
+    for kind, findings in report.groups().items():
+        errors = sum(finding.error for finding in findings)
+        console.print()
+        label = "Error" if errors else "Warning"
+        _line(console, f"{label}: {kind} ({len(findings):,})", "bold red" if errors else "yellow")
+        shown = findings if every else findings[:_SHOWN]
+        for finding in shown:
+            _line(console, f"  {finding.source}  {finding.message}")
+        if len(findings) > len(shown):
+            rest = len(findings) - len(shown)
+            _line(console, f"  ... and {rest:,} more: --all or --json shows them", "dim")
+    console.print()
+    if report.findings:
+        told = f"{_count(report.errors, 'error')}, {_count(report.warnings, 'warning')}."
+        _line(console, told, "bold red" if report.errors else "yellow")
+    else:
+        _line(console, "Nothing is wrong.", "green")
+
+
+def _table(report: "CheckReport") -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
+    for index, name in enumerate(
+        ("split", "pictures", "captions", "per picture", "words per caption")
+    ):
+        table.add_column(name, justify="right" if index else "left", no_wrap=True)
+    for split in report.splits:
+        table.add_row(
+            split.name or "(none)",
+            f"{split.pictures:,}",
+            f"{split.captions:,}",
+            _spread(split.per_picture),
+            _spread(split.words),
+        )
+    return table
+
+
+def _spread(spread: "Spread") -> str:
+    if spread.least == spread.most:
+        return str(spread.most)
+    return f"{spread.mean:.1f} ({spread.least} to {spread.most})"
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+def _line(console: "Console", text: str, style: str = "") -> None:
+    """One line as it is: not wrapped, so that it can be searched and copied."""
+    printable = "".join(char if char.isprintable() else "\ufffd" for char in text)
+    console.print(printable, style=style or None, markup=False, soft_wrap=True)

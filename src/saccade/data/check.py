@@ -1,0 +1,306 @@
+"""The validator: counts what a data set holds and names all that is wrong with it.
+
+Errors are what spoils training or its scores: lines that can't be read, pictures that are missing
+or damaged, a picture in two of train, val and test, nothing to train on. Warnings are what
+training survives: empty captions, duplicates, trouble in splits that nothing uses.
+"""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from saccade.data.reading import caption_source
+from saccade.data.sources import Splits, gather
+from saccade.errors import PictureError
+from saccade.images import open_photo, photo_size, picture_digest
+from saccade.progress import progress
+from saccade.text import tokenise
+from saccade.types import Example
+
+USED = ("train", "val", "test")
+MIN_COUNT = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing wrong, at one place."""
+
+    kind: str  # the heading it stands under: "Missing pictures", ...
+    error: bool  # False for a warning
+    source: str  # "captions.jsonl:17"
+    message: str
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Least, mean and greatest of some counts."""
+
+    least: int = 0
+    mean: float = 0.0
+    most: int = 0
+
+    @classmethod
+    def of(cls, counts: Sequence[int]) -> "Spread":
+        return cls(min(counts), sum(counts) / len(counts), max(counts)) if counts else cls()
+
+
+@dataclass(frozen=True)
+class SplitCount:
+    """How much is in one split."""
+
+    name: str
+    pictures: int
+    captions: int
+    per_picture: Spread
+    words: Spread  # of a caption
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `check` found."""
+
+    path: Path
+    kind: str
+    notes: tuple[str, ...]
+    splits: tuple[SplitCount, ...]
+    words: int  # different words in the training captions
+    vocabulary: int  # of these, seen at least MIN_COUNT times
+    coverage: float  # share of all training words that are in the vocabulary
+    pictures: int  # different picture files
+    found: int  # of these, there
+    decoded: bool  # False when only headers were read
+    seconds: float
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> int:
+        return sum(finding.error for finding in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        return len(self.findings) - self.errors
+
+    def groups(self) -> dict[str, list[Finding]]:
+        """The findings by kind, errors first."""
+        groups: dict[str, list[Finding]] = defaultdict(list)
+        for finding in sorted(self.findings, key=lambda finding: not finding.error):
+            groups[finding.kind].append(finding)
+        return dict(groups)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as plain JSON values."""
+        return {
+            **asdict(self),
+            "path": str(self.path),
+            "min_count": MIN_COUNT,
+            "errors": self.errors,
+            "warnings": self.warnings,
+        }
+
+
+def check(
+    path: Path | str | Sequence[Path | str],
+    images: Path | str | None = None,
+    splits: Splits | None = None,
+    quick: bool = False,
+    show: bool = False,
+    workers: int = 4,
+) -> CheckReport:
+    """Validate the data that `saccade.data.sources.read` reads with the same arguments.
+
+    Every picture is decoded, by `workers` threads; with `quick` only its header is read, which
+    finds neither damage further in nor equal pictures under other names. `show`: progress bars on
+    stderr. Raises DataError only when nothing of the data can be understood."""
+    began = time.monotonic()
+    dataset, problems = gather(path, images, splits)
+    examples = dataset.examples
+    findings = [
+        Finding(
+            "Unusable lines" if problem.fatal else "Lines without effect",
+            problem.fatal,
+            problem.source,
+            problem.message,
+        )
+        for problem in problems
+    ]
+    counts, vocabulary = _captions(examples, findings, show)
+    looks = dict(_look_at(examples, quick, show, workers))
+    _pictures(examples, looks, findings)
+    _same(examples, looks, findings)
+    if not any(example.split == "train" for example in examples):
+        names = ", ".join(sorted({example.split for example in examples})) or "none"
+        message = f"no picture is in the split train (splits: {names}); name it train."
+        findings.append(Finding("Splits", True, dataset.path.name, message))
+    elif not any(example.split == "val" for example in examples):
+        message = "no picture is in the split val: training can't tell its best checkpoint."
+        findings.append(Finding("Splits", False, dataset.path.name, message))
+    kept = [count for count in vocabulary.values() if count >= MIN_COUNT]
+    return CheckReport(
+        path=dataset.path,
+        kind=dataset.kind,
+        notes=dataset.notes,
+        splits=counts,
+        words=len(vocabulary),
+        vocabulary=len(kept),
+        coverage=sum(kept) / max(1, vocabulary.total()),
+        pictures=len(looks),
+        found=sum(not look.missing for look in looks.values()),
+        decoded=not quick,
+        seconds=round(time.monotonic() - began, 2),
+        findings=tuple(findings),
+    )
+
+
+def _captions(
+    examples: Sequence[Example], findings: list[Finding], show: bool
+) -> tuple[tuple[SplitCount, ...], Counter[str]]:
+    """Counts of each split and of the training words; names empty and repeated captions."""
+    per_picture: dict[str, list[int]] = defaultdict(list)
+    lengths: dict[str, list[int]] = defaultdict(list)
+    vocabulary: Counter[str] = Counter()
+    with progress("Reading captions", len(examples), show) as task:
+        for example in examples:
+            per_picture[example.split].append(len(example.captions))
+            if not example.captions:
+                findings.append(
+                    Finding(
+                        "Empty captions", False, example.source, f"{_name(example)}: no captions."
+                    )
+                )
+            seen: dict[tuple[str, ...], int] = {}
+            for index, caption in enumerate(example.captions):
+                words = tokenise(caption)
+                lengths[example.split].append(len(words))
+                if example.split == "train":
+                    vocabulary.update(words)
+                where = caption_source(example, index)
+                if not words:
+                    what = f"no word in {caption.strip()!r}" if caption.strip() else "it is empty"
+                    message = f"{_name(example)}, caption {index + 1}: {what}."
+                    findings.append(Finding("Empty captions", False, where, message))
+                elif (first := seen.setdefault(tuple(words), index)) != index:
+                    message = (
+                        f"{_name(example)}, captions {first + 1} and {index + 1}: {_cut(caption)}"
+                    )
+                    findings.append(Finding("Repeated captions", False, where, message))
+            task.advance()
+    order = sorted(per_picture, key=lambda name: (USED.index(name) if name in USED else 9, name))
+    counts = tuple(
+        SplitCount(
+            name,
+            len(per_picture[name]),
+            sum(per_picture[name]),
+            Spread.of(per_picture[name]),
+            Spread.of(lengths[name]),
+        )
+        for name in order
+    )
+    return counts, vocabulary
+
+
+def _name(example: Example) -> str:
+    """A picture's name for people: its id, unless that is a bare number."""
+    return example.id if example.image.stem in example.id else example.image.name
+
+
+def _cut(text: str, length: int = 60) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a picture's file told."""
+
+    fault: str = ""
+    missing: bool = False
+    digest: str = ""
+
+
+def _look_at(
+    examples: Sequence[Example], quick: bool, show: bool, workers: int
+) -> Iterator[tuple[Path, _Look]]:
+    """Every picture once. Decoding frees Python's lock, so that threads are enough."""
+
+    def look(path: Path) -> tuple[Path, _Look]:
+        try:
+            if quick:
+                photo_size(path)
+                return path, _Look()
+            open_photo(path, draft=(1, 1))  # the least work that still reads the whole file
+            return path, _Look(digest=picture_digest(path))
+        except PictureError as error:
+            return path, _Look(str(error), missing=not path.exists())
+
+    paths = iter(dict.fromkeys(example.image for example in examples))
+    total = len({example.image for example in examples})
+    with (
+        progress("Reading headers" if quick else "Decoding pictures", total, show) as task,
+        ThreadPoolExecutor(max(1, workers)) as pool,
+    ):
+        while chunk := list(islice(paths, 256)):  # a whole data set of futures would be large
+            for result in pool.map(look, chunk):
+                yield result
+                task.advance()
+
+
+def _pictures(
+    examples: Iterable[Example], looks: dict[Path, _Look], findings: list[Finding]
+) -> None:
+    """Names what is missing or unreadable, at the first entry that uses it."""
+    told = set()
+    for example in examples:
+        look = looks[example.image]
+        if look.fault and example.image not in told:
+            told.add(example.image)
+            kind = "Missing pictures" if look.missing else "Unreadable pictures"
+            findings.append(Finding(kind, example.split in USED, example.source, look.fault))
+
+
+def _same(examples: Sequence[Example], looks: dict[Path, _Look], findings: list[Finding]) -> None:
+    """Names pictures that come twice, by file or by content: leaks across splits, or duplicates."""
+    by_file: dict[Path, list[Example]] = defaultdict(list)
+    by_content: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        by_file[example.image].append(example)
+    for image, entries in by_file.items():
+        _name_same(
+            entries, findings, "Duplicate pictures", lambda a: f"{_name(a)} comes again, as in"
+        )
+        if digest := looks[image].digest:
+            # One entry of a file for each split: the same file was told of above.
+            by_content[digest] += {entry.split: entry for entry in reversed(entries)}.values()
+    for entries in by_content.values():
+        files = {entry.image: entry for entry in reversed(entries)}
+        if len(files) > 1:
+            _name_same(
+                list(reversed(files.values())),
+                findings,
+                "Equal pictures under several names",
+                lambda a: f"{_name(a)} has the same content as",
+            )
+
+
+def _name_same(
+    entries: list[Example],
+    findings: list[Finding],
+    kind: str,
+    told: Callable[[Example], str],
+) -> None:
+    for index, entry in enumerate(entries[1:], start=1):
+        # Against an entry of another split when there is one: the worse of the two.
+        across = [e for e in entries[:index] if e.split != entry.split]
+        leaks = [e for e in across if e.split in USED and entry.split in USED]
+        other = (leaks or across or entries[:index])[0]
+        same = other.image == entry.image
+        name = other.source if same else f"{_name(other)} ({other.source})"
+        message = f"{told(entry)} {name}"
+        if leaks:
+            message += f"; one is in {other.split}, one in {entry.split}."
+            findings.append(Finding("Leaks between splits", True, entry.source, message))
+        else:
+            findings.append(Finding(kind, False, entry.source, f"{message}."))
