@@ -128,5 +128,7 @@ class Corpus:
 def document_frequency(order: Order) -> np.ndarray:
     """In the references of how many pictures each n-gram occurs: (size,)."""
     size = max(order.size, 1)
-    pairs = np.unique(order.ref_picture * size + order.ref_gram)
-    return np.bincount(pairs % size, minlength=order.size)[: order.size]
+    pairs = np.sort(order.ref_picture * size + order.ref_gram)  # far faster than hashing them
+    once = np.ones(len(pairs), bool)
+    np.not_equal(pairs[1:], pairs[:-1], out=once[1:])
+    return np.bincount(pairs[once] % size, minlength=order.size)[: order.size]
