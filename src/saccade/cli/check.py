@@ -35,6 +35,7 @@ def check(
 
     Its exit code is 1 when there are errors, 0 when there are at most warnings.
     """
+    import shlex
     import warnings
 
     from rich.console import Console
@@ -50,16 +51,20 @@ def check(
     if json_file is not None:
         write_json(json_file, report.to_json())
         _line(console, f"Everything found: {json_file}")
-    option = "" if images is None else f" --images {images}"
-    _line(console, "")
+    what = shlex.quote(str(data))
+    if images is not None:
+        what += f" --images {shlex.quote(str(images))}"
     if not report.errors:
-        _line(console, f"Next: saccade train {data}{option} --out RUN", "bold")
-        return
-    if not report.found and report.pictures and images is None:
-        _line(console, f"Next: saccade check {data} --images FOLDER_OF_THE_PICTURES", "bold")
+        counts = "" if report.vocabulary else " --set train.min_count=1"
+        following = f"saccade train {what} --out RUN{counts}"
+    elif report.pictures and not report.found and images is None:
+        following = f"saccade check {what} --images FOLDER_OF_THE_PICTURES"
     else:
-        _line(console, f"Next: mend the errors, then saccade check {data}{option}", "bold")
-    raise typer.Exit(1)
+        following = f"mend the errors, then saccade check {what}"
+    console.print()
+    _line(console, f"Next: {following}", "bold")
+    if report.errors:
+        raise typer.Exit(1)
 
 
 def _print(console: "Console", report: "CheckReport", every: bool) -> None:

@@ -5,9 +5,10 @@ or damaged, a picture in two of train, val and test, nothing to train on. Warnin
 training survives: empty captions, duplicates, trouble in splits that nothing uses.
 """
 
+import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -86,10 +87,12 @@ class CheckReport:
         return len(self.findings) - self.errors
 
     def groups(self) -> dict[str, list[Finding]]:
-        """The findings by kind, errors first."""
+        """The findings by kind, kinds with errors first, each in the order of its lines."""
         groups: dict[str, list[Finding]] = defaultdict(list)
         for finding in sorted(self.findings, key=lambda finding: not finding.error):
             groups[finding.kind].append(finding)
+        for findings in groups.values():
+            findings.sort(key=lambda f: [int(part) for part in re.findall(r"\d+", f.source)])
         return dict(groups)
 
     def to_json(self) -> dict[str, Any]:
@@ -140,6 +143,9 @@ def check(
         message = "no picture is in the split val: training can't tell its best checkpoint."
         findings.append(Finding("Splits", False, dataset.path.name, message))
     kept = [count for count in vocabulary.values() if count >= MIN_COUNT]
+    if vocabulary and not kept:
+        message = f"no word in train is seen {MIN_COUNT} times: --set train.min_count=1 is needed."
+        findings.append(Finding("Vocabulary", False, dataset.path.name, message))
     return CheckReport(
         path=dataset.path,
         kind=dataset.kind,
@@ -262,45 +268,39 @@ def _pictures(
 
 
 def _same(examples: Sequence[Example], looks: dict[Path, _Look], findings: list[Finding]) -> None:
-    """Names pictures that come twice, by file or by content: leaks across splits, or duplicates."""
-    by_file: dict[Path, list[Example]] = defaultdict(list)
-    by_content: dict[str, list[Example]] = defaultdict(list)
+    """Names pictures that come twice, by file or by content: leaks across splits, or duplicates.
+
+    Each is compared with the first one of every split, so that ten thousand copies of one
+    placeholder take no longer than any other ten thousand pictures."""
+    files: dict[Path, dict[str, Example]] = defaultdict(dict)
+    contents: dict[str, dict[str, Example]] = defaultdict(dict)
+    compared: set[tuple[Path, str]] = set()
     for example in examples:
-        by_file[example.image].append(example)
-    for image, entries in by_file.items():
-        _name_same(
-            entries, findings, "Duplicate pictures", lambda a: f"{_name(a)} comes again, as in"
-        )
-        if digest := looks[image].digest:
-            # One entry of a file for each split: the same file was told of above.
-            by_content[digest] += {entry.split: entry for entry in reversed(entries)}.values()
-    for entries in by_content.values():
-        files = {entry.image: entry for entry in reversed(entries)}
-        if len(files) > 1:
-            _name_same(
-                list(reversed(files.values())),
-                findings,
-                "Equal pictures under several names",
-                lambda a: f"{_name(a)} has the same content as",
-            )
+        file = files[example.image]
+        _compare(example, list(file.values()), "Duplicate pictures", "comes again, as in", findings)
+        file.setdefault(example.split, example)
+        digest = looks[example.image].digest
+        if digest and (example.image, example.split) not in compared:
+            compared.add((example.image, example.split))
+            others = [e for e in contents[digest].values() if e.image != example.image]
+            kind = "Equal pictures under several names"
+            _compare(example, others, kind, "has the same content as", findings)
+            contents[digest].setdefault(example.split, example)
 
 
-def _name_same(
-    entries: list[Example],
-    findings: list[Finding],
-    kind: str,
-    told: Callable[[Example], str],
+def _compare(
+    example: Example, others: list[Example], kind: str, told: str, findings: list[Finding]
 ) -> None:
-    for index, entry in enumerate(entries[1:], start=1):
-        # Against an entry of another split when there is one: the worse of the two.
-        across = [e for e in entries[:index] if e.split != entry.split]
-        leaks = [e for e in across if e.split in USED and entry.split in USED]
-        other = (leaks or across or entries[:index])[0]
-        same = other.image == entry.image
-        name = other.source if same else f"{_name(other)} ({other.source})"
-        message = f"{told(entry)} {name}"
-        if leaks:
-            message += f"; one is in {other.split}, one in {entry.split}."
-            findings.append(Finding("Leaks between splits", True, entry.source, message))
-        else:
-            findings.append(Finding(kind, False, entry.source, f"{message}."))
+    """Names an example that equals others before it; a leak, if there is one, is the worst."""
+    if not others:
+        return
+    used = example.split in USED
+    leaks = [e for e in others if used and e.split in USED and e.split != example.split]
+    other = (leaks or others)[0]
+    name = "" if other.image == example.image else f"{_name(other)}, "
+    message = f"{_name(example)} {told} {name}{other.source}"
+    if leaks:
+        message += f"; one is in {other.split}, one in {example.split}."
+        findings.append(Finding("Leaks between splits", True, example.source, message))
+    else:
+        findings.append(Finding(kind, False, example.source, f"{message}."))

@@ -123,7 +123,7 @@ def gather(
         if not example.split:
             name, _, where = example.source.partition(":")
             file = next((file for file in files if file.name == name), files[0])
-            problems.append(Problem(file, where, "has no split, while others have one; name it."))
+            problems.append(Problem(file, where, "has no split, while others have one; add it."))
     kind = ", ".join(dict.fromkeys(kinds.values()))
     return Dataset(tuple(examples), kind, tuple(notes), files[0]), tuple(problems)
 
