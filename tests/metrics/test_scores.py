@@ -1,5 +1,6 @@
 """BLEU, ROUGE-L and CIDEr against pycocoevalcap (recorded) and plain-loop twins."""
 
+import importlib.util
 import json
 import math
 import random
@@ -16,8 +17,10 @@ from saccade.errors import DataError
 from saccade.metrics import Frequencies, score, tokenise_all
 from saccade.metrics.cider import cider
 from saccade.metrics.rouge import common_length, rouge_l
+from saccade.metrics.scores import score_tokenised
 
 HERE = Path(__file__).parent
+SHARED = HERE.parents[2] / "shared" / "data"
 RECORDED = json.loads((HERE / "expected_scores.json").read_text())
 WORDS = ["a", "man", "dog", "cat", "on", "the", "red", "grass", "runs", "sits", "with", "ball"]
 
@@ -83,6 +86,51 @@ def test_equal_to_pycocoevalcap(recorded: dict) -> None:
             found.per_picture[metric], recorded["per_picture"][metric], rtol=0, atol=1e-9
         )
     assert found["CIDEr-D"] == found["CIDEr"]
+
+
+@pytest.mark.parametrize("name", ["flickr8k", "coco_captions"])
+def test_equal_to_live_pycocoevalcap_on_real_captions(name: str) -> None:
+    if importlib.util.find_spec("pycocoevalcap") is None:
+        pytest.skip("pycocoevalcap is not installed (pip install 'saccade[java]')")
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"{SHARED / name} is not here")
+    groups: list[list[str]] = []
+    if name == "flickr8k":
+        lines = (SHARED / name / "captions.jsonl").read_text().splitlines()
+        groups = [json.loads(line)["captions"] for line in lines[:1000]]
+    else:
+        rows: dict[int, list[str]] = {}
+        annotations = json.loads((SHARED / name / "captions_val2017.json").read_text())
+        for row in annotations["annotations"]:
+            rows.setdefault(row["image_id"], []).append(row["caption"])
+        groups = list(rows.values())[:1000]
+    tokens = [tokenise_all(group) for group in groups]
+    references = [group[1 : 2 + i % 4] for i, group in enumerate(tokens)]  # 1 to 4 of them
+    hypotheses = [group[0] for group in tokens]
+    found = score_tokenised(range(len(groups)), references, hypotheses)
+    theirs, rows_of_theirs = live(references, hypotheses)
+    for metric, value in theirs.items():
+        assert found[metric] == pytest.approx(value, abs=1e-9)
+        np.testing.assert_allclose(
+            found.per_picture[metric], rows_of_theirs[metric], rtol=0, atol=1e-9
+        )
+
+
+def live(
+    references: list[list[str]], hypotheses: list[str]
+) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """pycocoevalcap's figures of tokenised texts, of the set and of each picture."""
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.cider.cider import Cider
+    from pycocoevalcap.rouge.rouge import Rouge
+
+    wanted, given = dict(enumerate(references)), {i: [t] for i, t in enumerate(hypotheses)}
+    bleu, bleus = Bleu(4).compute_score(wanted, given, verbose=0)
+    rouge, rouges = Rouge().compute_score(wanted, given)
+    value, values = Cider().compute_score(wanted, given)
+    totals = {**{f"BLEU-{n + 1}": bleu[n] for n in range(4)}, "ROUGE-L": rouge, "CIDEr": value}
+    rows = {**{f"BLEU-{n + 1}": bleus[n] for n in range(4)}, "ROUGE-L": rouges, "CIDEr": values}
+    return totals, rows
 
 
 @pytest.mark.parametrize("plain", [False, True])

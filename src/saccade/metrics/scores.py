@@ -26,8 +26,10 @@ class Scores:
 
     values: dict[str, float]  # of the whole set, by metric
     ids: tuple[Hashable, ...] = field(repr=False)
-    per_picture: dict[str, np.ndarray] = field(repr=False)  # (pictures,) by metric
-    statistics: np.ndarray = field(repr=False)  # (pictures, 10): see `bleu.statistics`
+    per_picture: dict[str, np.ndarray] = field(repr=False, compare=False)  # (pictures,) by metric
+    statistics: np.ndarray = field(
+        repr=False, compare=False
+    )  # (pictures, 10): see `bleu.statistics`
 
     @property
     def pictures(self) -> int:
@@ -42,8 +44,9 @@ class Scores:
         return {"pictures": self.pictures, "scores": dict(self.values)}
 
     def table(self) -> str:
-        """The figures, times 100, as lines of text."""
-        rows = [f"{name:8} {100 * value:6.1f}" for name, value in self.values.items()]
+        """The figures, times 100, as lines of text; CIDEr-D is left out, being CIDEr's figure."""
+        shown = {name: value for name, value in self.values.items() if name != "CIDEr-D"}
+        rows = [f"{name:8} {100 * value:6.1f}" for name, value in shown.items()]
         return "\n".join([*rows, f"{self.pictures} pictures, figures times 100"])
 
 
