@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ class Frequencies:
 
     def save(self, path: Path | str) -> None:
         """Write a `.npz` of plain arrays (nothing pickled)."""
-        arrays = {f"keys{n + 1}": keys for n, keys in enumerate(self.keys)}
+        arrays: dict[str, Any] = {f"keys{n + 1}": keys for n, keys in enumerate(self.keys)}
         arrays |= {
             f"counts{n + 1}": counts.astype(np.int32) for n, counts in enumerate(self.counts)
         }

@@ -27,10 +27,10 @@ def tokenise(caption: str) -> str:
     """The caption's tokens with single spaces between them.
 
     A token of a phone number, a fraction or markup can hold no-break spaces, as in the original."""
-    pieces = [
-        _remembered[piece] if piece in _remembered else _remember(piece)
-        for piece in caption.split()
-    ]
+    pieces = []
+    for piece in caption.split():
+        tokens = _remembered.get(piece, "?")  # which no piece becomes
+        pieces.append(_remember(piece) if tokens == "?" else tokens)
     if None in pieces:
         return _kept(caption)
     return " ".join(filter(None, pieces))
@@ -45,8 +45,9 @@ def _remember(piece: str) -> str | None:
     alone = _ALONE.fullmatch(piece) or (_LAST.fullmatch(piece) and not lexer.keeps_full_stop(piece))
     if len(_remembered) >= _MOST_REMEMBERED:  # a server that runs for months must not fill memory
         _remembered.clear()
-    _remembered[piece] = _kept(piece) if alone else None
-    return _remembered[piece]
+    tokens = _kept(piece) if alone else None
+    _remembered[piece] = tokens
+    return tokens
 
 
 def _kept(caption: str) -> str:
