@@ -12,6 +12,29 @@ import typer
 from saccade.cli import agreement, caption, check, demo, evaluate, report, scenes, score, train
 from saccade.errors import SaccadeError
 
+EXAMPLES = """Examples
+
+saccade demo demo/   (everything once, on drawn scenes)
+
+saccade check captions.jsonl   (what is wrong with the data)
+
+saccade train captions.jsonl --out runs/mine   (Ctrl-C saves)
+
+saccade train --resume runs/mine
+
+saccade caption photo.jpg --model runs/mine --attention looks/
+
+saccade evaluate runs/mine captions.jsonl --split val
+
+saccade report runs/mine   (one HTML file)
+
+saccade score --references refs.json --hypotheses mine.json
+
+saccade agreement --references captions.jsonl   (how well people agree)
+
+saccade scenes scenes/ --count 6000   (pictures whose truth is known)
+"""
+
 app = typer.Typer(
     name="saccade",
     help="Train attention captioners on your own pictures, caption with them, and see, word by "
@@ -20,6 +43,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(demo.demo)

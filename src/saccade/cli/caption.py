@@ -44,6 +44,11 @@ def caption(
 
     if gif and attention is None:
         raise UsageError("--gif needs the folder for it: add --attention DIR.")
+    if colours is not None:
+        import matplotlib
+
+        if colours not in matplotlib.colormaps:
+            raise UsageError(f"--cmap: there is no colour map '{colours}'; try inferno or viridis.")
     paths = find_photos(photos)
     from saccade.api import Captioner
 

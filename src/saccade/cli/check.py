@@ -139,4 +139,4 @@ def _count(number: int, name: str) -> str:
 def _line(console: "Console", text: str, style: str = "") -> None:
     """One line as it is: not wrapped, so that it can be searched and copied."""
     printable = "".join(char if char.isprintable() else "\ufffd" for char in text)
-    console.print(printable, style=style or None, markup=False, soft_wrap=True)
+    console.print(printable, style=style or None, markup=False, emoji=False, soft_wrap=True)
