@@ -89,6 +89,14 @@ def test_nothing_and_unknown_words() -> None:
     assert same < other  # a repeated unknown word weighs more than two different ones
 
 
+def test_empty_references_and_huge_ids() -> None:
+    assert CiderD([[[]], [[]]]).rewards([[1, 2], []], [0, 1]).tolist() == [0, 0]
+    counted = frequencies_of([[[]], [[]]])
+    four = [70_000, 2**31, 5, 2**40]
+    found = CiderD([[four], [[4]]], frequencies=counted).rewards([four, [4], [5]], [0, 1, 1])
+    np.testing.assert_allclose(found, [10, 2.5, 0])
+
+
 def test_bad_input_is_one_sentence() -> None:
     with pytest.raises(DataError, match="needs `end`"):
         CiderD([[[1]]], count_end=True)

@@ -174,6 +174,14 @@ def test_rouge_of_nothing_is_coco_captions() -> None:
     assert rouge_l([["", "a cat"], ["a cat"]], ["", ""])[1].tolist() == [1.0, 0.0]
 
 
+@pytest.mark.filterwarnings("ignore:CIDEr of a single picture")
+def test_nothing_but_empty_captions() -> None:
+    for references, hypotheses in (([[""]], [""]), ([["", ""], ["..."]], ["", "!"])):
+        found = score(references, hypotheses)
+        assert found["ROUGE-L"] == 1  # as in coco-caption: an empty word against an empty word
+        assert found["BLEU-1"] == found["BLEU-4"] == found["CIDEr"] == 0
+
+
 def test_lists_dictionaries_and_single_references_are_the_same() -> None:
     references = {7: ["A dog.", "The dog!"], 3: ["two cats"]}
     hypotheses = {3: "Two cats", 7: "a dog"}

@@ -64,8 +64,8 @@ class CiderD:
         counted = self.frequencies
         words = {word: i for i, word in enumerate(dict.fromkeys([*counted.words, *corpus.words]))}
         numbers = np.fromiter(map(int, words), np.int64, len(words))
-        self.word_of = np.full(int(numbers.max(initial=0)) + 1, -1)  # word id -> number
-        self.word_of[numbers] = np.arange(len(numbers))
+        self.number_of = np.argsort(numbers)  # of the word id at this place of `word_ids`
+        self.word_ids = numbers[self.number_of]
         self.words = len(numbers) + 1
         self.references = corpus.references
         self.lengths = corpus.ref_lengths
@@ -109,7 +109,7 @@ class CiderD:
         self.entry_scaled = scaled[by_key]  # divided by the reference's norm
         self.pair_keys, self.pair_starts = np.unique(key[by_key], return_index=True)
         self.pair_counts = np.diff(np.append(self.pair_starts, len(key)))
-        self.all_weights = np.concatenate(weights)
+        self.all_weights = np.concatenate([*weights, [self.log_pictures]])  # one at least
 
     def rewards(self, ids: np.ndarray | Sequence[Ids], pictures: Ids) -> np.ndarray:
         """CIDEr-D of sampled captions: (N,). `ids` is (N, T), or N sequences; `pictures` (N,) says
@@ -121,7 +121,9 @@ class CiderD:
         if len(owner) and not 0 <= owner.min() <= owner.max() < self.pictures:
             raise DataError(f"picture numbers must be 0 to {self.pictures - 1}.")
         caption, gram, count, order = self._grams(words, lengths)
-        weight = count * np.where(gram < 0, self.log_pictures, self.all_weights[gram])
+        weight = count * np.where(
+            gram < 0, self.log_pictures, self.all_weights[np.maximum(gram, 0)]
+        )
         norms = np.sqrt(np.bincount(caption * ORDERS + order, weight**2, len(owner) * ORDERS))
         norms[norms == 0] = 1.0
         scaled = 1.0 / norms[caption * ORDERS + order]
@@ -159,11 +161,11 @@ class CiderD:
             kept = np.concatenate([kept, np.ones((len(ids), 1), bool)], axis=1)
             lengths = lengths + 1
         flat = ids[kept]
-        known = self.word_of[np.minimum(flat, len(self.word_of) - 1)]
-        unknown = (flat >= len(self.word_of)) | (known < 0)
+        place = find(self.word_ids, flat)
+        unknown = place < 0
+        known = self.number_of[place] if len(self.number_of) else place
         if unknown.any():  # different unknown words stay different
             _, inverse = np.unique(flat[unknown], return_inverse=True)
-            known = known.copy()
             known[unknown] = -1 - inverse
         return known, lengths
 
