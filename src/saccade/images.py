@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, TiffImagePlugin
+from PIL import ExifTags, Image, ImageChops, TiffImagePlugin
 
 from saccade.errors import PictureError
 
@@ -48,7 +48,7 @@ def open_photo(
         orientation = _orientation(image)
         if draft is not None:
             image.draft(None, draft[::-1] if orientation >= 5 else draft)
-        rgb = _to_rgb(image)
+        rgb = _to_rgb(image, name)
         turn = _TURNS.get(orientation)
         if turn is not None:
             rgb = rgb.transpose(turn)
@@ -217,7 +217,7 @@ def _orientation(image: Image.Image) -> int:
     return orientation if orientation in _TURNS else 1
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
     image.load()
     if image.mode.startswith("I;16"):
         return _grey(np.asarray(image), 65535.0)
@@ -231,8 +231,12 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
+    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
+        image = ImageChops.invert(
+            image
+        )  # only Adobe stores inks inverted; Pillow expects it of all
     if image.mode == "LAB":
-        raise ValueError("its colours are stored as LAB")
+        raise PictureError(f"{name} stores its colours as LAB; convert it to JPEG or PNG.")
     return image.convert("RGB")
 
 

@@ -240,7 +240,7 @@ def _look_at(
             open_photo(path, draft=(1, 1))  # the least work that still reads the whole file
             return path, _Look(digest=picture_digest(path))
         except PictureError as error:
-            return path, _Look(str(error), missing=not path.exists())
+            return path, _Look(str(error), missing=isinstance(error.__cause__, FileNotFoundError))
 
     paths = iter(dict.fromkeys(example.image for example in examples))
     total = len({example.image for example in examples})

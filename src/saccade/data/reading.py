@@ -94,10 +94,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str | Problem]]:
     """Numbered lines of a UTF-8 file (with or without BOM), line ends stripped.
 
     A line with bytes that are not UTF-8 comes as a Problem. Raises DataError when the file can't
-    be read at all, or is UTF-16."""
+    be read at all."""
     data = read_bytes(path)
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError(f"{path} is UTF-16 text; save it as UTF-8.")
     for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         try:
             yield number, raw.removesuffix(b"\r").decode("utf-8")

@@ -170,6 +170,8 @@ def detect(path: Path) -> str:
             head = file.read(_HEAD)
     except OSError as error:
         raise DataError(f"{path} can't be read ({error.strerror or error}).") from error
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise DataError(f"{path} is UTF-16 text; save it as UTF-8.")
     text = head.decode("utf-8-sig", errors="replace").lstrip()
     if not text:
         raise DataError(f"{path} is empty; {ACCEPTED}")
