@@ -174,6 +174,11 @@ def test_rouge_of_nothing_is_coco_captions() -> None:
     assert rouge_l([["", "a cat"], ["a cat"]], ["", ""])[1].tolist() == [1.0, 0.0]
 
 
+def test_no_word_in_common() -> None:
+    found = score([["a dog"], ["b c"]], ["x", "y z"])
+    assert found["CIDEr"] == found["ROUGE-L"] == 0
+
+
 @pytest.mark.filterwarnings("ignore:CIDEr of a single picture")
 def test_nothing_but_empty_captions() -> None:
     for references, hypotheses in (([[""]], [""]), ([["", ""], ["..."]], ["", "!"])):

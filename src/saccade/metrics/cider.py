@@ -67,7 +67,7 @@ class Accumulator:
         their_norm = np.sqrt(np.bincount(order.ref_caption, theirs**2, len(self.total)))
         met, meeting = ours[order.where], theirs[order.hits]
         products = met * meeting if self.plain else np.minimum(met, meeting) * meeting
-        cosine = np.bincount(order.ref_caption[order.hits], products, len(self.total))
+        cosine = np.bincount(order.ref_caption[order.hits], products, len(self.total)).astype(float)
         norms = our_norm[self.corpus.picture] * their_norm
         np.divide(cosine, norms, out=cosine, where=norms != 0)
         self.total += cosine
