@@ -8,9 +8,9 @@ from pathlib import Path
 # nothing from more. Set before torch loads, so that programs started by tests take it too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
-from PIL import Image  # noqa: E402
+import numpy as np
+import pytest
+from PIL import Image
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

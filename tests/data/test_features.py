@@ -1,7 +1,6 @@
 """The feature cache: what is in it is what the encoder said, whatever happened on the way."""
 
 import json
-import os
 import subprocess
 import sys
 import textwrap

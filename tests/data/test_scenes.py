@@ -103,7 +103,13 @@ def test_things_keep_apart_and_their_sizes_can_be_told(drawn):
 
 
 def test_scenes_are_many_and_varied():
-    kinds, colours, words, relations, openings = Counter(), Counter(), Counter(), Counter(), Counter()
+    kinds, colours, words, relations, openings = (
+        Counter(),
+        Counter(),
+        Counter(),
+        Counter(),
+        Counter(),
+    )
     counts, forms, lengths = Counter(), Counter(), Counter()
     for index in range(MANY):
         drawn = make_scene(0, index)
@@ -118,10 +124,14 @@ def test_scenes_are_many_and_varied():
             relations.update(said for _, said, _ in claims.relations)
             openings[" ".join(caption.split()[:2])] += 1
             mask = [
-                "N" if w in KINDS or w.removesuffix("s") in KINDS
-                else "C" if w in COLOURS
-                else "S" if w in ("small", "little", "big", "large")
-                else "A" if w in ("a", "an")
+                "N"
+                if w in KINDS or w.removesuffix("s") in KINDS
+                else "C"
+                if w in COLOURS
+                else "S"
+                if w in ("small", "little", "big", "large")
+                else "A"
+                if w in ("a", "an")
                 else w
                 for w in caption.split()
             ]
@@ -232,15 +242,25 @@ def test_a_reference_with_one_word_wrong_is_false(seed, index, data):
 
 @settings(max_examples=100)
 @given(
-    a=st.tuples(*[st.integers(0, 60)] * 2), b=st.tuples(*[st.integers(0, 60)] * 2), size=st.integers(5, 30)
+    a=st.tuples(*[st.integers(0, 60)] * 2),
+    b=st.tuples(*[st.integers(0, 60)] * 2),
+    size=st.integers(5, 30),
 )
 def test_relations_are_the_geometry_they_name(a, b, size):
     one, other = ((x, y, x + size, y + size) for x, y in (a, b))
-    for said, back in (("left of", "right of"), ("above", "below"), ("next to", "next to"), ("far from", "far from")):
+    for said, back in (
+        ("left of", "right of"),
+        ("above", "below"),
+        ("next to", "next to"),
+        ("far from", "far from"),
+    ):
         assert holds(said, one, other, 96) == holds(back, other, one, 96)
         if holds(said, one, other, 96, margin=0.6):
             assert holds(said, one, other, 96)
-    assert sum(holds(s, one, other, 96, margin=0.6) for s in ("left of", "right of", "above", "below")) <= 1
+    assert (
+        sum(holds(s, one, other, 96, margin=0.6) for s in ("left of", "right of", "above", "below"))
+        <= 1
+    )
     if holds("left of", one, other):
         assert one[2] <= other[0]
 
@@ -253,7 +273,10 @@ def test_words_of_a_true_caption_are_grounded_in_what_makes_it_true():
         (5, (CAR.box,)),
         (6, (CAR.box,)),
     ]
-    assert ground("two blue balls", drawn) == [(1, (BALL.box, BALL2.box)), (2, (BALL.box, BALL2.box))]
+    assert ground("two blue balls", drawn) == [
+        (1, (BALL.box, BALL2.box)),
+        (2, (BALL.box, BALL2.box)),
+    ]
     assert ground("a blue ball", drawn) == [(1, (BALL.box, BALL2.box)), (2, (BALL.box, BALL2.box))]
     # false: a blue car. The noun can still be looked at, and so can the colour; a cat can't.
     assert ground("a blue car", drawn) == [(1, (BALL.box, BALL2.box)), (2, (CAR.box,))]

@@ -42,7 +42,7 @@ FONTS = [
 
 
 @contextmanager
-def _any_script() -> Iterator[None]:
+def any_script() -> Iterator[None]:
     """Words of any script: missing fonts and glyphs must not stop or litter a run."""
     import logging
 
@@ -117,7 +117,7 @@ def figure(
     head = margin + 0.34 * len(title) + 0.12
     foot = 0.42
     height = head + rows * (tile_h + label) + (rows - 1) * gap + foot
-    with _any_script():
+    with any_script():
         canvas = Figure(figsize=(width, height), facecolor=PAPER, dpi=100)
         FigureCanvasAgg(canvas)
         for number, line in enumerate(title):
@@ -190,7 +190,7 @@ def _label(
 def save_png(caption: Caption, path: Path | str, *, dpi: int = 110, **options: object) -> None:
     """Write `figure(caption, **options)` as PNG, atomically."""
     drawn = figure(caption, **options)  # type: ignore[arg-type]
-    with _any_script(), atomic_file(path) as temporary:
+    with any_script(), atomic_file(path) as temporary:
         drawn.savefig(temporary, dpi=dpi, format="png")
 
 
@@ -199,7 +199,7 @@ def frame(caption: Caption, tile: Image.Image, word: int | None, width: float = 
     height = width * tile.height / tile.width
     lines = _lines(caption.words, int(width * 7.6))
     band = 0.34 * len(lines) + 0.3
-    with _any_script():
+    with any_script():
         canvas = Figure(figsize=(width, height + band), facecolor=PAPER, dpi=96)
         FigureCanvasAgg(canvas)
         total = height + band

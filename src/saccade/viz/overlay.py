@@ -153,9 +153,9 @@ def heats(
 def times_uniform(alphas: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
     """(T,): each map's highest cell as a multiple of uniform attention, 1/L. Never below 1."""
     maps = np.asarray(alphas, dtype=np.float64)
-    maps = maps.reshape(len(maps), -1)
-    if not maps.size:
+    if not maps.size:  # a caption without words
         return np.zeros(len(maps))
+    maps = maps.reshape(len(maps), -1)
     return maps.max(axis=1) * maps.shape[1] / np.maximum(maps.sum(axis=1), 1e-12)
 
 
