@@ -12,7 +12,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # malloc.h
 
 
 def keep_memory() -> bool:
-    """Ask glibc to keep what is freed. Returns whether it did (it is not there on other systems)."""
+    """Ask glibc to keep what is freed. Returns whether it did (other systems have no glibc)."""
     if not sys.platform.startswith("linux"):
         return False
     try:

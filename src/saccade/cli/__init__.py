@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
+from saccade.allocator import keep_memory
 from saccade.cli import agreement, caption, check, demo, evaluate, report, scenes, score, train
 from saccade.errors import SaccadeError
 
@@ -64,6 +65,7 @@ def _root() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit code (0 fine, 1 bad input, 2 bad usage, 130 stopped)."""
+    keep_memory()
     try:
         app(None if arguments is None else list(arguments))
     except SystemExit as stop:  # how typer ends, with 2 and a message for bad usage

@@ -1,8 +1,8 @@
 """Does attention fall on what a word names? The pointing game, beside its baselines.
 
 A look hits when the centre of the cell with the largest alpha lies in a box of what a word names
-(Zhang et al. 2016, arXiv 1608.00507, with a cell's centre for the point and no tolerance). Two looks
-that need no model stand beside it: a cell drawn uniformly, and the photo's centre.
+(Zhang et al. 2016, arXiv 1608.00507, with a cell's centre for the point and no tolerance). Two
+looks that need no model stand beside it: a cell drawn uniformly, and the photo's centre.
 """
 
 from collections.abc import Iterable, Sequence
