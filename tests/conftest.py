@@ -56,6 +56,7 @@ TINY = {  # settings that train in a second, encoder and all
         "image_size": [32, 48],
         "trainable": True,
         "widths": [8, 12, 16],
+        "halvings": 2,
     },
     "decoder": {"hidden": 24, "embedding": 12, "attention": 12, "features": 0, "dropout": 0.2},
     "train": {"batch": 4, "captions": 2, "epochs": 2, "learning_rate": 3e-3, "min_count": 1},

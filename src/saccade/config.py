@@ -39,7 +39,8 @@ class EncoderConfig:
     settings: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"output_stride": 16}
     trainable: bool = False  # train it with the decoder (no feature cache then)
     include: bool | None = None  # weights in the checkpoint; None: unless it is a hub id
-    widths: tuple[int, ...] = (32, 64, 128, 128)  # of small-conv's stages; each but the last / 2
+    widths: tuple[int, ...] = (24, 48, 96, 128, 128)  # of small-conv's stages
+    halvings: int = 3  # how many of them, the first, halve the picture
 
     def __post_init__(self) -> None:
         _require(

@@ -166,7 +166,9 @@ def test_a_frozen_backbone_stays_in_evaluation_mode_and_a_trained_one_does_not(t
 
 def test_the_small_encoder_knows_where_cells_lie():
     encoder = load_encoder(
-        EncoderConfig(backbone=SMALL_CONV, image_size=(32, 48), trainable=True, widths=(8, 8, 8))
+        EncoderConfig(
+            backbone=SMALL_CONV, image_size=(32, 48), trainable=True, widths=(8, 8, 8), halvings=2
+        )
     )
     assert encoder.grid == (8, 12)
     grid = encoder(torch.full((1, 3, 32, 48), 77, dtype=torch.uint8))[0].unflatten(0, (8, 12))

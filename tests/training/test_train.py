@@ -180,9 +180,9 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(run, data):
 
 def test_two_processes_train_one_model(data, tmp_path):
     """Through accelerate, on the CPU: no code of ours knows of ranks."""
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    command += ["--main_process_port", str(20000 + os.getpid() % 20000)]
+    port = str(20000 + os.getpid() % 20000)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+    command += ["--master_port", port]
     command += ["-m", "saccade", "train", str(data), "--out", str(tmp_path / "run"), "--cpu"]
     for section, values in TINY.items():
         for key, value in values.items():

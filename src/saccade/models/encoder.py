@@ -88,7 +88,7 @@ class Encoder(nn.Module):
 
 
 # The same weights give the same features whatever folder they came from.
-_NOT_IN_DIGEST = ("backbone", "revision", "include", "trainable", "widths")
+_NOT_IN_DIGEST = ("backbone", "revision", "include", "trainable", "widths", "halvings")
 
 
 def _tokens_to_map(states: Tensor, size: torch.Size, config: Any) -> Tensor:
@@ -160,7 +160,7 @@ def load_encoder(config: EncoderConfig) -> Encoder:
     """An encoder with its pretrained weights, from a local folder or, when a hub id is named, the
     hub. Raises UsageError naming the backbone when it can't be had."""
     if config.backbone == SMALL_CONV:
-        return Encoder(_resolve_statistics(config, None), SmallConv(config.widths))
+        return Encoder(_resolve_statistics(config, None), SmallConv(config.widths, config.halvings))
     name = config.backbone
     local = Path(name).is_dir()
     if not local and (name.count("/") != 1 or name.startswith((".", "/", "~"))):
@@ -193,7 +193,7 @@ def rebuild_encoder(config: EncoderConfig, own: dict[str, Any] | None) -> Encode
 
     own: the backbone's transformers config as saved; None for small-conv."""
     if own is None:
-        return Encoder(config, SmallConv(config.widths))
+        return Encoder(config, SmallConv(config.widths, config.halvings))
     from transformers import AutoConfig, AutoModel
 
     try:

@@ -5,18 +5,18 @@ from torch import Tensor, nn
 
 
 class SmallConv(nn.Module):
-    """Residual 3x3 convolutions; every stage but the last halves the picture.
+    """3x3 convolutions; the first `halvings` stages halve the picture, the others add to it.
 
-    The receptive field stays a small part of the picture on purpose: a cell then knows its own
-    place and not the whole scene, so that attention has something to point at. Where a cell lies
-    is told by two extra input planes (x and y from -1 to 1)."""
+    A cell should see about one thing: with a smaller receptive field kinds are confused, and with
+    the whole scene in every cell attention has nothing to point at. Where a cell lies is told by
+    two extra planes (x and y from -1 to 1)."""
 
-    def __init__(self, widths: tuple[int, ...]) -> None:
+    def __init__(self, widths: tuple[int, ...], halvings: int) -> None:
         super().__init__()
         stages = []
         before = 3 + 2
         for index, width in enumerate(widths):
-            stride = 2 if index < len(widths) - 1 else 1
+            stride = 2 if index < halvings else 1
             stages.append(
                 nn.Sequential(
                     nn.Conv2d(before, width, 3, stride, 1, bias=False),
@@ -27,7 +27,6 @@ class SmallConv(nn.Module):
             before = width
         self.stages = nn.ModuleList(stages)
         self.last = nn.Conv2d(before + 2, before, 1)
-        self.stride = 2 ** (len(widths) - 1)
 
     @staticmethod
     def _places(like: Tensor) -> Tensor:
@@ -39,8 +38,9 @@ class SmallConv(nn.Module):
         return places.expand(B, 2, h, w)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """pixels (B, 3, H, W) -> (B, F, H / stride, W / stride)"""
+        """pixels (B, 3, H, W) -> (B, F, H / 2**halvings, W / 2**halvings)"""
         x = torch.cat((pixels, self._places(pixels)), 1)
         for stage in self.stages:
-            x = stage(x)
+            y = stage(x)
+            x = x + y if x.shape == y.shape else y
         return self.last(torch.cat((x, self._places(x)), 1))
