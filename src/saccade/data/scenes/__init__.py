@@ -1,9 +1,12 @@
 """Drawn scenes: the embedded default to train on, and the ground truth for attention.
 
-Pictures of 14 kinds of things in 9 colours and 3 sizes on 7 backgrounds, five true English
+Pictures of 14 kinds of things in 9 colours and 3 sizes on 11 backgrounds, five true English
 references each, and for every noun, colour and size in them the box of what it names. Everything is
 a function of (seed, index). `check` judges any caption against its scene, and `ground` says where
 its words should have looked.
+
+Simplified: things are flat and seen from the front, nothing hides anything, any kind may have any
+colour and be anywhere, so that neither can be guessed from the other.
 """
 
 import json
@@ -16,7 +19,8 @@ from PIL import Image
 from saccade.data.scenes.captions import captions
 from saccade.data.scenes.draw import BACKGROUNDS, COLOURS, KINDS, render
 from saccade.data.scenes.language import Claims, Phrase, Verdict, check, ground, parse
-from saccade.data.scenes.layout import SIZES, holds, make_scene, relation
+from saccade.data.scenes.layout import RELATIONS, SIZES, SMALLEST, holds, make_scene
+from saccade.errors import UsageError
 from saccade.files import atomic_file, write_text
 from saccade.types import Region, Scene
 
@@ -24,6 +28,7 @@ __all__ = [
     "BACKGROUNDS",
     "COLOURS",
     "KINDS",
+    "RELATIONS",
     "SIZES",
     "Claims",
     "Phrase",
@@ -35,36 +40,44 @@ __all__ = [
     "holds",
     "make_scene",
     "parse",
-    "relation",
     "render",
     "write",
 ]
 
 
 def draw(
-    seed: int, index: int, side: int = 96
+    seed: int, index: int, size: int = 96
 ) -> tuple[Image.Image, Scene, tuple[str, ...], tuple[Region, ...]]:
     """Scene `index` of a seed: its picture, what is in it, five references and their regions."""
-    scene = make_scene(seed, index, side)
+    scene = make_scene(seed, index, size)
     return render(scene, texture=index), scene, *captions(scene, seed, index)
 
 
 def write(
-    folder: Path,
+    folder: Path | str,
     count: int,
     seed: int = 0,
-    side: int = 96,
+    size: int = 96,
     val: int = 0,
     test: int = 0,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], object] | None = None,
 ) -> None:
     """Draw `count` scenes into a folder: images/*.png and captions.jsonl, which the records reader
-    reads. The last `val` + `test` of them are those splits; no two scenes are the same."""
-    lines, seen = [], set()
-    (folder / "images").mkdir(parents=True, exist_ok=True)
+    reads. The last `test` of them, and the `val` before those, are the splits of these names; no
+    two scenes are the same. `progress(1)` is called after each.
+
+    captions.jsonl comes last, whole or not at all. Raises SaccadeError on sizes or seeds that can't
+    be, or when the disk refuses."""
+    if size < SMALLEST:
+        raise UsageError(f"a drawn scene is at least {SMALLEST} pixels wide, not {size}.")
+    if seed < 0 or min(count, val, test) < 0 or val + test > count:
+        raise UsageError("seed and numbers of scenes are 0 or more, and val + test within count.")
+    folder = Path(folder)
+    lines: list[str] = []
+    seen: set[Scene] = set()
     index = 0
     while len(lines) < count:
-        picture, scene, sentences, regions = draw(seed, index, side)
+        picture, scene, sentences, regions = draw(seed, index, size)
         index += 1
         if scene in seen:  # so that no test scene can have been trained on
             continue
@@ -83,5 +96,6 @@ def write(
             "scene": asdict(scene),
         }
         lines.append(json.dumps(entry) + "\n")
-        progress(1)
+        if progress is not None:
+            progress(1)
     write_text(folder / "captions.jsonl", "".join(lines))

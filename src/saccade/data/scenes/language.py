@@ -1,81 +1,101 @@
-"""The scenes' English, both ways: sentences about a scene, and whether a sentence is true of it.
+"""What a sentence about a scene claims, whether that is true, and where its words should look.
 
-sentence := [opening] phrase [relation phrase] {and|with phrase}
-          | relation phrase "there is" phrase
+sentence := clause {and there is list | with list} [alone | and nothing else]
+clause   := [opening] list [[is] relation list]  |  relation list there is list
+list     := phrase {and phrase}
 phrase   := (a | an | the | one) [size] [colour] kind  |  (two | three | four) [size] [colour] kinds
+
+Where English can be read in two ways the sentence is taken at its strongest: in "a car left of a
+tree and a ball" the car is left of both.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import combinations
 
 from saccade.data.scenes.draw import COLOURS, KINDS
-from saccade.data.scenes.layout import SIZES, holds
+from saccade.data.scenes.layout import holds
 from saccade.types import Box, Scene, Thing
 
 PLURALS = {"fish": "fish"} | {kind: f"{kind}s" for kind in KINDS if kind != "fish"}
-_SINGULAR = {plural: kind for kind, plural in PLURALS.items()}
-NUMBERS = {"two": 2, "three": 3, "four": 4}
-_ARTICLES = ("a", "an", "the", "one")
 SIZE_WORDS = {"small": "small", "little": "small", "large": "large", "big": "large"}
-# How a relation may be said; longest first where one begins another.
-RELATIONS = {
-    "to the left of": "left of",
-    "left of": "left of",
-    "to the right of": "right of",
-    "right of": "right of",
-    "above": "above",
-    "over": "above",
-    "below": "below",
-    "under": "below",
-    "next to": "next to",
-    "beside": "next to",
-    "far from": "far from",
-}
-_VERBS = ("", "is", "are", "stands", "stand", "sits", "sit")
-_OPENINGS = (
-    "",
-    "there is",
-    "there are",
-    "we see",
-    "a picture of",
-    "this is",
-    "here is",
-    "here are",
+NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4}
+_ARTICLES = {"a": 1, "an": 1, "the": 1}
+_KIND_OF = {plural: kind for kind, plural in PLURALS.items()} | {kind: kind for kind in KINDS}
+
+_Table = dict[tuple[str, ...], str]  # a way to say something -> what it says
+
+
+def _ways(said: dict[str, str] | Iterable[str]) -> _Table:
+    """The ways to say things, as words, the longest first: the first that fits is the right one."""
+    pairs = said.items() if isinstance(said, dict) else ((way, way) for way in said)
+    return dict(
+        sorted(((tuple(way.split()), what) for way, what in pairs), key=lambda w: -len(w[0]))
+    )
+
+
+_RELATIONS = _ways(
+    {
+        "to the left of": "left of",
+        "left of": "left of",
+        "to the right of": "right of",
+        "right of": "right of",
+        "above": "above",
+        "over": "above",
+        "below": "below",
+        "under": "below",
+        "next to": "next to",
+        "beside": "next to",
+        "far from": "far from",
+    }
 )
-_ENDINGS = ("", "alone", "and nothing else")
+_THERE = _ways(("there is", "there are"))
+_OPENINGS = _THERE | _ways(("we see", "a picture of", "this is", "here is", "here are"))
+_VERBS = _ways(("is", "are", "stands", "stand", "sits", "sit"))
+_ENDINGS = _ways(("alone", "and nothing else"))
+_AND, _WITH = _ways(("and",)), _ways(("with",))
+_AND_THERE = _ways(("and there is", "and there are"))
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """One thing, or several of a kind, that a sentence names, and where its words stand."""
+    """One thing, or several of a kind, that a sentence names. The `_word` fields say where: indices
+    into the sentence's words. `kind` is None only for a stray colour in a garbled sentence."""
 
-    kind: str
-    kind_word: int
+    kind: str | None
+    kind_word: int | None
     colour: str | None = None
     colour_word: int | None = None
     size: str | None = None
     size_word: int | None = None
     count: int = 1
+    exactly: bool = False  # a number was named: no more than that may be there
 
-    def fits(self, thing: Thing) -> bool:
+    def fits(self, thing: Thing, size: bool = True) -> bool:
+        """Whether the thing is of the kind, colour and (if asked) size named."""
         return (
-            thing.kind == self.kind
+            self.kind in (None, thing.kind)
             and self.colour in (None, thing.colour)
-            and self.size in (None, thing.size)
+            and (not size or self.size in (None, thing.size))
         )
 
-    def __str__(self) -> str:
-        return " ".join(part for part in (self.size, self.colour, self.kind) if part)
+    def name(self, count: int) -> str:
+        """ "small red car", "red cars" """
+        kind = PLURALS[self.kind] if self.kind and count != 1 else self.kind
+        return " ".join(part for part in (self.size, self.colour, kind) if part)
 
 
 @dataclass(frozen=True)
 class Claims:
-    """What a sentence says: phrases, and relations (phrase, relation, phrase) by their numbers."""
+    """What a sentence says: its phrases and relations (phrase, relation, phrase) by their numbers.
+
+    When `fault` is not None the sentence is not of the grammar; `phrases` are then the things and
+    colours that can be made out in it."""
 
     phrases: tuple[Phrase, ...]
     relations: tuple[tuple[int, str, int], ...] = ()
-    alone: bool = False  # and nothing else is there
+    alone: bool = False  # it says that nothing else is there
+    fault: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,173 +106,220 @@ class Verdict:
     faults: tuple[str, ...] = ()
 
 
-@dataclass
+class _Garbled(Exception):
+    """Raised where a sentence leaves the grammar."""
+
+
 class _Reader:
-    """A place in a sentence."""
+    """Reads a sentence word by word."""
 
-    words: list[str]
-    at: int = 0
-    phrases: list[Phrase] = field(default_factory=list)
+    def __init__(self, words: list[str]) -> None:
+        self.words = words
+        self.at = 0
+        self.phrases: list[Phrase] = []
+        self.relations: list[tuple[int, str, int]] = []
 
-    def take(self, options: tuple[str, ...]) -> str | None:
-        """The longest option that stands here, taken; None when none does."""
-        for option in sorted(options, key=lambda text: -len(text.split())):
-            parts = option.split()
-            if self.words[self.at : self.at + len(parts)] == parts:
-                self.at += len(parts)
-                return option
+    def take(self, table: _Table) -> str | None:
+        """What the words here say in the table, and go past them; None when they are not in it."""
+        for way, what in table.items():
+            if tuple(self.words[self.at : self.at + len(way)]) == way:
+                self.at += len(way)
+                return what
         return None
 
-    def phrase(self) -> bool:
-        """Read one phrase; False (and nothing taken) when none stands here."""
-        start = self.at
-        first = self.take((*_ARTICLES, *NUMBERS))
+    def word(self, options: Iterable[str]) -> str | None:
+        """The word here if it is one of the options, and go past it."""
+        if self.at < len(self.words) and self.words[self.at] in options:
+            self.at += 1
+            return self.words[self.at - 1]
+        return None
+
+    def phrase(self) -> int:
+        """Read a phrase; its number."""
+        first = self.word(_ARTICLES) or self.word(NUMBERS)
         if first is None:
-            return False
-        count = NUMBERS.get(first, 1)
-        size_word = self.at
-        size = self.take(tuple(SIZE_WORDS))
-        colour_word = self.at
-        colour = self.take(tuple(COLOURS))
-        kind_word = self.at
-        kind = self.take(tuple(_SINGULAR)) if count > 1 else self.take(tuple(KINDS))
+            raise _Garbled
+        count = _ARTICLES.get(first) or NUMBERS[first]
+        size = self.word(SIZE_WORDS)
+        size_word = self.at - 1 if size else None
+        colour = self.word(COLOURS)
+        colour_word = self.at - 1 if colour else None
+        kind = self.word(PLURALS.values() if count > 1 else KINDS)
         if kind is None:
-            self.at = start
-            return False
+            raise _Garbled
         self.phrases.append(
             Phrase(
-                _SINGULAR.get(kind, kind) if count > 1 else kind,
-                kind_word,
+                _KIND_OF[kind],
+                self.at - 1,
                 colour,
-                colour_word if colour else None,
+                colour_word,
                 SIZE_WORDS[size] if size else None,
-                size_word if size else None,
+                size_word,
                 count,
+                first in NUMBERS,
             )
         )
-        return True
+        return len(self.phrases) - 1
 
+    def phrases_here(self) -> list[int]:
+        """Read phrases joined by "and"; their numbers."""
+        numbers = [self.phrase()]
+        while self.words[self.at : self.at + 2] not in (["and", "there"], ["and", "nothing"]):
+            if not self.take(_AND):
+                break
+            numbers.append(self.phrase())
+        return numbers
 
-def parse(sentence: str) -> Claims | None:
-    """What a sentence claims; None when it is not of the grammar (so also "a red red car")."""
-    reader = _Reader(sentence.split())
-    relations: list[tuple[int, str, int]] = []
-    fronted = reader.take(tuple(RELATIONS))
-    if fronted is not None:
-        if not reader.phrase() or reader.take(("there is", "there are")) is None:
-            return None
-        if not reader.phrase():
-            return None
-        relations.append((1, RELATIONS[fronted], 0))
-    else:
-        reader.take(_OPENINGS[1:])
-        if not reader.phrase():
-            return None
-        before = reader.at
-        reader.take(_VERBS[1:])
-        said = reader.take(tuple(RELATIONS))
-        if said is None:
-            reader.at = before
-        elif not reader.phrase():
-            return None
+    def relate(self, ones: list[int], said: str, others: list[int]) -> None:
+        self.relations += [(one, said, other) for one in ones for other in others]
+
+    def sentence(self) -> Claims:
+        """Read it all. Raises _Garbled at the first word that is not of the grammar."""
+        fronted = self.take(_RELATIONS)
+        if fronted:
+            others = self.phrases_here()
+            if not self.take(_THERE):
+                raise _Garbled
+            self.relate(self.phrases_here(), fronted, others)
         else:
-            relations.append((0, RELATIONS[said], 1))
-    while (reader.at < len(reader.words)) and reader.take(("and", "with")):
-        if not reader.phrase():
-            reader.at -= 1
-            break
-    alone = reader.take(_ENDINGS[1:]) is not None
-    if reader.at != len(reader.words):
-        return None
-    return Claims(tuple(reader.phrases), tuple(relations), alone)
+            self.take(_OPENINGS)
+            ones = self.phrases_here()
+            verb = self.take(_VERBS)
+            said = self.take(_RELATIONS)
+            if said:
+                self.relate(ones, said, self.phrases_here())
+            elif verb:
+                raise _Garbled
+        while self.take(_AND_THERE) or self.take(_WITH):
+            self.phrases_here()
+        alone = self.take(_ENDINGS) is not None
+        if self.at < len(self.words):
+            raise _Garbled
+        return Claims(tuple(self.phrases), tuple(self.relations), alone)
+
+
+def _made_out(words: list[str]) -> tuple[Phrase, ...]:
+    """The things of a garbled sentence, with the colour right before each, and stray colours."""
+    phrases = []
+    colour: tuple[str, int] | None = None
+    for position, word in enumerate(words):
+        kind = _KIND_OF.get(word)
+        if colour and not kind:
+            phrases.append(Phrase(None, None, *colour))
+        if kind:
+            phrases.append(Phrase(kind, position, *(colour or ())))
+        colour = (word, position) if word in COLOURS else None
+    if colour:
+        phrases.append(Phrase(None, None, *colour))
+    return tuple(phrases)
+
+
+def parse(sentence: str) -> Claims:
+    """What a sentence claims. What is not of the grammar ("a red red car") has a `fault`."""
+    words = sentence.split()
+    reader = _Reader(words)
+    try:
+        return reader.sentence()
+    except _Garbled:
+        phrases = _made_out(words)
+    if not any(phrase.kind for phrase in phrases):
+        return Claims(phrases, fault="it names nothing")
+    rest = " ".join(words[reader.at :])
+    return Claims(phrases, fault=f'not understood from "{rest}" on' if rest else "it breaks off")
 
 
 def _assignments(claims: Claims, scene: Scene) -> Iterator[tuple[tuple[Thing, ...], ...]]:
     """Every way to let the phrases stand for different things of the scene, all relations true."""
-    choices = []
-    for phrase in claims.phrases:
-        fitting = [i for i, thing in enumerate(scene.things) if phrase.fits(thing)]
-        choices.append(list(combinations(fitting, phrase.count)))
+    choices = [
+        list(combinations([i for i, t in enumerate(scene.things) if p.fits(t)], p.count))
+        for p in claims.phrases
+    ]
 
-    def extend(position: int, taken: tuple[tuple[int, ...], ...]) -> Iterator[tuple]:
-        if position == len(choices):
+    def extend(taken: tuple[tuple[int, ...], ...]) -> Iterator[tuple[tuple[int, ...], ...]]:
+        if len(taken) == len(choices):
             yield taken
             return
         used = {i for group in taken for i in group}
-        for group in choices[position]:
-            if not used & set(group):
-                yield from extend(position + 1, (*taken, group))
+        for group in choices[len(taken)]:
+            if used.isdisjoint(group):
+                yield from extend((*taken, group))
 
-    for groups in extend(0, ()):
-        named = tuple(tuple(scene.things[i] for i in group) for group in groups)
-        if all(_related(named[i], said, named[j], scene) for i, said, j in claims.relations):
+    side = max(scene.width, scene.height)
+    for taken in extend(()):
+        named = tuple(tuple(scene.things[i] for i in group) for group in taken)
+        if all(
+            holds(said, one.box, other.box, side)
+            for i, said, j in claims.relations
+            for one in named[i]
+            for other in named[j]
+        ):
             yield named
 
 
-def _related(ones: tuple[Thing, ...], said: str, others: tuple[Thing, ...], scene: Scene) -> bool:
-    return all(
-        holds(said, one.box, other.box, max(scene.width, scene.height))
-        for one in ones
-        for other in others
-    )
+def _possible(claims: Claims, scene: Scene) -> bool:
+    return next(_assignments(claims, scene), None) is not None
 
 
-def _number(phrase: Phrase, scene: Scene) -> int:
-    return sum(phrase.fits(thing) for thing in scene.things)
+def _miscounted(phrase: Phrase, scene: Scene) -> str | None:
+    """What is wrong with the number of things that a phrase names."""
+    found = sum(phrase.fits(thing) for thing in scene.things)
+    if found == 0:
+        return f"there is no {phrase.name(1)}"
+    if found < phrase.count or (phrase.exactly and found != phrase.count):
+        be = "is" if found == 1 else "are"
+        return f"there {be} {found} {phrase.name(found)}, not {phrase.count}"
+    return None
+
+
+def _faults(claims: Claims, scene: Scene) -> Iterator[str]:
+    wrong = [fault for p in claims.phrases if (fault := _miscounted(p, scene))]
+    if wrong:
+        yield from dict.fromkeys(wrong)
+    elif not _possible(Claims(claims.phrases), scene):
+        yield "it names more things than there are"
+    elif not _possible(claims, scene):
+        alone = [r for r in claims.relations if not _possible(Claims(claims.phrases, (r,)), scene)]
+        for i, said, j in alone:
+            one, other = claims.phrases[i], claims.phrases[j]
+            names = f"the {one.name(one.count)}", f"the {other.name(other.count)}"
+            yield f"{names[0]} {'is' if one.count == 1 else 'are'} not {said} {names[1]}"
+        if not alone:
+            yield "its relations do not all hold at once"
+    if claims.alone and len(scene.things) > sum(p.count for p in claims.phrases):
+        yield "there is more than that"
 
 
 def check(caption: str, scene: Scene) -> Verdict:
-    """Whether every thing, colour, size, count and relation that a caption names is there, all at
-    once: one thing of the scene for each thing named. Counts from two on are exact."""
+    """Whether every thing, colour, size, number and relation that a caption names is there, all at
+    once: a different thing of the scene for each thing named. "a car" is true of two cars, "one
+    car" and "three cars" are not. What is not of the grammar is not true."""
     claims = parse(caption)
-    if claims is None:
-        return Verdict(False, (f'not understood: "{caption}"',))
-    faults = []
-    for phrase in claims.phrases:
-        found = _number(phrase, scene)
-        if found == 0:
-            faults.append(f"there is no {phrase}")
-        elif phrase.count > 1 and found != phrase.count:
-            faults.append(f"the {phrase} is there {found} times, not {phrase.count}")
-    if not faults and next(_assignments(claims, scene), None) is None:
-        apart = Claims(claims.phrases)
-        if next(_assignments(apart, scene), None) is None:
-            faults.append("it names more things than there are")
-        else:
-            faults += [
-                f"no {claims.phrases[i]} is {said} a {claims.phrases[j]}"
-                for i, said, j in claims.relations
-            ]
-    if not faults and claims.alone and len(scene.things) > sum(p.count for p in claims.phrases):
-        faults.append("there is more than that")
-    return Verdict(not faults, tuple(faults))
+    faults = (claims.fault,) if claims.fault else tuple(_faults(claims, scene))
+    return Verdict(not faults, faults)
 
 
 def ground(caption: str, scene: Scene, sizes: bool = False) -> list[tuple[int, tuple[Box, ...]]]:
     """For each noun and colour of a caption (and size, if asked): its word's position and the boxes
-    of what it may truly stand for.
+    (pixels) of what it may truly stand for, by position.
 
-    A true caption's words stand for the things that make it true. Otherwise a noun stands for what
-    fits its phrase, else for any of its kind; a colour for what fits its phrase, else for anything
-    of that colour. No boxes: nothing of the kind is there, and no look can be right."""
+    A true caption's words stand for the things that make it true. Otherwise a word stands for what
+    is of its phrase's kind and colour, else a noun for any of its kind and a colour for anything of
+    that colour. No boxes: nothing of the sort is there, and no look can be right."""
     claims = parse(caption)
-    if claims is None:
-        return []
+    things = scene.things
     whole = list(_assignments(claims, scene)) if check(caption, scene).true else []
-    grounded = []
+    grounded: list[tuple[int, tuple[Box, ...]]] = []
     for position, phrase in enumerate(claims.phrases):
-        fitting = [t for t in scene.things if phrase.fits(t)]
-        if whole:
-            named = {id(t) for groups in whole for t in groups[position]}
-            fitting = [t for t in scene.things if id(t) in named]
-        kin = fitting or [t for t in scene.things if t.kind == phrase.kind]
-        grounded.append((phrase.kind_word, tuple(t.box for t in kin)))
+        named = {id(thing) for taken in whole for thing in taken[position]}
+        fitting = tuple(
+            t.box for t in things if (id(t) in named if whole else phrase.fits(t, size=False))
+        )
+        if phrase.kind_word is not None:
+            kin = tuple(t.box for t in things if t.kind == phrase.kind)
+            grounded.append((phrase.kind_word, fitting or kin))
         if phrase.colour_word is not None:
-            alike = fitting or [t for t in scene.things if t.colour == phrase.colour]
-            grounded.append((phrase.colour_word, tuple(t.box for t in alike)))
+            alike = tuple(t.box for t in things if t.colour == phrase.colour)
+            grounded.append((phrase.colour_word, fitting or alike))
         if sizes and phrase.size_word is not None:
-            grounded.append((phrase.size_word, tuple(t.box for t in fitting)))
+            grounded.append((phrase.size_word, fitting))
     return sorted(grounded)
-
-
-assert set(SIZE_WORDS.values()) <= set(SIZES)

@@ -1,14 +1,27 @@
-"""What is in a scene and where: deterministic by (seed, index)."""
+"""What is in a scene and where: deterministic by (seed, index), and the geometry of relations."""
 
 import numpy as np
 
 from saccade.data.scenes.draw import BACKGROUNDS, COLOURS, KINDS
 from saccade.types import Box, Scene, Thing
 
-SIZES = {"small": 0.17, "medium": 0.26, "large": 0.38}  # square root of the area, of the side
+SIZES = {"small": 0.2, "medium": 0.29, "large": 0.4}  # square root of the area, of the side
+RELATIONS = ("left of", "right of", "above", "below", "next to", "far from")
+INVERSE = {
+    "left of": "right of",
+    "right of": "left of",
+    "above": "below",
+    "below": "above",
+    "next to": "next to",
+    "far from": "far from",
+}
+MOST = 4  # things in a scene
+SMALLEST = 48  # pixels: below it a small cat is no cat any more
+
 _JITTER = 0.06  # relative; sizes stay clearly apart
-_GAP = 0.02  # between boxes, of the side
-_FAR = 70.0  # least distance in RGB between a thing's colour and what lies behind it
+_GAP = 0.02  # least room between boxes, of the side
+_CONTRAST = 70.0  # least distance in RGB between a thing's colour and what lies behind it
+_NEAR, _FAR = 0.1, 0.28  # gaps between boxes, of the side
 
 
 def _contrasting(background: str) -> list[str]:
@@ -17,60 +30,79 @@ def _contrasting(background: str) -> list[str]:
     return [
         name
         for name, colour in COLOURS.items()
-        if np.sqrt(((tones - np.float64(colour)) ** 2).sum(1)).min() > _FAR
+        if np.sqrt(((tones - np.float64(colour)) ** 2).sum(1)).min() > _CONTRAST
     ]
 
 
+_PLACES = tuple(BACKGROUNDS)
+_KINDS = tuple(KINDS)
 _CHOICE = {background: _contrasting(background) for background in BACKGROUNDS}
 
 
-def relation(one: Box, other: Box) -> str | None:
-    """How `one` lies to `other` when there is no doubt: "left of", "right of", "above", "below";
-    None when it is neither clearly beside nor clearly above or below."""
-    for said in ("left of", "right of", "above", "below"):
-        if holds(said, one, other, margin=0.6):
+def holds(said: str, one: Box, other: Box, side: float, clearly: bool = False) -> bool:
+    """Whether `one` is `said` `other`, in a picture of that side (pixels).
+
+    left of, right of, above, below: the boxes do not overlap along that axis, and the centres lie
+    at least as far apart along it as across it. next to: the gap between the boxes is at most a
+    tenth of the side. far from: the gap is at least 0.28 of the side. `clearly` asks for more, so
+    that nobody could doubt it; what is said in references holds clearly."""
+    dx = (other[0] + other[2] - one[0] - one[2]) / 2
+    dy = (other[1] + other[3] - one[1] - one[3]) / 2
+    slope = 0.6 if clearly else 1.0
+    if said == "left of":
+        return one[2] <= other[0] and abs(dy) <= slope * dx
+    if said == "right of":
+        return one[0] >= other[2] and abs(dy) <= slope * -dx
+    if said == "above":
+        return one[3] <= other[1] and abs(dx) <= slope * dy
+    if said == "below":
+        return one[1] >= other[3] and abs(dx) <= slope * -dy
+    gap_x = max(other[0] - one[2], one[0] - other[2], 0)
+    gap_y = max(other[1] - one[3], one[1] - other[3], 0)
+    gap = (gap_x**2 + gap_y**2) ** 0.5 / side
+    if said == "next to":
+        return gap <= _NEAR * (0.8 if clearly else 1)
+    if said == "far from":
+        return gap >= _FAR * (1.1 if clearly else 1)
+    raise ValueError(f"unknown relation {said!r}")
+
+
+def relation(ones: tuple[Thing, ...], others: tuple[Thing, ...], side: float) -> str | None:
+    """The relation that clearly holds between each of the ones and each of the others, the first of
+    RELATIONS to do so; None when none does."""
+    for said in RELATIONS:
+        if all(holds(said, a.box, b.box, side, clearly=True) for a in ones for b in others):
             return said
     return None
 
 
-def holds(said: str, one: Box, other: Box, size: float = 1.0, margin: float = 1.0) -> bool:
-    """Whether a relation is true of two boxes.
+def groups(scene: Scene) -> list[tuple[Thing, ...]]:
+    """Things alike in kind and colour together; the largest, then leftmost, then topmost first.
 
-    Left and right, above and below: the boxes do not overlap along that axis, and the centres lie
-    further apart along it than across it (times `margin`, below 1 where doubt is to be left out).
-    Next to: the gap between the boxes is at most a tenth of the side `size`. Far from: the centres
-    lie at least 0.6 of the side apart."""
-    dx = (other[0] + other[2] - one[0] - one[2]) / 2
-    dy = (other[1] + other[3] - one[1] - one[3]) / 2
-    if said == "left of":
-        return one[2] <= other[0] and abs(dy) <= margin * dx
-    if said == "right of":
-        return one[0] >= other[2] and abs(dy) <= margin * -dx
-    if said == "above":
-        return one[3] <= other[1] and abs(dx) <= margin * dy
-    if said == "below":
-        return one[1] >= other[3] and abs(dx) <= margin * -dy
-    if said == "next to":
-        gap_x = max(other[0] - one[2], one[0] - other[2], 0)
-        gap_y = max(other[1] - one[3], one[1] - other[3], 0)
-        return float(np.hypot(gap_x, gap_y)) <= 0.1 * size * (1 if margin == 1 else 0.8)
-    if said == "far from":
-        return float(np.hypot(dx, dy)) >= 0.6 * size * (1 if margin == 1 else 1.05)
-    raise ValueError(f"unknown relation {said!r}")
+    This is what sentences are about, so that a model can learn what to talk about: the first group
+    and how it lies to the second."""
+    found: dict[tuple[str, str], list[Thing]] = {}
+    for thing in scene.things:
+        found.setdefault((thing.kind, thing.colour), []).append(thing)
+
+    def salience(group: tuple[Thing, ...]) -> tuple[float, ...]:
+        return (-sum(SIZES[thing.size] for thing in group), *min(t.box for t in group))
+
+    return sorted((tuple(group) for group in found.values()), key=salience)
 
 
 def _place(
     rng: np.random.Generator, kind: str, size: str, taken: list[Box], side: int
 ) -> Box | None:
-    """A free place, whole pixels; None after too many tries. The middle is left free mostly: a
+    """A free place, whole pixels; None after too many tries. The middle is mostly left free: a
     look that always goes to the centre must not pass for sight."""
+    gap, middle = _GAP * side, side / 2
+    root = KINDS[kind][1] ** 0.5
     for _ in range(30):
-        scale = SIZES[size] * (1 + _JITTER * rng.uniform(-1, 1)) * side
-        ratio = KINDS[kind][1]
-        width, height = round(scale * ratio**0.5), round(scale / ratio**0.5)
-        x, y = rng.integers(1, side - width), rng.integers(1, side - height)
+        scale = SIZES[size] * (1 + _JITTER * (2 * rng.random() - 1)) * side
+        width, height = round(scale * root), round(scale / root)
+        x, y = rng.integers(1, (side - width, side - height)).tolist()
         box = (float(x), float(y), float(x + width), float(y + height))
-        gap = _GAP * side
         free = all(
             box[2] + gap <= b[0]
             or b[2] + gap <= box[0]
@@ -78,36 +110,54 @@ def _place(
             or b[3] + gap <= box[1]
             for b in taken
         )
-        middle = side / 2
         central = box[0] <= middle < box[2] and box[1] <= middle < box[3]
         if free and not (central and rng.random() < 0.8):
             return box
     return None
 
 
-def make_scene(seed: int, index: int, side: int = 96) -> Scene:
-    """Scene `index` of a seed: one to four things, sometimes two or three of the same."""
-    rng = np.random.default_rng([seed, index])
-    background = str(rng.choice(list(BACKGROUNDS)))
-    colours = _CHOICE[background]
+def _wanted(rng: np.random.Generator, colours: list[str]) -> list[tuple[str, str, str]]:
+    """One to four things (kind, colour, size), sometimes two or three alike, sometimes two of a
+    kind that differ in colour."""
     count = int(rng.choice([1, 2, 3, 4], p=[0.12, 0.48, 0.28, 0.12]))
-    kinds = rng.permutation(list(KINDS))[:count]
+    kinds = [_KINDS[i] for i in rng.permutation(len(_KINDS))[:count]]
     sizes = ["large", "medium", "small", "small"] if count > 2 else ["large", "medium"]
+    alike = int(rng.integers(2, 4)) if count > 1 and rng.random() < 0.25 else 1
+    if count > 1 and alike == 1 and rng.random() < 0.1:
+        kinds[1] = kinds[0]
     wanted: list[tuple[str, str, str]] = []
-    group = count > 1 and rng.random() < 0.22
     for position, kind in enumerate(kinds):
         size = sizes[position]
         if count == 1 or rng.random() < 0.25:
-            size = str(rng.choice(list(SIZES)))
-        colour = str(rng.choice(colours))
-        repeat = int(rng.integers(2, 4)) if group and position == 0 else 1
+            size = ("small", "medium", "large")[rng.integers(3)]
+        colour = colours[rng.integers(len(colours))]
+        repeat = alike if position == 0 else 1
         if repeat > 1:
             size = "medium" if repeat == 2 else "small"
-        wanted += [(str(kind), colour, size)] * repeat
-    wanted.sort(key=lambda item: -SIZES[item[2]])  # large ones first, while there is room
-    things: list[Thing] = []
-    for kind, colour, size in wanted[:5]:
-        box = _place(rng, kind, size, [t.box for t in things], side)
-        if box is not None:
-            things.append(Thing(kind, colour, size, box))
-    return Scene(side, side, background, tuple(things))
+        wanted += [(kind, colour, size)] * repeat
+    return wanted[:MOST]
+
+
+def make_scene(seed: int, index: int, size: int = 96) -> Scene:
+    """Scene `index` of a seed, square, `size` pixels a side."""
+    if size < SMALLEST:
+        raise ValueError(f"a scene is at least {SMALLEST} pixels wide, not {size}")
+    rng = np.random.default_rng([seed, index])
+    while True:
+        background = _PLACES[rng.integers(len(_PLACES))]
+        wanted = _wanted(rng, _CHOICE[background])
+        wanted.sort(key=lambda item: -SIZES[item[2]])  # large ones first, while there is room
+        things: list[Thing] = []
+        for kind, colour, how_large in wanted:
+            box = _place(rng, kind, how_large, [t.box for t in things], size)
+            if box is not None:
+                things.append(Thing(kind, colour, how_large, box))
+        scene = Scene(size, size, background, tuple(things))
+        found = groups(scene)
+        # Most scenes should show a relation worth telling; some stay that show none.
+        if len(found) == 1 or (len(found) > 1 and _worth_telling(found, size, rng)):
+            return scene
+
+
+def _worth_telling(found: list[tuple[Thing, ...]], side: float, rng: np.random.Generator) -> bool:
+    return relation(found[0], found[1], side) is not None or rng.random() < 0.4
