@@ -20,7 +20,7 @@ from saccade.data.scenes.captions import captions
 from saccade.data.scenes.draw import BACKGROUNDS, COLOURS, KINDS, render
 from saccade.data.scenes.language import Claims, Phrase, Verdict, check, ground, parse
 from saccade.data.scenes.layout import RELATIONS, SIZES, SMALLEST, holds, make_scene
-from saccade.errors import UsageError
+from saccade.errors import SaccadeError, UsageError
 from saccade.files import atomic_file, write_text
 from saccade.types import Region, Scene
 
@@ -66,13 +66,18 @@ def write(
     reads. The last `test` of them, and the `val` before those, are the splits of these names; no
     two scenes are the same. `progress(1)` is called after each.
 
-    captions.jsonl comes last, whole or not at all. Raises SaccadeError on sizes or seeds that can't
-    be, or when the disk refuses."""
+    captions.jsonl comes last, whole or not at all; one that stood there is removed first, so that
+    it is never found beside pictures that it does not describe. Raises SaccadeError on sizes or
+    numbers that can't be, or when the disk refuses."""
     if size < SMALLEST:
         raise UsageError(f"a drawn scene is at least {SMALLEST} pixels wide, not {size}.")
     if seed < 0 or min(count, val, test) < 0 or val + test > count:
         raise UsageError("seed and numbers of scenes are 0 or more, and val + test within count.")
     folder = Path(folder)
+    try:
+        (folder / "captions.jsonl").unlink(missing_ok=True)
+    except OSError as error:
+        raise SaccadeError(f"{folder}: can't draw scenes there ({error.strerror}).") from error
     lines: list[str] = []
     seen: set[Scene] = set()
     index = 0

@@ -272,6 +272,10 @@ def _miscounted(phrase: Phrase, scene: Scene) -> str | None:
 
 
 def _faults(claims: Claims, scene: Scene) -> Iterator[str]:
+    """What is wrong with a sentence, in words; nothing when it is true."""
+    if claims.fault:
+        yield claims.fault
+        return
     wrong = [fault for p in claims.phrases if (fault := _miscounted(p, scene))]
     if wrong:
         yield from dict.fromkeys(wrong)
@@ -293,8 +297,7 @@ def check(caption: str, scene: Scene) -> Verdict:
     """Whether every thing, colour, size, number and relation that a caption names is there, all at
     once: a different thing of the scene for each thing named. "a car" is true of two cars, "one
     car" and "three cars" are not. What is not of the grammar is not true."""
-    claims = parse(caption)
-    faults = (claims.fault,) if claims.fault else tuple(_faults(claims, scene))
+    faults = tuple(_faults(parse(caption), scene))
     return Verdict(not faults, faults)
 
 
@@ -307,7 +310,8 @@ def ground(caption: str, scene: Scene, sizes: bool = False) -> list[tuple[int, t
     that colour. No boxes: nothing of the sort is there, and no look can be right."""
     claims = parse(caption)
     things = scene.things
-    whole = list(_assignments(claims, scene)) if check(caption, scene).true else []
+    true = next(_faults(claims, scene), None) is None
+    whole = list(_assignments(claims, scene)) if true else []
     grounded: list[tuple[int, tuple[Box, ...]]] = []
     for position, phrase in enumerate(claims.phrases):
         named = {id(thing) for taken in whole for thing in taken[position]}
