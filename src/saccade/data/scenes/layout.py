@@ -20,8 +20,8 @@ SMALLEST = 48  # pixels: below it a small cat is no cat any more
 
 _JITTER = 0.06  # relative; sizes stay clearly apart
 _GAP = 0.02  # least room between boxes, of the side
-_CONTRAST = 70.0  # least distance in RGB between a thing's colour and what lies behind it
-_NEAR, _FAR = 0.1, 0.28  # gaps between boxes, of the side
+_CONTRAST = 85.0  # least distance in RGB between a thing's colour and what lies behind it
+_NEAR, _FAR = 0.1, 0.25  # gaps between boxes, of the side
 
 
 def _contrasting(background: str) -> list[str]:
@@ -44,8 +44,8 @@ def holds(said: str, one: Box, other: Box, side: float, clearly: bool = False) -
 
     left of, right of, above, below: the boxes do not overlap along that axis, and the centres lie
     at least as far apart along it as across it. next to: the gap between the boxes is at most a
-    tenth of the side. far from: the gap is at least 0.28 of the side. `clearly` asks for more, so
-    that nobody could doubt it; what is said in references holds clearly."""
+    tenth of the side. far from: the gap is at least a quarter of the side. `clearly` asks for more,
+    so that nobody could doubt it; what is said in references holds clearly."""
     dx = (other[0] + other[2] - one[0] - one[2]) / 2
     dy = (other[1] + other[3] - one[1] - one[3]) / 2
     slope = 0.6 if clearly else 1.0
