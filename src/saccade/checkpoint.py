@@ -76,7 +76,7 @@ def write_into(folder: Path, checkpoint: Checkpoint) -> None:
     kept = {
         name: tensor.detach().cpu().contiguous()
         for name, tensor in state.items()
-        if include or not name.startswith("encoder.")
+        if name.startswith("decoder.") or (include and name.startswith("encoder."))
     }
     try:
         save_file(kept, folder / WEIGHTS)

@@ -65,7 +65,7 @@ class DecoderConfig:
     embedding: int = 512  # E, word embedding width
     attention: int = 512  # A, width of the attention perceptron
     features: int = 512  # width that grid features are projected to; 0: taken as they are
-    dropout: float = 0.5  # on projected features, embeddings and the deep output
+    dropout: float = 0.5  # on projected features and the deep output
 
     def __post_init__(self) -> None:
         for name in ("hidden", "embedding", "attention"):
@@ -89,7 +89,8 @@ class TrainConfig:
     weight_decay: float = 0.0
     clip: float = 5.0  # gradient norm
     label_smoothing: float = 0.0
-    doubly_stochastic: float = 1.0  # lambda of equation 14
+    doubly_stochastic: float = 0.1  # lambda of equation 14; at 1 every map comes out nearly uniform
+    detection: float = 0.0  # weight of a word detector on the grid, for encoders trained jointly
     flip: bool = False  # also train on mirrored pictures (half of the looks)
     min_count: int = 5  # of a word, to enter the vocabulary
     max_words: int = 20  # longer captions are cut for training

@@ -6,7 +6,7 @@ import torch
 
 from saccade.data.dataset import Collate
 from saccade.models.captioner import Predictions
-from saccade.training.tasks import CrossEntropy, doubly_stochastic
+from saccade.training.tasks import CrossEntropy, doubly_stochastic, word_detection
 
 
 def batch_of(captions):
@@ -75,3 +75,15 @@ def test_the_regulariser_is_zero_when_every_cell_is_seen_once():
     stuck = torch.zeros(1, 1, 3, 3)
     stuck[..., 0] = 1  # all words look at the first cell: (1 - 3)^2 + 1 + 1
     assert doubly_stochastic(stuck, torch.tensor([[3]])).item() == 6
+
+
+def test_word_detection_is_noisy_or_over_cells():
+    torch.manual_seed(0)
+    batch = batch_of([[[5], [6, 7, 8]], [[9, 10]]])
+    seen = torch.randn(2, 4, 12)
+    expected = 0.0
+    for b, words in enumerate(({5, 6, 7, 8, 2}, {9, 10, 2})):
+        for v in range(12):
+            absent = math.prod(1 - torch.sigmoid(seen[b, i, v]).item() for i in range(4))
+            expected -= math.log(1 - absent if v in words else absent)
+    assert math.isclose(word_detection(seen, batch).item(), expected / 2, rel_tol=1e-4)

@@ -14,15 +14,38 @@ class Predictions(NamedTuple):
 
     logits: Tensor  # (M, V) at the live places, in their order
     alphas: Tensor  # (B, K, T, L), zero after a caption's end
+    seen: Tensor | None = None  # (B, L, V) logits of words by cell, with a detector
+
+
+class WordDetector(nn.Module):
+    """Which words each cell suggests: a linear layer on the grid features.
+
+    Trained on whole captions only (see `saccade.training.tasks.word_detection`), it lends a new
+    encoder a gradient that does not have to pass through attention first."""
+
+    def __init__(self, features: int, vocabulary: int) -> None:
+        super().__init__()
+        self.words = nn.Linear(features, vocabulary)
+        nn.init.constant_(self.words.bias, -5.0)  # nearly every word is absent from every cell
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """(B, L, F) -> logits (B, L, V)"""
+        return self.words(grid)
 
 
 class CaptionModel(nn.Module):
     """A picture's grid, and words from it."""
 
-    def __init__(self, encoder: Encoder, decoder: SoftAttentionDecoder) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoder: SoftAttentionDecoder,
+        detector: WordDetector | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
+        self.detector = detector  # only in training, for `TrainConfig.detection`
 
     def grid(self, pictures: Tensor) -> Tensor:
         """Pixels (B, 3, H, W) uint8 -> (B, L, F); grid features (B, L, F) pass as they are."""
@@ -32,8 +55,10 @@ class CaptionModel(nn.Module):
 
     def forward(self, batch: Batch) -> Predictions:
         """Teacher forcing of a batch, the vocabulary projected only where there are words."""
-        unrolled = self.decoder.unroll(self.grid(batch.pictures), batch.inputs, batch.lengths)
-        return Predictions(self.decoder.output(unrolled.outputs), unrolled.alphas)
+        grid = self.grid(batch.pictures)
+        unrolled = self.decoder.unroll(grid, batch.inputs, batch.lengths)
+        seen = None if self.detector is None else self.detector(grid)
+        return Predictions(self.decoder.output(unrolled.outputs), unrolled.alphas, seen)
 
     def parameter_counts(self) -> dict[str, int]:
         """Numbers of parameters by part, and how many of them are trained."""

@@ -101,7 +101,9 @@ class Trainer:
         self.validation = held and self.accelerator.prepare(
             DataLoader(held, batch_sampler=EpochBatches(len(held), 32, None), collate_fn=collate)
         )
-        self.task = CrossEntropy(settings.doubly_stochastic, settings.label_smoothing)
+        self.task = CrossEntropy(
+            settings.doubly_stochastic, settings.label_smoothing, settings.detection
+        )
         self.per_epoch = len(self.loader)
         self.total = settings.epochs * self.per_epoch
         if settings.max_steps:

@@ -16,7 +16,7 @@ from saccade.data.dataset import CaptionSet, cached_features, decoded_pictures
 from saccade.data.features import FeatureCache, Skipped, View, digests
 from saccade.errors import DataError, PictureError
 from saccade.images import open_photo, picture_digest
-from saccade.models.captioner import CaptionModel
+from saccade.models.captioner import CaptionModel, WordDetector
 from saccade.models.decoder import SoftAttentionDecoder
 from saccade.models.encoder import Encoder, load_encoder
 from saccade.progress import progress
@@ -77,7 +77,8 @@ def prepare(
     torch.manual_seed(config.train.seed)
     encoder = load_encoder(config.encoder).to(device)
     decoder = SoftAttentionDecoder(config.decoder, len(vocabulary), encoder.features)
-    model = CaptionModel(encoder, decoder).to(device)
+    detector = WordDetector(encoder.features, len(vocabulary)) if config.train.detection else None
+    model = CaptionModel(encoder, decoder, detector).to(device)
     everything = train + validation
     if config.encoder.trainable:
         pictures, skipped = _pixels(everything, encoder, show)

@@ -30,13 +30,27 @@ def doubly_stochastic(alphas: Tensor, lengths: Tensor) -> Tensor:
     return excess.sum(-1)[lengths > 0].sum()
 
 
+def word_detection(seen: Tensor, batch: Batch) -> Tensor:
+    """How badly the cells tell which words the picture's captions hold, summed over words, averaged
+    over pictures: noisy-or over cells (Fang et al. 2015, arXiv 1411.4952, equation 1), then the
+    binary cross-entropy. seen (B, L, V) logits."""
+    B, _, V = seen.shape
+    present = torch.zeros(B, V, dtype=torch.bool, device=seen.device)
+    picture = torch.arange(B, device=seen.device).view(B, 1, 1).expand_as(batch.targets)
+    present[picture[batch.live], batch.targets[batch.live]] = True
+    absent = nn.functional.softplus(seen.float()).sum(1)  # -log p(no cell shows the word), (B, V)
+    found = -torch.log(-torch.expm1(-absent.clamp(min=1e-6)))
+    return torch.where(present, found, absent).sum() / B
+
+
 @dataclass(frozen=True)
 class CrossEntropy:
     """Maximum likelihood with the doubly stochastic regulariser (equation 14), per word:
     (-sum log p(word) + weight * sum_i (1 - sum_t alpha_ti)^2) / words."""
 
-    regulariser: float = 1.0  # lambda
+    regulariser: float = 0.1  # lambda
     label_smoothing: float = 0.0
+    detection: float = 0.0  # weight of `word_detection`, for a model with a detector
 
     def __call__(self, model: nn.Module, batch: Batch) -> Loss:
         predictions: Predictions = model(batch)
@@ -51,4 +65,7 @@ class CrossEntropy:
             )
         if self.regulariser:
             total = total + self.regulariser * doubly_stochastic(predictions.alphas, batch.lengths)
-        return Loss(total / words, nll.detach(), words)
+        total = total / words
+        if self.detection and predictions.seen is not None:
+            total = total + self.detection * word_detection(predictions.seen, batch)
+        return Loss(total, nll.detach(), words)
