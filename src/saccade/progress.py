@@ -25,9 +25,9 @@ class _Silent:
 class _Plain:
     """Lines such as `Encoding pictures: 640 of 7000, 68/s`, for logs and pipes."""
 
-    def __init__(self, name: str, total: int) -> None:
+    def __init__(self, name: str, total: int, done: int) -> None:
         self.name, self.total = name, total
-        self.done, self.note = 0, ""
+        self.done, self.before, self.note = done, done, ""
         self.began = self.printed = time.monotonic()
 
     def advance(self, done: int = 1, note: str = "") -> None:
@@ -36,20 +36,20 @@ class _Plain:
         now = time.monotonic()
         if now - self.printed >= _PLAIN_EVERY or (done and self.done >= self.total):
             self.printed = now
-            rate = self.done / max(now - self.began, 1e-9)
+            rate = (self.done - self.before) / max(now - self.began, 1e-9)
             note = f", {self.note}" if self.note else ""
             line = f"{self.name}: {self.done} of {self.total}, {rate:.1f}/s{note}"
             print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def progress(name: str, total: int, show: bool = True) -> Iterator[Task]:
-    """A task to advance. Nothing is shown when `show` is false."""
+def progress(name: str, total: int, show: bool = True, done: int = 0) -> Iterator[Task]:
+    """A task to advance, of which `done` was done before. Nothing is shown without `show`."""
     if not show:
         yield _Silent()
         return
     if not sys.stderr.isatty():
-        yield _Plain(name, total)
+        yield _Plain(name, total, done)
         return
     from rich.console import Console
     from rich.progress import (
@@ -68,7 +68,7 @@ def progress(name: str, total: int, show: bool = True) -> Iterator[Task]:
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as bars:
-        task = bars.add_task(name, total=total, note="")
+        task = bars.add_task(name, total=total, completed=done, note="")
 
         class _Live:
             def advance(self, done: int = 1, note: str = "") -> None:

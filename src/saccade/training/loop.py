@@ -230,6 +230,7 @@ class Trainer:
         """Train to the end, or raise Stopped when asked to stop."""
         settings, state = self.config.train, self.state
         log = _Log(self.run, state.step, self.accelerator.is_main_process)
+        shown = self.show and self.accelerator.is_main_process
         self.model.train()
         with (
             log,
@@ -238,7 +239,6 @@ class Trainer:
                 "Training", self.total, self.show and self.accelerator.is_main_process
             ) as task,
         ):
-            task.advance(state.step)
             note = ""
             if self._due() and state.validated < state.step:  # killed during a validation
                 self._after(log)
