@@ -235,9 +235,7 @@ class Trainer:
         with (
             log,
             _stop_flag() as stop,
-            progress(
-                "Training", self.total, self.show and self.accelerator.is_main_process
-            ) as task,
+            progress("Training", self.total, shown, done=state.step) as task,
         ):
             note = ""
             if self._due() and state.validated < state.step:  # killed during a validation
