@@ -8,9 +8,10 @@ from saccade.data.scenes.language import PLURALS, ground
 from saccade.data.scenes.layout import INVERSE, groups, relation
 from saccade.types import Region, Scene, Thing
 
+# The first way to say it is the usual one.
 _SAID = {
-    "left of": ("to the left of", "left of"),
-    "right of": ("to the right of", "right of"),
+    "left of": ("left of", "to the left of"),
+    "right of": ("right of", "to the right of"),
     "above": ("above", "over"),
     "below": ("below", "under"),
     "next to": ("next to", "beside"),
@@ -21,6 +22,9 @@ _NUMBERS = {1: "a", 2: "two", 3: "three", 4: "four"}
 
 # {a} and {b} are what the scene is about, {c} a third thing, {a0} and {b0} the same without their
 # colours; {is_a} is "is" or "are"; {how} says how a lies to b and {back} how b lies to a.
+#
+# The first form of each list is always among the five, and without sizes: a captioner asked for
+# its likeliest sentence answers with that one, so it is the one that tells most.
 _RELATED = (
     "{a} {how} {b}",
     "there {is_a} {a} {how} {b}",
@@ -29,7 +33,7 @@ _RELATED = (
     "{how} {b} there {is_a} {a}",
     "{b} {back} {a}",
     "there {is_b} {b} {back} {a}",
-    "a picture of {a0} and {b0}",
+    "a picture of {a0} {how} {b0}",
     "{a} and {b}",
 )
 _WITH_THIRD = "{a} {how} {b} and there {is_c} {c}"
@@ -61,6 +65,9 @@ class _Teller(NamedTuple):
     def choose(self, *options: str) -> str:
         return options[self.rng.integers(len(options))]
 
+    def usually(self, first: str, *others: str) -> str:
+        return self.choose(*others) if others and self.rng.random() < 0.3 else first
+
     def name(self, group: tuple[Thing, ...], colour: bool = True, size: bool = True) -> str:
         """ "a small red car", "two red cars", "an orange sun" """
         thing, count = group[0], len(group)
@@ -84,19 +91,20 @@ def _sentences(scene: Scene, rng: np.random.Generator) -> list[str]:
     if said and len(found) > 2:
         forms[-1] = _WITH_THIRD
     sentences: list[str] = []
-    for number in rng.permutation(len(forms))[:5]:
+    numbers = [0, *(1 + rng.permutation(len(forms) - 1)[:4])]
+    for number in rng.permutation(numbers):
         form = forms[number]
-        short = form != _WITH_THIRD  # no sizes in the longest, which stays within 16 words
+        sizes = number > 0 and form != _WITH_THIRD  # the longest stays within 16 words
         words = {
             f"is_{letter}": "is" if len(group) == 1 else "are"
             for letter, group in zip("abc", found, strict=False)
         }
         for letter, group in zip("abc", found, strict=False):
-            words[letter] = tell.name(group, size=short)
+            words[letter] = tell.name(group, size=sizes)
             words[f"{letter}0"] = tell.name(group, colour=False, size=False)
         if said:
-            words["how"] = tell.choose(*_SAID[said])
-            words["back"] = tell.choose(*_SAID[INVERSE[said]])
+            words["how"] = tell.usually(*_SAID[said])
+            words["back"] = tell.usually(*_SAID[INVERSE[said]])
         sentences.append(form.format_map(words))
     return sentences
 
