@@ -157,8 +157,8 @@ def test_where_nothing_is_looked_at_the_photo_is_dimmed_but_there():
 def test_tiles_keep_the_photos_aspect(size, words):
     drawn = figure(caption(" ".join(["word"] * words), size))
     inches = np.array(drawn.get_size_inches())
-    assert len(drawn.axes) == words + 1
-    for axes in drawn.axes:
+    assert len(drawn.axes) == words + 2  # the photo, the words, and the colour scale
+    for axes in drawn.axes[:-1]:
         w, h = np.array([axes.get_position().width, axes.get_position().height]) * inches
         assert w / h == pytest.approx(size[0] / size[1], rel=0.01)
     boxes = [axes.get_position() for axes in drawn.axes]
@@ -170,9 +170,9 @@ def test_tiles_keep_the_photos_aspect(size, words):
 def test_the_word_its_probability_and_its_baseline_are_on_the_tile():
     told = caption("one")
     texts = " ".join(t.get_text() for t in figure(told).texts)
-    assert f"{100 * np.exp(told.logprobs[0]):.0f} %" in texts
-    assert f"{times_uniform(told.alphas)[0]:.1f}x" in texts
-    assert "uniform attention (1/24)" in texts
+    assert f"{100 * np.exp(told.logprobs[0]):.0f}%" in texts
+    assert f"{times_uniform(told.alphas)[0]:.1f}×" in texts
+    assert "attention spread evenly (1/24)" in texts
     assert "β" not in " ".join(t.get_text() for t in figure(told, show_beta=False).texts)
 
 
@@ -201,7 +201,7 @@ def test_a_caption_without_words_still_draws(tmp_path):
 
 def test_the_animation_has_a_frame_per_word_after_the_photo(tmp_path):
     told = caption()
-    save_gif(told, tmp_path / "a.gif", seconds=0.5)
+    save_gif(told, tmp_path / "a.gif", word_ms=500, photo_ms=900)
     with Image.open(tmp_path / "a.gif") as animation:
         assert animation.n_frames == 7
         assert animation.info["duration"] == 900

@@ -1,83 +1,166 @@
-"""Attention over time: the photo, then one tile per word with its look laid over it."""
+"""Attention over time: the photo, then one tile per word with where the model looked.
+
+Everything is laid out by hand in whole pixels, so that every tile has exactly the photo's shape.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
+from dataclasses import dataclass
 from pathlib import Path
-from textwrap import wrap
+from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.offsetbox import AnchoredText
 from PIL import Image
 
 from saccade.files import atomic_file
+from saccade.text import join
 from saccade.types import Caption
+from saccade.viz import lettering
+from saccade.viz.gif import save_gif
 from saccade.viz.overlay import (
     CMAP,
     STRENGTH,
     Normalise,
     blend,
+    default_sigma,
     heats,
     photo_of,
     render_photo,
     times_uniform,
 )
 
-INK, FAINT, PAPER = "#1b1b1f", "#77777f", "#ffffff"
-# Asked for in turn; a glyph that none of them has is drawn as a box, without a warning.
-FONTS = [
-    "DejaVu Sans",
-    "Noto Sans CJK JP",
-    "Noto Sans CJK SC",
-    "Noto Sans Devanagari",
-    "Noto Sans Arabic",
-    "Arial Unicode MS",
-    "Microsoft YaHei",
-    "Hiragino Sans",
-]
+__all__ = ["figure", "save_gif", "save_png"]
+
+PAPER, INK, SOFT, FAINT, ACCENT = "#ffffff", "#16181d", "#5c6370", "#e7e9ee", "#c2410c"
+DPI = 160
+
+# In points (1/72 inch).
+_MARGIN, _GAP, _ROW_GAP = 28.0, 13.0, 17.0
+_LABEL = 31.0  # under each tile: the word and its probability, then the small print
+_NARROWEST, _WIDEST, _TALLEST = 92.0, 232.0, 330.0
+_TITLE, _WORD, _SMALL = 16.0, 10.5, 7.2
+_BETA_ROOM = 112.0  # narrower tiles have no room for the gate beside the peak
 
 
-@contextmanager
-def any_script() -> Iterator[None]:
-    """Words of any script: missing fonts and glyphs must not stop or litter a run."""
-    import logging
+@dataclass(frozen=True)
+class _Layout:
+    """Sizes in points."""
 
-    logger = logging.getLogger("matplotlib.font_manager")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r".*[Gg]lyph .* missing from font")
-        warnings.filterwarnings("ignore", message=r".*does not support .* natively")
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
-
-
-def _plain(text: str) -> str:
-    """Text for matplotlib, to which a dollar sign would begin a formula."""
-    return text.replace("$", r"\$")
+    columns: int
+    rows: int
+    width: float
+    tile: tuple[float, float]  # width, height
 
 
 def layout(tiles: int, aspect: float, columns: int | None = None) -> tuple[int, int]:
-    """Rows and columns for `tiles` pictures of width / height `aspect`: a page a little wider than
-    tall, without a near-empty last row where another number of columns avoids it."""
+    """Rows and columns of a sheet of `tiles` pictures of that aspect ratio (width over height)."""
+    plan = _layout(tiles, aspect, 72 * 11.0, columns)
+    return plan.rows, plan.columns
+
+
+def _layout(tiles: int, aspect: float, width: float, columns: int | None) -> _Layout:
+    """The number of columns whose sheet is nearest to a pleasing shape, with few empty places."""
+
+    def sheet(n: int) -> _Layout:
+        room = (width - 2 * _MARGIN - (n - 1) * _GAP) / n
+        tile = max(24.0, min(room, _WIDEST if aspect <= 2 else 1.4 * _WIDEST, _TALLEST * aspect))
+        return _Layout(n, math.ceil(tiles / n), width, (tile, tile / aspect))
+
     if columns is not None:
         if columns < 1:
-            raise ValueError(f"columns is 1 or more, not {columns}")
-        return -(-tiles // columns), min(columns, tiles)
-    best = min(
-        range(1, min(tiles, 8) + 1),
-        key=lambda c: (
-            abs(np.log(c * aspect / (-(-tiles // c)) / 1.9))
-            + 0.35 * (-(-tiles // c) * c - tiles) / c
-        ),
-    )
-    return -(-tiles // best), best
+            raise ValueError(f"columns must be 1 or more, not {columns}")
+        return sheet(min(columns, tiles))
+
+    def cost(layout: _Layout) -> float:
+        tile_width, tile_height = layout.tile
+        height = layout.rows * (tile_height + _LABEL + _ROW_GAP)
+        empty = layout.rows * layout.columns - tiles
+        cramped = max(0.0, _NARROWEST - tile_width) / 10
+        unused = layout.width - layout.columns * (tile_width + _GAP)
+        return (
+            abs(math.log(height / (0.66 * layout.width)))
+            + 0.9 * empty / tiles
+            + cramped
+            + 0.4 * max(0.0, unused) / layout.width
+        )
+
+    return min((sheet(n) for n in range(1, min(tiles, 10) + 1)), key=cost)
+
+
+class _Sheet:
+    """A figure drawn in points from its top left corner, snapped to whole pixels."""
+
+    def __init__(self, width: float, height: float, dpi: int) -> None:
+        self.scale = dpi / 72
+        self.pixels = (round(width * self.scale), round(height * self.scale))
+        size = (self.pixels[0] / dpi, self.pixels[1] / dpi)
+        self.figure = Figure(figsize=size, dpi=dpi, facecolor=PAPER)
+        FigureCanvasAgg(self.figure)
+
+    def text(self, x: float, y: float, text: str, size: float, **style: Any) -> None:
+        """Text whose baseline is at `y` points from the top."""
+        bold = style.pop("bold", False)
+        text = lettering.drawable(text)
+        across, down = self.pixels
+        self.figure.text(
+            x * self.scale / across,
+            1 - y * self.scale / down,
+            text,
+            fontproperties=lettering.font(text, size, bold),
+            parse_math=False,  # a caption may hold dollar signs
+            va="baseline",
+            **style,
+        )
+
+    def picture(self, x: float, y: float, pixels: np.ndarray, size: tuple[int, int]) -> None:
+        """A picture with its top left corner at `x`, `y` points, `size` pixels wide and high."""
+        across, down = self.pixels
+        left, top = round(x * self.scale), round(y * self.scale)
+        axes = self.figure.add_axes(
+            (left / across, 1 - (top + size[1]) / down, size[0] / across, size[1] / down)
+        )
+        axes.imshow(pixels, aspect="auto", interpolation="antialiased")
+        axes.set_axis_off()
+
+    def box(self, x: float, y: float, width: float, height: float, colour: str) -> None:
+        """A filled rectangle; in points."""
+        from matplotlib.patches import Rectangle
+
+        across, down = self.pixels[0] / self.scale, self.pixels[1] / self.scale
+        self.figure.add_artist(
+            Rectangle(
+                (x / across, 1 - (y + height) / down),
+                width / across,
+                height / down,
+                transform=self.figure.transFigure,
+                facecolor=colour,
+                edgecolor="none",
+            )
+        )
+
+
+def percent(logprob: float) -> str:
+    """A probability for people: "97%", "<1%"."""
+    value = 100 * math.exp(min(0.0, logprob))
+    return "<1%" if value < 1 else f"{value:.0f}%"
+
+
+def _note(caption: Caption, sigma: float | None, normalise: Normalise, beta: bool) -> list[str]:
+    h, w = caption.geometry.grid
+    blur = default_sigma(caption.geometry) if sigma is None else sigma
+    scale = "its own peak" if normalise == "each" else "the highest peak of all words"
+    lines = [
+        f"Colour: each map is scaled to {scale}; {h}×{w} grid, upsampled, blur σ = {blur:.3g} "
+        "photo pixels. %: the model's probability of the word.",
+        f"× uniform: the most attended cell beside attention spread evenly (1/{h * w}).",
+    ]
+    if beta:
+        lines[1] += " β: the gate, how much of the picture was let in (0 to 1)."
+    return lines
 
 
 def figure(
@@ -90,198 +173,101 @@ def figure(
     columns: int | None = None,
     normalise: Normalise = "each",
     show_beta: bool = True,
-    width: float = 12.0,
+    width: float = 11.0,
+    dpi: int = DPI,
 ) -> Figure:
-    """Attention over time as a matplotlib figure, `width` inches wide.
+    """Attention over time as one sheet, `width` inches wide.
 
-    The first tile is the photo; then one per word: its attention map on the photo's own pixels
-    (bilinear, blurred by `sigma` photo pixels), the word, its probability, how many times uniform
-    attention its highest cell is, and the gate beta. `normalise` "each" scales every map to its own
-    peak, "shared" all to the highest. `photo` replaces the one that the caption names. Raises
-    PictureError when there is no photo to draw."""
-    picture = render_photo(photo_of(caption, photo), caption.geometry)
-    looks = [
-        blend(picture, heat, cmap, strength) for heat in heats(caption, sigma, normalise=normalise)
+    The photo comes from `photo`, else from the caption. `sigma` is the blur in photo pixels
+    (default: 0.4 of a grid cell), `columns` the tiles in a row (default: whatever looks best),
+    `normalise` "each" (every map to its own peak) or "shared" (all to the highest peak)."""
+    geometry = caption.geometry
+    aspect = geometry.width / geometry.height
+    tiles = len(caption.words) + 1
+    plan = _layout(tiles, aspect, 72 * width, columns)
+    # One tile in whole pixels; its shape is the photo's within half a pixel.
+    scale = dpi / 72
+    tile = max(1, round(plan.tile[0] * scale)), max(1, round(plan.tile[1] * scale))
+    across, down = tile[0] / scale, tile[1] / scale
+    # Sheets of few or small tiles are trimmed, so that the pictures aren't lost in white.
+    used = plan.columns * across + (plan.columns - 1) * _GAP
+    total = max(min(72 * width, used + 2 * _MARGIN), min(72 * width, 460.0))
+    left = _MARGIN
+
+    title = caption.text or join(caption.words) or "(no words)"
+    tokens = [f" {token}" for token in title.split()]
+    if len(tokens) == 1:  # a script without spaces may break anywhere
+        tokens = list(title)
+    lines = lettering.wrap(tokens, total - 2 * _MARGIN, _TITLE, bold=True)
+    texts = ["".join(tokens[index] for index in line).strip() for line in lines]
+    top = _MARGIN + len(texts) * _TITLE * 1.35 + 10
+
+    beta = show_beta and bool(caption.words)
+    notes = [
+        "".join(words[index] for index in line).strip()
+        for note in _note(caption, sigma, normalise, beta)
+        for words in [[f" {word}" for word in note.split()]]
+        for line in lettering.wrap(words, total - 2 * _MARGIN, _SMALL)
     ]
-    aspect = picture.width / picture.height
-    rows, columns = layout(1 + len(looks), aspect, columns)
-    gap, label, margin = 0.14, 0.5, 0.25  # inches
-    tile_w = (width - 2 * margin - (columns - 1) * gap) / columns
-    tile_h = tile_w / aspect
-    tallest = 6.5
-    if tile_h > tallest:  # a very tall photo: narrower tiles, so that one still fits a screen
-        tile_w, tile_h = tile_w * tallest / tile_h, tallest
-    used = columns * tile_w + (columns - 1) * gap
-    left = (width - used) / 2
-    title = wrap(caption.text, max(20, int(width * 6.2))) or ["(no words)"]
-    head = margin + 0.34 * len(title) + 0.12
-    foot = 0.42
-    height = head + rows * (tile_h + label) + (rows - 1) * gap + foot
-    with any_script():
-        canvas = Figure(figsize=(width, height), facecolor=PAPER, dpi=100)
-        FigureCanvasAgg(canvas)
-        for number, line in enumerate(title):
-            canvas.text(
-                left / width,
-                1 - (margin + 0.34 * number) / height,
-                _plain(line),
-                fontsize=17,
-                color=INK,
-                family=FONTS,
-                va="top",
+    height = top + plan.rows * (down + _LABEL) + (plan.rows - 1) * _ROW_GAP
+    foot = height + 20
+    height = foot + len(notes) * _SMALL * 1.5 + 16 + _MARGIN * 0.6
+
+    sheet = _Sheet(total, height, dpi)
+    for number, text in enumerate(texts):
+        sheet.text(left, _MARGIN + _TITLE * (0.85 + 1.35 * number), text, _TITLE, bold=True)
+
+    long_side = max(tile)
+    pixels = photo_of(caption, photo)
+    plain = render_photo(pixels, geometry, long_side)
+    maps = heats(caption, sigma, normalise=normalise, size=long_side)
+    peaks = times_uniform(caption.alphas)
+    for number in range(tiles):
+        row, column = divmod(number, plan.columns)
+        x = left + column * (across + _GAP)
+        y = top + row * (down + _LABEL + _ROW_GAP)
+        if number == 0:
+            sheet.picture(x, y, np.asarray(plain), tile)
+            sheet.text(x, y + down + 13.5, "photo", _WORD, color=SOFT)
+            sheet.text(
+                x, y + down + 25.5, f"{geometry.width}×{geometry.height}", _SMALL, color=SOFT
             )
-        peaks = times_uniform(caption.alphas)
-        for number, tile in enumerate([picture, *looks]):
-            row, column = divmod(number, columns)
-            x = left + column * (tile_w + gap)
-            y = height - head - row * (tile_h + label + gap) - tile_h
-            axes = canvas.add_axes((x / width, y / height, tile_w / width, tile_h / height))
-            axes.imshow(np.asarray(tile), interpolation="lanczos", aspect="auto")
-            axes.set_axis_off()
-            if number == 0:
-                texts = "photo", f"{caption.geometry.width} x {caption.geometry.height}"
-            else:
-                texts = _labels(caption, number - 1, float(peaks[number - 1]), show_beta)
-            size = float(np.clip(tile_w * 6.4, 7.5, 13))
-            _label(canvas, x / width, (y - 0.07) / height, *texts, size, tile_w)
-        grid_h, grid_w = caption.geometry.grid
-        scaled = "to its own peak" if normalise == "each" else "to the highest peak of all"
-        note = (
-            f"{grid_h} x {grid_w} cells; each map scaled {scaled}. "
-            f"x: its highest weight against uniform attention (1/{grid_h * grid_w}). "
-            "A map shows what was weighed, not why."
-        )
-        canvas.text(
-            left / width, 0.14 / height, note, fontsize=7.5, color=FAINT, family=FONTS, va="bottom"
-        )
-    return canvas
+            continue
+        t = number - 1
+        sheet.picture(x, y, np.asarray(blend(plain, maps[t], cmap, strength)), tile)
+        chance = percent(caption.logprobs[t])
+        room = across - lettering.width(chance, _WORD) - 6
+        word, size = lettering.fit(caption.words[t], room, _WORD, 7.0, bold=True)
+        sheet.text(x, y + down + 13.5, word, size, bold=True, color=INK)
+        sheet.text(x + across, y + down + 13.5, chance, _WORD, color=SOFT, ha="right")
+        peak = f"{peaks[t]:.1f}× uniform"
+        gate = f"β {float(caption.betas[t]):.2f}"
+        if across < _BETA_ROOM and beta:
+            peak = f"{peaks[t]:.1f}×"
+        sheet.text(x, y + down + 25.5, peak, _SMALL, color=SOFT)
+        if beta:
+            sheet.text(x + across, y + down + 25.5, gate, _SMALL, color=SOFT, ha="right")
+
+    _colour_bar(sheet, left, foot, cmap)
+    for number, text in enumerate(notes):
+        sheet.text(left, foot + 18 + _SMALL * (1.5 * number + 0.9), text, _SMALL, color=SOFT)
+    return sheet.figure
 
 
-def _labels(caption: Caption, t: int, peak: float, show_beta: bool) -> tuple[str, str]:
-    """The word with its probability, and the line beneath it."""
-    probability = f"{100 * np.exp(caption.logprobs[t]):.0f} %"
-    beneath = f"{probability}   {peak:.1f}x"
-    if show_beta:
-        beneath += f"   \u03b2 {float(caption.betas[t]):.2f}"
-    return caption.words[t], beneath
+def _colour_bar(sheet: _Sheet, x: float, y: float, cmap: str) -> None:
+    """The scale of the overlays: from no attention to the peak."""
+    wide, high, indent = 92.0, 6.0, 18.0
+    ramp = np.linspace(0, 1, 256)
+    grey = Image.fromarray(np.full((8, 256, 3), 150, np.uint8))
+    bar = blend(grey, np.tile(ramp, (8, 1)), cmap, 0.85)
+    size = round(wide * sheet.scale), round(high * sheet.scale)
+    sheet.text(x, y + 6, "less", _SMALL, color=SOFT)
+    sheet.picture(x + indent + 4, y, np.asarray(bar), size)
+    sheet.text(x + indent + wide + 10, y + 6, "more attention", _SMALL, color=SOFT)
 
 
-def _label(
-    canvas: Figure, x: float, y: float, word: str, beneath: str, size: float, tile: float
-) -> None:
-    room = max(4, int(tile * 72 / size / 0.58))  # characters that fit the tile's width
-    shown = word if len(word) <= room else word[: room - 1] + "\u2026"
-    height = canvas.get_figheight()
-    canvas.text(
-        x, y, _plain(shown), fontsize=size, color=INK, family=FONTS, va="top", weight="bold"
-    )
-    small = min(8.5, size * 0.72)
-    canvas.text(
-        x,
-        y - (size * 1.32) / 72 / height,
-        beneath,
-        fontsize=small,
-        color=FAINT,
-        family=FONTS,
-        va="top",
-    )
-
-
-def save_png(caption: Caption, path: Path | str, *, dpi: int = 110, **options: object) -> None:
-    """Write `figure(caption, **options)` as PNG, atomically."""
-    drawn = figure(caption, **options)  # type: ignore[arg-type]
-    with any_script(), atomic_file(path) as temporary:
-        drawn.savefig(temporary, dpi=dpi, format="png")
-
-
-def frame(caption: Caption, tile: Image.Image, word: int | None, width: float = 6.0) -> Image.Image:
-    """One picture of the animation: a tile with the caption beneath, `word` standing out."""
-    height = width * tile.height / tile.width
-    lines = _lines(caption.words, int(width * 7.6))
-    band = 0.34 * len(lines) + 0.3
-    with any_script():
-        canvas = Figure(figsize=(width, height + band), facecolor=PAPER, dpi=96)
-        FigureCanvasAgg(canvas)
-        total = height + band
-        axes = canvas.add_axes((0, band / total, 1, height / total))
-        axes.imshow(np.asarray(tile), interpolation="lanczos", aspect="auto")
-        axes.set_axis_off()
-        renderer = canvas.canvas.get_renderer()  # type: ignore[attr-defined]
-        for number, line in enumerate(lines):
-            x = 0.16
-            y = band - 0.2 - 0.34 * number
-            for index, text in line:
-                here = index == word
-                drawn = canvas.text(
-                    x / width,
-                    y / total,
-                    _plain(text),
-                    fontsize=14,
-                    family=FONTS,
-                    va="top",
-                    color=INK if here or word is None else FAINT,
-                    weight="bold" if here else "normal",
-                )
-                x += drawn.get_window_extent(renderer).width / 96 + 0.09
-        if word is not None:
-            told = AnchoredText(
-                f"{100 * np.exp(caption.logprobs[word]):.0f} %",
-                loc="upper right",
-                prop={"size": 10, "color": "white", "family": FONTS},
-                frameon=True,
-                borderpad=0.3,
-            )
-            told.patch.set(facecolor="black", alpha=0.45, linewidth=0)
-            axes.add_artist(told)
-        canvas.canvas.draw()
-        return Image.fromarray(np.asarray(canvas.canvas.buffer_rgba())).convert("RGB")  # type: ignore[attr-defined]
-
-
-def _lines(words: tuple[str, ...], room: int) -> list[list[tuple[int, str]]]:
-    """Words with their numbers, in lines of at most `room` characters."""
-    lines: list[list[tuple[int, str]]] = [[]]
-    used = 0
-    for index, word in enumerate(words):
-        if lines[-1] and used + len(word) + 1 > room:
-            lines.append([])
-            used = 0
-        lines[-1].append((index, word))
-        used += len(word) + 1
-    return lines
-
-
-def save_gif(
-    caption: Caption,
-    path: Path | str,
-    *,
-    photo: Image.Image | Path | str | None = None,
-    sigma: float | None = None,
-    cmap: str = CMAP,
-    strength: float = STRENGTH,
-    normalise: Normalise = "each",
-    seconds: float = 0.8,
-) -> None:
-    """Write an animated GIF, atomically: the photo with the caption, then a frame per word."""
-    picture = render_photo(photo_of(caption, photo), caption.geometry)
-    looks = [blend(picture, h, cmap, strength) for h in heats(caption, sigma, normalise=normalise)]
-    frames = [frame(caption, picture, None)]
-    frames += [frame(caption, tile, index) for index, tile in enumerate(looks)]
-    # One palette for all, or colours flicker from word to word.
-    strip = Image.new("RGB", (frames[0].width, frames[0].height * len(frames)))
-    for index, item in enumerate(frames):
-        strip.paste(item, (0, index * frames[0].height))
-    palette = strip.quantize(255, method=Image.Quantize.MEDIANCUT)
-    drawn = [item.quantize(palette=palette) for item in frames]
-    step = round(1000 * seconds)
-    durations = [round(1.8 * step), *([step] * (len(drawn) - 1))]
-    with atomic_file(path) as temporary:
-        drawn[0].save(
-            temporary,
-            format="GIF",
-            save_all=True,
-            append_images=drawn[1:],
-            duration=durations,
-            loop=0,
-            disposal=1,
-            optimize=False,
-        )
+def save_png(caption: Caption, path: Path | str, **options: Any) -> None:
+    """Write `figure(caption, **options)` as a PNG, atomically; the same bytes every time."""
+    drawn = figure(caption, **options)
+    with atomic_file(path) as temporary, matplotlib.rc_context({"savefig.bbox": None}):
+        drawn.savefig(temporary, format="png", dpi="figure", metadata={"Software": None})

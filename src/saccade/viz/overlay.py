@@ -171,7 +171,7 @@ def blend(
         raise ValueError(f"the heat is {heat.shape}, the photo {pixels.shape[:2]}")
     t = np.clip(heat, 0, 1)[..., None].astype(np.float32)  # (H, W, 1)
     grey = pixels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    calm = 0.40 * (0.35 * pixels + 0.65 * grey[..., None])
+    calm = 0.45 * (0.35 * pixels + 0.65 * grey[..., None])
     lit = calm + (pixels - calm) * t
     # The dark end of the map would only blacken; start where the map has colour of its own.
     colour = matplotlib.colormaps[cmap](0.25 + 0.70 * t[..., 0])[..., :3].astype(np.float32)

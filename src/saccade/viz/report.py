@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from saccade.files import write_text
 from saccade.types import Caption
-from saccade.viz.attention import any_script, figure
+from saccade.viz.attention import figure
 from saccade.viz.curves import loss_curve
 
 
@@ -86,10 +86,7 @@ def _curve(records: Sequence[Mapping[str, Any]]) -> str:
 
 def _attention(caption: Caption) -> str:
     target = io.BytesIO()
-    with any_script():
-        figure(caption, width=11.0).savefig(
-            target, format="jpeg", dpi=95, pil_kwargs={"quality": 84}
-        )
+    figure(caption, width=11.0).savefig(target, format="jpeg", dpi=95, pil_kwargs={"quality": 84})
     return _picture(
         target.getvalue(), "jpeg", f"Attention over time for: {caption.text}, one tile per word."
     )
