@@ -65,14 +65,17 @@ class DecoderConfig:
     embedding: int = 512  # E, word embedding width
     attention: int = 512  # A, width of the attention perceptron
     features: int = 512  # width that grid features are projected to; 0: taken as they are
-    dropout: float = 0.5  # on projected features and the deep output
+    dropout: float = 0.5  # on the deep output
+    feature_dropout: float = 0.0  # on projected features
 
     def __post_init__(self) -> None:
         for name in ("hidden", "embedding", "attention"):
             value = getattr(self, name)
             _require(value >= 1, f"decoder.{name} is a positive number, not {value}.")
         _require(self.features >= 0, f"decoder.features is 0 or more, not {self.features}.")
-        _require(0 <= self.dropout < 1, f"decoder.dropout is in [0, 1), not {self.dropout}.")
+        for name in ("dropout", "feature_dropout"):
+            value = getattr(self, name)
+            _require(0 <= value < 1, f"decoder.{name} is in [0, 1), not {value}.")
 
 
 @dataclass(frozen=True)

@@ -77,13 +77,13 @@ def test_the_regulariser_is_zero_when_every_cell_is_seen_once():
     assert doubly_stochastic(stuck, torch.tensor([[3]])).item() == 6
 
 
-def test_word_detection_is_noisy_or_over_cells():
+def test_word_detection_pools_cells_by_log_sum_exp():
     torch.manual_seed(0)
     batch = batch_of([[[5], [6, 7, 8]], [[9, 10]]])
     seen = torch.randn(2, 4, 12)
     expected = 0.0
     for b, words in enumerate(({5, 6, 7, 8, 2}, {9, 10, 2})):
         for v in range(12):
-            absent = math.prod(1 - torch.sigmoid(seen[b, i, v]).item() for i in range(4))
-            expected -= math.log(1 - absent if v in words else absent)
+            odds = sum(math.exp(seen[b, i, v].item()) for i in range(4))
+            expected -= math.log((odds if v in words else 1) / (1 + odds))
     assert math.isclose(word_detection(seen, batch).item(), expected / 2, rel_tol=1e-4)

@@ -21,16 +21,18 @@ class WordDetector(nn.Module):
     """Which words each cell suggests: a linear layer on the grid features.
 
     Trained on whole captions only (see `saccade.training.tasks.word_detection`), it lends a new
-    encoder a gradient that does not have to pass through attention first."""
+    encoder a gradient that does not have to pass through attention first. All words share what a
+    cell shows at all: easy words (colours) find the things, hard ones (kinds) learn there."""
 
     def __init__(self, features: int, vocabulary: int) -> None:
         super().__init__()
         self.words = nn.Linear(features, vocabulary)
+        self.anything = nn.Linear(features, 1, bias=False)
         nn.init.constant_(self.words.bias, -5.0)  # nearly every word is absent from every cell
 
     def forward(self, grid: Tensor) -> Tensor:
         """(B, L, F) -> logits (B, L, V)"""
-        return self.words(grid)
+        return self.words(grid) + self.anything(grid)
 
 
 class CaptionModel(nn.Module):

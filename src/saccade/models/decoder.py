@@ -83,6 +83,7 @@ class SoftAttentionDecoder(nn.Module):
         self.from_context = nn.Linear(width, config.embedding, bias=False)  # L_z
         self.output = nn.Linear(config.embedding, vocabulary)  # L_o
         self.dropout = nn.Dropout(config.dropout)
+        self.feature_dropout = nn.Dropout(config.feature_dropout)
         nn.init.uniform_(self.embed.weight, -0.1, 0.1)
         nn.init.uniform_(self.output.weight, -0.1, 0.1)
         nn.init.zeros_(self.output.bias)
@@ -91,7 +92,7 @@ class SoftAttentionDecoder(nn.Module):
         """grid (B, L, F) -> annotation vectors (B, L, C) and their keys (B, L, A)."""
         values = self.project(grid)
         if self.config.features:
-            values = self.dropout(torch.relu(values))
+            values = self.feature_dropout(torch.relu(values))
         return Memory(values, self.attention.keys(values))
 
     def _initial(self, memory: Memory) -> tuple[Tensor, Tensor]:

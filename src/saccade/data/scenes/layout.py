@@ -5,7 +5,7 @@ import numpy as np
 from saccade.data.scenes.draw import BACKGROUNDS, COLOURS, KINDS
 from saccade.types import Box, Scene, Thing
 
-SIZES = {"small": 0.2, "medium": 0.29, "large": 0.4}  # square root of the area, of the side
+SIZES = {"small": 0.25, "medium": 0.33, "large": 0.44}  # square root of the area, of the side
 RELATIONS = ("left of", "right of", "above", "below", "next to", "far from")
 INVERSE = {
     "left of": "right of",
@@ -21,7 +21,7 @@ SMALLEST = 48  # pixels: below it a small cat is no cat any more
 _JITTER = 0.06  # relative; sizes stay clearly apart
 _GAP = 0.02  # least room between boxes, of the side
 _CONTRAST = 85.0  # least distance in RGB between a thing's colour and what lies behind it
-_NEAR, _FAR = 0.1, 0.25  # gaps between boxes, of the side
+_NEAR, _FAR = 0.1, 0.18  # gaps between boxes, of the side
 
 
 def _contrasting(background: str) -> list[str]:
@@ -44,7 +44,7 @@ def holds(said: str, one: Box, other: Box, side: float, clearly: bool = False) -
 
     left of, right of, above, below: the boxes do not overlap along that axis, and the centres lie
     at least as far apart along it as across it. next to: the gap between the boxes is at most a
-    tenth of the side. far from: the gap is at least a quarter of the side. `clearly` asks for more,
+    tenth of the side. far from: the gap is at least 0.18 of the side. `clearly` asks for more,
     so that nobody could doubt it; what is said in references holds clearly."""
     dx = (other[0] + other[2] - one[0] - one[2]) / 2
     dy = (other[1] + other[3] - one[1] - one[3]) / 2
@@ -111,17 +111,17 @@ def _place(
             for b in taken
         )
         central = box[0] <= middle < box[2] and box[1] <= middle < box[3]
-        if free and not (central and rng.random() < 0.8):
+        if free and not (central and rng.random() < 0.92):
             return box
     return None
 
 
 def _wanted(rng: np.random.Generator, colours: list[str]) -> list[tuple[str, str, str]]:
-    """One to four things (kind, colour, size), sometimes two or three alike, sometimes two of a
-    kind that differ in colour."""
-    count = int(rng.choice([1, 2, 3, 4], p=[0.12, 0.48, 0.28, 0.12]))
+    """One to three sorts of things (kind, colour, size), sometimes two or three alike, sometimes
+    two of a kind that differ in colour."""
+    count = int(rng.choice([1, 2, 3], p=[0.2, 0.6, 0.2]))
     kinds = [_KINDS[i] for i in rng.permutation(len(_KINDS))[:count]]
-    sizes = ["large", "medium", "small", "small"] if count > 2 else ["large", "medium"]
+    sizes = ["large", "medium", "small"] if count > 2 else ["large", "medium"]
     alike = int(rng.integers(2, 4)) if count > 1 and rng.random() < 0.25 else 1
     if count > 1 and alike == 1 and rng.random() < 0.1:
         kinds[1] = kinds[0]
