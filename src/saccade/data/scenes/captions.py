@@ -20,8 +20,8 @@ _SAID = {
 _ADJECTIVES = {"small": ("small", "little"), "large": ("large", "big")}
 _NUMBERS = {1: "a", 2: "two", 3: "three", 4: "four"}
 
-# {a} and {b} are what the scene is about, {c} a third thing, {a0} and {b0} the same without their
-# colours; {is_a} is "is" or "are"; {how} says how a lies to b and {back} how b lies to a.
+# {a} and {b} are what the scene is about, {c} a third thing; {is_a} is "is" or "are"; {how} says
+# how a lies to b and {back} how b lies to a.
 #
 # The first form of each list is always among the five, and without sizes: a captioner asked for
 # its likeliest sentence answers with that one, so it is the one that tells most.
@@ -32,8 +32,7 @@ _RELATED = (
     "we see {a} {how} {b}",
     "{how} {b} there {is_a} {a}",
     "{b} {back} {a}",
-    "there {is_b} {b} {back} {a}",
-    "a picture of {a0} {how} {b0}",
+    "a picture of {a} {how} {b}",
     "{a} and {b}",
 )
 _WITH_THIRD = "{a} {how} {b} and there {is_c} {c}"
@@ -42,7 +41,7 @@ _UNRELATED = (
     "there {is_a} {a} and {b}",
     "{a} with {b}",
     "we see {a} and {b}",
-    "a picture of {a0} and {b0}",
+    "a picture of {a} and {b}",
     "here {is_a} {a} and {b}",
     "{b} and {a}",
 )
@@ -59,7 +58,6 @@ _ALONE = (
 class _Teller(NamedTuple):
     """Names things; every choice of words comes from `rng`."""
 
-    scene: Scene
     rng: np.random.Generator
 
     def choose(self, *options: str) -> str:
@@ -68,13 +66,10 @@ class _Teller(NamedTuple):
     def usually(self, first: str, *others: str) -> str:
         return self.choose(*others) if others and self.rng.random() < 0.3 else first
 
-    def name(self, group: tuple[Thing, ...], colour: bool = True, size: bool = True) -> str:
+    def name(self, group: tuple[Thing, ...], size: bool) -> str:
         """ "a small red car", "two red cars", "an orange sun" """
         thing, count = group[0], len(group)
-        parts = [PLURALS[thing.kind] if count > 1 else thing.kind]
-        # Without a colour "two cars" would be false where a third one is of another colour.
-        if colour or any(t.kind == thing.kind and t not in group for t in self.scene.things):
-            parts.insert(0, thing.colour)
+        parts = [thing.colour, PLURALS[thing.kind] if count > 1 else thing.kind]
         alike = all(t.size == thing.size for t in group)
         if size and alike and thing.size in _ADJECTIVES and self.rng.random() < 0.3:
             parts.insert(0, self.choose(*_ADJECTIVES[thing.size]))
@@ -85,7 +80,7 @@ class _Teller(NamedTuple):
 def _sentences(scene: Scene, rng: np.random.Generator) -> list[str]:
     """Five different sentences."""
     found = groups(scene)
-    tell = _Teller(scene, rng)
+    tell = _Teller(rng)
     said = relation(found[0], found[1], scene.width) if len(found) > 1 else None
     forms = list(_RELATED if said else _UNRELATED if len(found) > 1 else _ALONE)
     if said and len(found) > 2:
@@ -101,7 +96,6 @@ def _sentences(scene: Scene, rng: np.random.Generator) -> list[str]:
         }
         for letter, group in zip("abc", found, strict=False):
             words[letter] = tell.name(group, size=sizes)
-            words[f"{letter}0"] = tell.name(group, colour=False, size=False)
         if said:
             words["how"] = tell.usually(*_SAID[said])
             words["back"] = tell.usually(*_SAID[INVERSE[said]])
