@@ -103,6 +103,71 @@ def test_ended_captions_cost_nothing_and_change_nothing(lengths):
     assert not betas[~live].any()
 
 
+def stepwise(model, grid, captions, lengths):
+    """The plain twin of `unroll`: `step` word by word, autograd through all of it."""
+    B, K, T = captions.shape
+    state = model.start(grid).select(torch.arange(B).repeat_interleave(K))
+    steps = []
+    for t in range(T):
+        step = model.step(captions[:, :, t].flatten(), state)
+        state = step.state
+        steps.append(step)
+    live = torch.arange(T) < lengths.unsqueeze(-1)
+    logits = torch.stack([s.logits for s in steps], 1).unflatten(0, (B, K))[live]
+    alphas = torch.stack([s.alpha for s in steps], 1).unflatten(0, (B, K)) * live.unsqueeze(-1)
+    betas = torch.stack([s.beta for s in steps], 1).unflatten(0, (B, K)) * live
+    return logits, alphas, betas
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    lengths=st.lists(st.lists(st.integers(0, 6), min_size=3, max_size=3), min_size=1, max_size=4),
+    features=st.sampled_from([0, 8]),
+    seed=st.integers(0, 99),
+)
+def test_gradients_of_unroll_are_those_of_the_plain_loop(lengths, features, seed):
+    """Of every parameter and of the grid, through words, alphas and betas, in float64."""
+    model = decoder(features, seed=seed).double()
+    counts = torch.tensor(lengths)
+    if not counts.any():
+        counts[0, 0] = 1
+    found = []
+    grid = torch.randn(len(lengths), 5, F, dtype=torch.float64, requires_grad=True)
+    captions = torch.randint(4, V, (*counts.shape, 6))
+    for way in ("plain", "fast"):
+        if way == "plain":
+            logits, alphas, betas = stepwise(model, grid, captions, counts)
+        else:
+            unrolled = model.unroll(grid, captions, counts)
+            logits = model.output(unrolled.outputs)
+            alphas, betas = unrolled.alphas, unrolled.betas
+        weights = torch.linspace(-1, 1, alphas.numel(), dtype=torch.float64).view_as(alphas)
+        loss = logits.log_softmax(-1)[:, 3].sum() + (alphas * weights).square().sum()
+        loss = loss + (betas * weights[..., 0]).sum()
+        parameters = [grid, *model.parameters()]
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        found.append([loss, *(g if g is not None else torch.zeros(()) for g in gradients)])
+    for plain, fast in zip(*found, strict=True):
+        torch.testing.assert_close(fast, plain, rtol=1e-8, atol=1e-10)
+
+
+def test_gradients_in_float32_agree_to_1e_5():
+    torch.manual_seed(0)
+    config = DecoderConfig(hidden=64, embedding=32, attention=48, features=40, dropout=0.0)
+    model = SoftAttentionDecoder(config, 200, 80)
+    grid = torch.randn(4, 49, 80)
+    counts = torch.tensor([[12, 9, 5], [7, 7, 3], [12, 1, 0], [4, 2, 2]])
+    captions = torch.randint(4, 200, (4, 3, 12))
+    plain = stepwise(model, grid, captions, counts)[0]
+    fast = model.output(model.unroll(grid, captions, counts).outputs)
+    for a, b in zip(
+        torch.autograd.grad(plain.log_softmax(-1)[:, 9].mean(), list(model.parameters())),
+        torch.autograd.grad(fast.log_softmax(-1)[:, 9].mean(), list(model.parameters())),
+        strict=True,
+    ):
+        assert (a - b).norm() <= 1e-5 * a.norm()
+
+
 def test_select_and_select_pictures_keep_each_hypothesis_with_its_picture():
     model = decoder()
     grid = torch.randn(3, 4, F)

@@ -2,10 +2,12 @@
 
 import math
 
+import pytest
 import torch
 
 from saccade.data.dataset import Collate
 from saccade.models.captioner import Predictions
+from saccade.training.loop import moving_average
 from saccade.training.tasks import CrossEntropy, doubly_stochastic, word_detection
 
 
@@ -77,13 +79,25 @@ def test_the_regulariser_is_zero_when_every_cell_is_seen_once():
     assert doubly_stochastic(stuck, torch.tensor([[3]])).item() == 6
 
 
-def test_word_detection_pools_cells_by_log_sum_exp():
+def test_word_detection_is_a_softmax_over_words_of_log_sum_exp_over_cells():
     torch.manual_seed(0)
     batch = batch_of([[[5], [6, 7, 8]], [[9, 10]]])
-    seen = torch.randn(2, 4, 12)
+    words = torch.tensor([5, 7, 9, 11])
+    seen = torch.randn(2, 4, 4)
     expected = 0.0
-    for b, words in enumerate(({5, 6, 7, 8, 2}, {9, 10, 2})):
-        for v in range(12):
-            odds = sum(math.exp(seen[b, i, v].item()) for i in range(4))
-            expected -= math.log((odds if v in words else 1) / (1 + odds))
-    assert math.isclose(word_detection(seen, batch).item(), expected / 2, rel_tol=1e-4)
+    for b, there in enumerate(((0, 1), (2,))):
+        odds = [sum(math.exp(seen[b, i, w].item()) for i in range(4)) for w in range(4)]
+        expected -= sum(math.log(odds[w] / sum(odds)) for w in there)
+    assert math.isclose(word_detection(seen, words, batch).item(), expected / 2, rel_tol=1e-4)
+
+
+def test_the_moving_average_forgets_the_start_soon():
+    average, buffer = torch.zeros(1), torch.tensor(0)
+    update, expected = moving_average(0.9), 0.0
+    for steps in range(200):
+        update([average, buffer], [torch.tensor([float(steps)]), torch.tensor(steps)], steps)
+        kept = min(0.9, (1 + steps) / (10 + steps))
+        expected = kept * expected + (1 - kept) * steps
+        assert average.item() == pytest.approx(expected, rel=1e-5)
+        assert buffer.item() == steps
+    assert average.item() == pytest.approx(199 - 9, abs=1)  # nine steps behind, as 0.9 should be

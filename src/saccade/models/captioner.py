@@ -14,7 +14,8 @@ class Predictions(NamedTuple):
 
     logits: Tensor  # (M, V) at the live places, in their order
     alphas: Tensor  # (B, K, T, L), zero after a caption's end
-    seen: Tensor | None = None  # (B, L, V) logits of words by cell, with a detector
+    seen: Tensor | None = None  # (B, L, W) scores of words by cell, with a detector
+    detected: Tensor | None = None  # (W,) the ids of those words
 
 
 class WordDetector(nn.Module):
@@ -22,17 +23,19 @@ class WordDetector(nn.Module):
 
     Trained on whole captions only (see `saccade.training.tasks.word_detection`), it lends a new
     encoder a gradient that does not have to pass through attention first. All words share what a
-    cell shows at all: easy words (colours) find the things, hard ones (kinds) learn there."""
+    cell shows at all: easy words (colours) find the things, hard ones (kinds) learn there.
 
-    def __init__(self, features: int, vocabulary: int) -> None:
+    words (W,): ids of the words to detect, those that a picture's captions agree on."""
+
+    def __init__(self, features: int, words: Tensor) -> None:
         super().__init__()
-        self.words = nn.Linear(features, vocabulary)
+        self.register_buffer("words", words, persistent=False)
+        self.scores = nn.Linear(features, words.numel())
         self.anything = nn.Linear(features, 1, bias=False)
-        nn.init.constant_(self.words.bias, -5.0)  # nearly every word is absent from every cell
 
     def forward(self, grid: Tensor) -> Tensor:
-        """(B, L, F) -> logits (B, L, V)"""
-        return self.words(grid) + self.anything(grid)
+        """(B, L, F) -> scores (B, L, W)"""
+        return self.scores(grid) + self.anything(grid)
 
 
 class CaptionModel(nn.Module):
@@ -60,7 +63,9 @@ class CaptionModel(nn.Module):
         grid = self.grid(batch.pictures)
         unrolled = self.decoder.unroll(grid, batch.inputs, batch.lengths)
         seen = None if self.detector is None else self.detector(grid)
-        return Predictions(self.decoder.output(unrolled.outputs), unrolled.alphas, seen)
+        words = None if self.detector is None else self.detector.words
+        logits = self.decoder.output(unrolled.outputs)
+        return Predictions(logits, unrolled.alphas, seen, words)
 
     def parameter_counts(self) -> dict[str, int]:
         """Numbers of parameters by part, and how many of them are trained."""

@@ -1,7 +1,8 @@
 """The decoder of *Show, Attend and Tell* with soft attention (Xu et al. 2015, arXiv 1502.03044).
 
 Two forms of one computation: `start` and `step` for decoding, `forward` for teacher forcing, which
-does as much as it can outside the time loop. They agree to rounding; a test guards it.
+does as much as it can outside the time loop (see `saccade.models.unroll`). They agree to rounding;
+a test guards it.
 
 One difference from the paper, taken from the usual code and optional: grid features are projected
 to `features` with ReLU first (the paper's 512-wide VGG cells needed no such thing; `features = 0`
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from saccade.config import DecoderConfig
 from saccade.models.attention import AdditiveAttention, Memory
+from saccade.models.unroll import Weights, recurrence
 
 
 @dataclass(frozen=True)
@@ -165,29 +167,21 @@ class SoftAttentionDecoder(nn.Module):
         embedded = self.embed(captions[live])  # (M, E)
         words = embedded.new_zeros(B, K, T, 4 * self.config.hidden)
         words[live] = self._word_gates(embedded)
-        recurrent = self._recurrent()
-        h, c = (x.unsqueeze(1).expand(B, K, -1) for x in self._initial(memory))
+        h, c = self._initial(memory)
         longest = lengths.amax(0).flip(0).cummax(0).values.flip(0)  # (K,) of this slot and later
         slots = (longest.unsqueeze(1) > torch.arange(T, device=lengths.device)).sum(0)
-        hidden, contexts, alphas, betas = [], [], [], []
-        for t, k in enumerate(slots.tolist()):  # k captions of each picture still have words
-            h, c = h[:, :k], c[:, :k]
-            context, alpha, beta = self._look(h, memory)
-            h, c = self._cell(words[:, :k, t], context, h, c, recurrent)
-            for kept, value in zip(
-                (hidden, contexts, alphas, betas), (h, context, alpha, beta), strict=True
-            ):
-                missing = K - k
-                if missing:
-                    value = torch.cat((value, value.new_zeros(B, missing, *value.shape[2:])), 1)
-                kept.append(value)
-        outputs = self._deep(embedded, torch.stack(hidden, 2)[live], torch.stack(contexts, 2)[live])
-        return Unrolled(
-            outputs,
-            live,
-            torch.stack(alphas, 2) * live.unsqueeze(-1),
-            torch.stack(betas, 2) * live,
+        weights = Weights(
+            self.attention.query.weight,
+            self.attention.energy.weight,
+            self.gate.weight,
+            self.gate.bias,
+            self.lstm.weight_ih[:, self.config.embedding :],
+            self.lstm.weight_hh,
         )
+        slots = [k for k in slots.tolist() if k]  # captions of each picture that still have words
+        done = recurrence(memory.values, memory.keys, words, h, c, weights, slots)
+        outputs = self._deep(embedded, done.hidden[live], done.contexts[live])
+        return Unrolled(outputs, live, done.alphas * live.unsqueeze(-1), done.betas * live)
 
     def forward(
         self, grid: Tensor, captions: Tensor, lengths: Tensor | None = None

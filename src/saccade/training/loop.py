@@ -5,7 +5,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from saccade.checkpoint import Checkpoint
@@ -64,6 +64,22 @@ def _stop_flag() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+def moving_average(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], int], None]:
+    """An update for AveragedModel: exponential, over fewer steps at the start, so that untrained
+    weights are soon forgotten: decay, but at most (1 + n) / (10 + n) after n steps."""
+
+    def update(averages: Sequence[Tensor], weights: Sequence[Tensor], steps: int) -> None:
+        n = float(steps)
+        kept = min(decay, (1 + n) / (10 + n))
+        for average, weight in zip(averages, weights, strict=True):
+            if average.is_floating_point():
+                average.lerp_(weight, 1 - kept)
+            else:
+                average.copy_(weight)
+
+    return torch.no_grad()(update)
+
+
 @dataclass
 class Trainer:
     """One run's moving parts. `train` makes it and runs it."""
@@ -86,7 +102,7 @@ class Trainer:
         )
         self.average = (
             AveragedModel(
-                self.plain, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True
+                self.plain, multi_avg_fn=moving_average(settings.average), use_buffers=True
             )
             if settings.average
             else None

@@ -77,7 +77,9 @@ def prepare(
     torch.manual_seed(config.train.seed)
     encoder = load_encoder(config.encoder).to(device)
     decoder = SoftAttentionDecoder(config.decoder, len(vocabulary), encoder.features)
-    detector = WordDetector(encoder.features, len(vocabulary)) if config.train.detection else None
+    detector = None
+    if config.train.detection:
+        detector = WordDetector(encoder.features, agreed_words(train, vocabulary))
     model = CaptionModel(encoder, decoder, detector).to(device)
     everything = train + validation
     if config.encoder.trainable:
@@ -120,6 +122,25 @@ def prepare(
         tuple(everything[i] for i in kept if i in held),
         tuple(skipped),
     )
+
+
+def agreed_words(examples: Sequence[Example], vocabulary: Vocabulary, least: float = 0.8) -> Tensor:
+    """(W,) ids of the words that captions of one picture agree on: Cohen's kappa of a word's being
+    in one and in another of them is at least `least`. All words when none is agreed on so."""
+    share, both, count = np.zeros(len(vocabulary)), np.zeros(len(vocabulary)), 0
+    for example in examples:
+        captions = [set(vocabulary.encode(c)) for c in example.captions]
+        if len(captions) < 2:
+            continue
+        count += 1
+        for index in set().union(*captions):
+            n, of = sum(index in words for words in captions), len(captions)
+            share[index] += n / of
+            both[index] += n * (n - 1) / (of * (of - 1))
+    p, together = share / max(count, 1), both / max(count, 1)
+    kappa = (together - p**2) / np.maximum(p - p**2, 1e-9)
+    words = np.flatnonzero(kappa >= least)
+    return torch.from_numpy(words if len(words) else np.arange(len(vocabulary)))
 
 
 def _features(

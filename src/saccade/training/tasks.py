@@ -30,21 +30,18 @@ def doubly_stochastic(alphas: Tensor, lengths: Tensor) -> Tensor:
     return excess.sum(-1)[lengths > 0].sum()
 
 
-def word_detection(seen: Tensor, batch: Batch) -> Tensor:
-    """How badly the cells tell which words the picture's captions hold, summed over words, averaged
-    over pictures: the log-sum-exp over cells, then the binary cross-entropy. seen (B, L, V) logits.
+def word_detection(seen: Tensor, words: Tensor, batch: Batch) -> Tensor:
+    """How badly the cells tell which words the picture's captions hold, summed over those words and
+    averaged over pictures. seen (B, L, W) scores of the words (W,), ids.
 
-    Multiple-instance learning as in Fang et al. 2015 (arXiv 1411.4952, equation 1), whose noisy-or
-    learned the kinds of scenes more slowly (docs/results.md)."""
-    B, _, V = seen.shape
-    present = torch.zeros(B, V, dtype=torch.bool, device=seen.device)
+    A word's score for a picture is the log-sum-exp over its cells (multiple-instance learning, as
+    Fang et al. 2015, arXiv 1411.4952, with another pooling), and the loss a softmax over words with
+    the words that are there as targets (Joulin et al. 2016, arXiv 1511.02251, section 3.2)."""
+    B = seen.size(0)
+    present = torch.zeros(B, int(max(words.max(), batch.targets.max())) + 1, device=seen.device)
     picture = torch.arange(B, device=seen.device).view(B, 1, 1).expand_as(batch.targets)
-    present[picture[batch.live], batch.targets[batch.live]] = True
-    pooled = seen.float().logsumexp(1)  # (B, V)
-    loss = nn.functional.binary_cross_entropy_with_logits(
-        pooled, present.to(pooled.dtype), reduction="sum"
-    )
-    return loss / B
+    present[picture[batch.live], batch.targets[batch.live]] = 1
+    return -(present[:, words] * seen.float().logsumexp(1).log_softmax(1)).sum() / B
 
 
 @dataclass(frozen=True)
@@ -70,6 +67,7 @@ class CrossEntropy:
         if self.regulariser:
             total = total + self.regulariser * doubly_stochastic(predictions.alphas, batch.lengths)
         total = total / words
-        if self.detection and predictions.seen is not None:
-            total = total + self.detection * word_detection(predictions.seen, batch)
+        seen, detected = predictions.seen, predictions.detected
+        if self.detection and seen is not None and detected is not None:
+            total = total + self.detection * word_detection(seen, detected, batch)
         return Loss(total, nll.detach(), words)

@@ -5,7 +5,7 @@ import numpy as np
 from saccade.data.scenes.draw import BACKGROUNDS, COLOURS, KINDS
 from saccade.types import Box, Scene, Thing
 
-SIZES = {"small": 0.25, "medium": 0.33, "large": 0.44}  # square root of the area, of the side
+SIZES = {"small": 0.3, "medium": 0.37, "large": 0.45}  # square root of the area, of the side
 RELATIONS = ("left of", "right of", "above", "below", "next to", "far from")
 INVERSE = {
     "left of": "right of",
@@ -18,7 +18,7 @@ INVERSE = {
 MOST = 4  # things in a scene
 SMALLEST = 48  # pixels: below it a small cat is no cat any more
 
-_JITTER = 0.06  # relative; sizes stay clearly apart
+_JITTER = 0.05  # relative; sizes stay clearly apart
 _GAP = 0.02  # least room between boxes, of the side
 _CONTRAST = 85.0  # least distance in RGB between a thing's colour and what lies behind it
 _NEAR, _FAR = 0.1, 0.18  # gaps between boxes, of the side
@@ -119,22 +119,19 @@ def _place(
 def _wanted(rng: np.random.Generator, colours: list[str]) -> list[tuple[str, str, str]]:
     """One to three sorts of things (kind, colour, size), sometimes two or three alike, sometimes
     two of a kind that differ in colour."""
-    count = int(rng.choice([1, 2, 3], p=[0.2, 0.6, 0.2]))
+    count = int(rng.choice([1, 2, 3], p=[0.2, 0.65, 0.15]))
     kinds = [_KINDS[i] for i in rng.permutation(len(_KINDS))[:count]]
-    sizes = ["large", "medium", "small"] if count > 2 else ["large", "medium"]
-    alike = int(rng.integers(2, 4)) if count > 1 and rng.random() < 0.25 else 1
-    if count > 1 and alike == 1 and rng.random() < 0.1:
+    # Sizes differ, so that it is plain which thing a sentence starts with.
+    sizes = [("small", "medium", "large")[i] for i in sorted(rng.permutation(3)[:count])[::-1]]
+    alike = int(rng.integers(2, 4)) if count > 1 and rng.random() < 0.15 else 1
+    if alike > 1:
+        sizes[:2] = ("medium", "small") if alike == 2 else ("small", "small")
+    elif count > 1 and rng.random() < 0.1:
         kinds[1] = kinds[0]
     wanted: list[tuple[str, str, str]] = []
-    for position, kind in enumerate(kinds):
-        size = sizes[position]
-        if count == 1 or rng.random() < 0.25:
-            size = ("small", "medium", "large")[rng.integers(3)]
+    for position, (kind, size) in enumerate(zip(kinds, sizes, strict=True)):
         colour = colours[rng.integers(len(colours))]
-        repeat = alike if position == 0 else 1
-        if repeat > 1:
-            size = "medium" if repeat == 2 else "small"
-        wanted += [(kind, colour, size)] * repeat
+        wanted += [(kind, colour, size)] * (alike if position == 0 else 1)
     return wanted[:MOST]
 
 
