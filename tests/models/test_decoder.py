@@ -151,10 +151,14 @@ def test_gradients_of_unroll_are_those_of_the_plain_loop(lengths, features, seed
         torch.testing.assert_close(fast, plain, rtol=1e-8, atol=1e-10)
 
 
-def test_gradients_in_float32_agree_to_1e_5():
+@pytest.mark.parametrize("scale", [1, 8, 100])
+def test_gradients_in_float32_agree_to_1e_5(scale):
+    """Also where attention is so sharp that e^{2(p + q)} would not be a float32 any more."""
     torch.manual_seed(0)
     config = DecoderConfig(hidden=64, embedding=32, attention=48, features=40, dropout=0.0)
     model = SoftAttentionDecoder(config, 200, 80)
+    with torch.no_grad():
+        model.attention.key.weight *= scale
     grid = torch.randn(4, 49, 80)
     counts = torch.tensor([[12, 9, 5], [7, 7, 3], [12, 1, 0], [4, 2, 2]])
     captions = torch.randint(4, 200, (4, 3, 12))

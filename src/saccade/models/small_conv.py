@@ -53,5 +53,4 @@ class SmallConv(nn.Module):
         for stage in self.stages:
             y = stage(x)
             x = x + y if x.shape == y.shape else y
-        x = F.max_pool2d(x, 3, stride=1, padding=1)
         return self.last(torch.cat((x, self._places(x)), 1))
