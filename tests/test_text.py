@@ -1,10 +1,10 @@
 """Training tokens and the vocabulary."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saccade.text import SPECIALS, Vocabulary, join, tokenise
+from saccade.text import SPECIALS, Vocabulary, _tokenise_any, join, tokenise
 
 
 @pytest.mark.parametrize(
@@ -85,3 +85,10 @@ def test_a_vocabulary_round_trips_and_refuses_nonsense(tmp_path):
         Vocabulary(("a", "b"))
     with pytest.raises(ValueError, match="once"):
         Vocabulary((*SPECIALS, "a", "a"))
+
+
+@settings(max_examples=300)
+@given(text=st.text(st.sampled_from("aZ09'-., !\t_x5"), max_size=14))
+def test_the_fast_way_with_ascii_is_the_slow_way(text):
+    assert text.isascii()
+    assert tokenise(text) == _tokenise_any(text)

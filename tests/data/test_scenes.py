@@ -28,7 +28,7 @@ from saccade.errors import SaccadeError
 from saccade.types import Thing
 
 MANY = 1500
-RECORDED = "a green mushroom right of a green flower"  # of scene (0, 1)
+RECORDED = "a picture of a green flower left of a green mushroom"  # of scene (0, 1)
 SCENES = st.builds(make_scene, st.integers(0, 50), st.integers(0, 10**6))
 
 

@@ -16,10 +16,18 @@ from saccade.data.scenes import (
     holds,
     make_scene,
 )
-from saccade.data.scenes.layout import INVERSE, groups
+from saccade.data.scenes.layout import groups
 from saccade.types import Scene, Thing
 
 MANY = 500
+INVERSE = {
+    "left of": "right of",
+    "right of": "left of",
+    "above": "below",
+    "below": "above",
+    "next to": "next to",
+    "far from": "far from",
+}
 NAMES = ("red", "blue", "ball", "balls", "car", "tree")
 WORDS = (*NAMES, *"a an two there is and with left right to the of above next small x".split())  # noqa: SIM905
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from saccade.data.scenes.language import PLURALS, ground
-from saccade.data.scenes.layout import INVERSE, groups, relation
+from saccade.data.scenes.layout import groups, relation
 from saccade.types import Region, Scene, Thing
 
 # The first way to say it is the usual one.
@@ -21,7 +21,8 @@ _ADJECTIVES = {"small": ("small", "little"), "large": ("large", "big")}
 _NUMBERS = {1: "a", 2: "two", 3: "three", 4: "four"}
 
 # {a} and {b} are what the scene is about, {c} a third thing; {is_a} is "is" or "are"; {how} says
-# how a lies to b and {back} how b lies to a.
+# how a lies to b. The larger thing always comes first: a sentence in the other order would be as
+# true, but nothing in the picture tells when to say it.
 #
 # The first form of each list is always among the five, and without sizes: a captioner asked for
 # its likeliest sentence answers with that one, so it is the one that tells most.
@@ -30,8 +31,7 @@ _RELATED = (
     "there {is_a} {a} {how} {b}",
     "{a} {is_a} {how} {b}",
     "we see {a} {how} {b}",
-    "{how} {b} there {is_a} {a}",
-    "{b} {back} {a}",
+    "here {is_a} {a} {how} {b}",
     "a picture of {a} {how} {b}",
     "{a} and {b}",
 )
@@ -43,7 +43,6 @@ _UNRELATED = (
     "we see {a} and {b}",
     "a picture of {a} and {b}",
     "here {is_a} {a} and {b}",
-    "{b} and {a}",
 )
 _ALONE = (
     "there {is_a} {a}",
@@ -98,7 +97,6 @@ def _sentences(scene: Scene, rng: np.random.Generator) -> list[str]:
             words[letter] = tell.name(group, size=sizes)
         if said:
             words["how"] = tell.usually(*_SAID[said])
-            words["back"] = tell.usually(*_SAID[INVERSE[said]])
         sentences.append(form.format_map(words))
     return sentences
 

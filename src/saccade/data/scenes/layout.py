@@ -7,14 +7,6 @@ from saccade.types import Box, Scene, Thing
 
 SIZES = {"small": 0.3, "medium": 0.37, "large": 0.45}  # square root of the area, of the side
 RELATIONS = ("left of", "right of", "above", "below", "next to", "far from")
-INVERSE = {
-    "left of": "right of",
-    "right of": "left of",
-    "above": "below",
-    "below": "above",
-    "next to": "next to",
-    "far from": "far from",
-}
 MOST = 4  # things in a scene
 SMALLEST = 48  # pixels: below it a small cat is no cat any more
 
