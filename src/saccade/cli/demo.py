@@ -32,7 +32,7 @@ def demo(
     for old in (scenes, run):  # a demo starts afresh; only what a demo made is removed
         if (old / "captions.jsonl").exists() or (old / "run.json").exists():
             shutil.rmtree(old)
-    train_count, val, test = 7500, 200, 300
+    train_count, val, test = 7000, 200, 300
     with progress("Drawing scenes", train_count + val + test) as task:
         write(
             scenes,

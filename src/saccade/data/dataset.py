@@ -109,14 +109,13 @@ class Collate:
         captions = [sorted(captions, key=len, reverse=True) for _, captions in items]
         B, K = len(items), max(len(entry) for entry in captions)
         T = 1 + max(len(ids) for entry in captions for ids in entry)
-        inputs = torch.full((B, K, T), self.pad)
-        targets = torch.full((B, K, T), self.pad)
-        lengths = torch.zeros(B, K, dtype=torch.long)
+        inputs, targets = np.full((2, B, K, T), self.pad)
+        lengths = np.zeros((B, K), dtype=np.int64)
         for b, entry in enumerate(captions):
             for k, ids in enumerate(entry):
                 length = len(ids) + 1
-                inputs[b, k, :length] = torch.tensor([self.bos, *ids])
-                targets[b, k, :length] = torch.tensor([*ids, self.eos])
+                inputs[b, k, :length] = [self.bos, *ids]
+                targets[b, k, :length] = [*ids, self.eos]
                 lengths[b, k] = length
-        live = torch.arange(T) < lengths.unsqueeze(-1)
-        return Batch(pictures, inputs, targets, lengths, live)
+        live = np.arange(T) < lengths[..., None]
+        return Batch(pictures, *map(torch.from_numpy, (inputs, targets, lengths, live)))
