@@ -40,6 +40,7 @@ _SHOWN = {
         "clip",
         "label_smoothing",
         "doubly_stochastic",
+        "detection",
         "flip",
         "average",
         "select",

@@ -74,5 +74,6 @@ class CaptionModel(nn.Module):
             "decoder": sum(p.numel() for p in self.decoder.parameters()),
         }
         counts["total"] = sum(counts.values())
-        counts["trained"] = sum(p.numel() for p in self.parameters() if p.requires_grad)
+        kept = (*self.encoder.parameters(), *self.decoder.parameters())  # the detector is not
+        counts["trained"] = sum(p.numel() for p in kept if p.requires_grad)
         return counts

@@ -50,8 +50,8 @@ p.lead, .faint { color: var(--faint); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
   padding: .8rem 1rem; min-width: 0; }
 .card h3 { margin: 0 0 .4rem; text-transform: capitalize; }
-dl { display: grid; grid-template-columns: auto 1fr; gap: .15rem .9rem; margin: 0;
-  font-size: .9rem; }
+dl { display: grid; grid-template-columns: minmax(0, 1fr) fit-content(60%); gap: .15rem .9rem;
+  margin: 0; font-size: .9rem; }
 dt { color: var(--faint); } dd { margin: 0; text-align: right; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .95rem; }
