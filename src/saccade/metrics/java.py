@@ -96,9 +96,10 @@ def _run(
     try:
         program = scorer()
         total, rows = program.compute_score(wanted, given)
-        if hasattr(program, "meteor_p"):  # it kills the process but leaves its pipes open
-            program.meteor_p.stdout.close()
-            program.meteor_p.stderr.close()
+        process = getattr(program, "meteor_p", None)
+        if process is not None:  # METEOR's: it is killed, but its pipes are left open
+            process.stdout.close()
+            process.stderr.close()
     except (OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
         raise SaccadeError(
             f"{metric}: its Java program failed ({str(error) or type(error).__name__}); try "
