@@ -45,7 +45,7 @@ def open_cache(folder, key="k"):
 
 @settings(max_examples=25, deadline=None)
 @given(
-    names=st.lists(st.text("abcdef", min_size=1, max_size=3), min_size=1, max_size=20),
+    names=st.lists(st.text("cdefgh", min_size=1, max_size=3), min_size=1, max_size=20),
     batch=st.integers(1, 7),
     split=st.integers(0, 20),
 )
