@@ -1,0 +1,107 @@
+"""What is known about each word of a caption beside the map: plain frozen dataclasses.
+
+`saccade.explain` measures these, `saccade.viz` shows them. Log-probabilities and entropies are in
+nats; a map is (h, w), not negative, and sums to 1 (all zero where a map says nothing). Letters as in
+`saccade.types`; S: shares of the grid's cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from saccade.types import Caption
+
+MAPS = ("attention", "gradient", "occlusion")  # the keys of WordEvidence.maps and .curves
+
+Seen = Literal["seen", "partly", "guessed"]
+Verdict = Literal["supported", "weak", "contradicted"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and the ends of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What covering cells in the order of one map does to one word.
+
+    Deletion covers the map's highest cells first, insertion uncovers them first (Petsiuk et al.
+    2018, RISE, arXiv 1806.07421); the control does both in random orders."""
+
+    shares: tuple[float, ...]  # (S,) of the cells covered or uncovered, rising, 0 to 1
+    deletion: tuple[float, ...]  # (S,) log-probability of the word
+    insertion: tuple[float, ...]  # (S,)
+    random_deletion: tuple[float, ...]  # (S,) mean over the random orders
+    random_insertion: tuple[float, ...]  # (S,)
+    deletion_area: float  # under the word's probability over the shares: low is faithful
+    insertion_area: float  # high is faithful
+    random_deletion_area: float
+    random_insertion_area: float
+    effect: (
+        Interval  # how far the log-probability falls beyond the control's fall, mean over 5-50 %
+    )
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two maps agree."""
+
+    rank: float  # Spearman's correlation over the cells
+    overlap: float  # share of the top tenth of cells that both name; 0.1 by chance
+
+
+@dataclass(frozen=True)
+class WordEvidence:
+    """One word at one place of a sentence, and the evidence for and against its map."""
+
+    word: str
+    place: int  # of the sentence, from 0
+    logprob: float
+    entropy: float  # of the whole distribution at this place
+    runners_up: tuple[tuple[str, float], ...]  # (word, log-probability), best first
+    beta: float  # the gate
+    without_mean: float  # log-probability with the training set's mean features for the picture
+    without_blank: float  # log-probability with a blank picture's features
+    seen: Seen  # from the two, by stated thresholds
+    verdict: Verdict  # on the attention map, by stated thresholds
+    reason: str  # the verdict in one sentence, with its figures
+    maps: Mapping[str, np.ndarray] = field(repr=False, default_factory=dict)  # by MAPS, (h, w)
+    curves: Mapping[str, Curves] = field(repr=False, default_factory=dict)  # by MAPS
+    agreement: Mapping[str, Agreement] = field(
+        repr=False, default_factory=dict
+    )  # "attention-gradient"
+
+
+@dataclass(frozen=True)
+class Instead:
+    """Why not this word? The same evidence for another word at one place."""
+
+    place: int
+    said: WordEvidence
+    other: WordEvidence
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One sentence about one photo with the evidence for each of its words.
+
+    `caption.others` are the other beams, with their own alphas; `beams` holds what was measured of
+    them (empty unless asked for)."""
+
+    caption: Caption
+    words: tuple[WordEvidence, ...]  # one per word of the caption
+    typed: bool = False  # the sentence is the user's, not the model's
+    instead: tuple[Instead, ...] = ()
+    beams: tuple[Explanation, ...] = ()
+    settings: Mapping[str, object] = field(
+        default_factory=dict
+    )  # shares, repeats, seed, thresholds
