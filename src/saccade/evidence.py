@@ -1,8 +1,8 @@
 """What is known about each word of a caption beside the map: plain frozen dataclasses.
 
 `saccade.explain` measures these, `saccade.viz` shows them. Log-probabilities and entropies are in
-nats; a map is (h, w), not negative, and sums to 1 (all zero where a map says nothing). Letters as in
-`saccade.types`; S: shares of the grid's cells.
+nats; a map is (h, w), not negative, and sums to 1 (all zero where a map says nothing). Letters as
+in `saccade.types`; S: shares of the grid's cells.
 """
 
 from __future__ import annotations
