@@ -17,6 +17,7 @@ from saccade.errors import CheckpointError, PictureError
 from saccade.files import surviving_folder
 from saccade.images import open_photo
 from saccade.models.captioner import CaptionModel
+from saccade.models.stepping import Stepper
 from saccade.text import Vocabulary, join
 from saccade.types import Caption, Geometry
 
@@ -55,6 +56,7 @@ class Captioner:
         self.device = torch.device(device) if device is not None else default_device()
         self.model: CaptionModel = checkpoint.model.to(self.device).eval()
         self.vocabulary: Vocabulary = checkpoint.vocabulary
+        self._stepper: Stepper | None = None
 
     # Loading and saving, with the verbs of the hub's libraries ---------------------------------
 
@@ -110,7 +112,7 @@ class Captioner:
     ) -> list[Caption]:
         """Captions of encoded photos, the best of each with the next `keep - 1` as `others`."""
         found = search(
-            self.model.decoder,
+            self.stepper(),
             encoded.grid,
             self.vocabulary,
             config or self.checkpoint.decode,
@@ -193,6 +195,12 @@ class Captioner:
                 yield [(photo, future.result()) for photo, future in ahead]
 
     # Parts -------------------------------------------------------------------------------------
+
+    def stepper(self) -> Stepper:
+        """The decoder laid out for stepping; laid out again when its weights have changed."""
+        if self._stepper is None or not self._stepper.fits(self.model.decoder):
+            self._stepper = Stepper(self.model.decoder)
+        return self._stepper
 
     def _prepare(self, photo: Photo) -> tuple[Tensor, Geometry]:
         return self.model.encoder.prepare(open_photo(photo))

@@ -1,8 +1,8 @@
 """Beam search, batched over pictures.
 
 The search of the paper's own code: at every step the K best continuations of a picture are kept;
-those that end leave the beam, which so narrows, and the search is over when none is left, when the
-words are used up, or when nothing alive can still enter the best `keep`.
+those that end leave the beam to others, and the search is over when none is left, when the words
+are used up, or when nothing alive can still enter the best `keep`.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from saccade.decoding.protocol import RUNNERS_UP, Hypothesis, StepModel, Tokens, normalise
+from saccade.decoding.words import likeliest
 
 
 @dataclass
@@ -64,11 +65,11 @@ def beam_search(
     for step in range(max_words):
         width = scores.size(1)
         logits, state, alpha, beta = model.step(words.to(state.device), state)
-        logprobs = logits.float().log_softmax(-1)
-        logprobs[:, list(tokens.banned)] = -torch.inf
         # Best per hypothesis, then best over hypotheses: no sort over K * V.
-        top = min(max(beams, RUNNERS_UP), logprobs.size(1))
-        values, ids = (x.cpu().unflatten(0, (-1, width)) for x in logprobs.topk(top))  # (b, K, R)
+        found = likeliest(logits, max(beams, RUNNERS_UP), tokens.banned)
+        values, ids = (x.cpu().unflatten(0, (-1, width)) for x in found)  # (b, K, R)
+        top = ids.size(2)
+        del logits  # so that the next step may write where it stood, still in the cache
         totals = scores.unsqueeze(-1) + values.double()
         scores, flat = totals.flatten(1).topk(min(beams, width * top))  # (b, K')
         parents = flat // top

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from saccade.decoding.protocol import RUNNERS_UP, Hypothesis, StepModel, Tokens, normalise
+from saccade.decoding.words import likeliest
 
 
 @torch.no_grad()
@@ -25,9 +26,7 @@ def greedy(
     rows: list[tuple] = []
     for _ in range(max_words):
         logits, state, alpha, beta = model.step(words.to(state.device), state)
-        logprobs = logits.float().log_softmax(-1)
-        logprobs[:, list(tokens.banned)] = -torch.inf
-        values, ids = logprobs.topk(min(RUNNERS_UP, logprobs.size(1)))
+        values, ids = likeliest(logits, RUNNERS_UP, tokens.banned)
         words = ids[:, 0].cpu()
         rows.append(tuple(x.float().cpu().numpy() for x in (values, ids, alpha, beta)))
         ended |= words == tokens.eos

@@ -13,6 +13,7 @@ from saccade.config import DecodeConfig
 from saccade.data.dataset import CaptionSet
 from saccade.decoding import search
 from saccade.models.captioner import CaptionModel
+from saccade.models.stepping import Stepper
 from saccade.text import Vocabulary, join
 from saccade.training.tasks import CrossEntropy
 from saccade.types import Example
@@ -67,10 +68,11 @@ def _captions(
     accelerator: Accelerator,
 ) -> Iterator[tuple[str, str]]:
     config = DecodeConfig(beams=1)
+    stepper = Stepper(model.decoder)
     for start in range(0, len(indices), batch):
         chosen = indices[start : start + batch]
         stacked = torch.stack([pictures.pictures(i, False) for i in chosen])
         grid = model.grid(stacked.to(accelerator.device))
-        found = search(model.decoder, grid, vocabulary, config)
+        found = search(stepper, grid, vocabulary, config)
         for index, (hypothesis, *_) in zip(chosen, found, strict=True):
             yield examples[index].id, join(vocabulary.decode(hypothesis.ids))

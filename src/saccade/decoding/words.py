@@ -1,0 +1,39 @@
+"""The likeliest words of many hypotheses at once."""
+
+import torch
+from torch import Tensor
+
+BLOCK = 64  # words; a row's best k lie in the k blocks with the highest best word
+
+
+def likeliest(logits: Tensor, count: int, banned: tuple[int, ...] = ()) -> tuple[Tensor, Tensor]:
+    """logits (N, V), which are overwritten -> log-probabilities (N, R) and ids (N, R), best first.
+
+    R is `count`, or V where there are fewer words. Banned words come last, at -inf; their
+    probability is not given to others. The same as a log-softmax and a top-k over all words, but
+    each row is read few times and never sorted."""
+    logits = logits.float()
+    N, V = logits.shape
+    count = min(count, V)
+    highest = logits.amax(1, keepdim=True)  # of banned words, too: they have their share
+    if banned:
+        shares = logits[:, list(banned)]
+        logits[:, list(banned)] = -torch.inf
+    if count > V // (2 * BLOCK):
+        values, ids = logits.topk(count)
+    else:
+        whole = V // BLOCK * BLOCK
+        best = logits[:, :whole].unflatten(1, (-1, BLOCK)).amax(2)
+        if whole < V:
+            best = torch.cat((best, logits[:, whole:].amax(1, keepdim=True)), 1)
+        blocks = best.topk(count).indices
+        places = blocks.unsqueeze(2) * BLOCK + torch.arange(BLOCK, device=logits.device)
+        places = places.view(N, -1)
+        candidates = logits.gather(1, places.clamp(max=V - 1))
+        candidates.masked_fill_(places >= V, -torch.inf)  # behind the last word
+        values, within = candidates.topk(count)
+        ids = places.gather(1, within)
+    total = logits.sub_(highest).exp_().sum(1, keepdim=True)
+    if banned:
+        total += (shares - highest).exp_().sum(1, keepdim=True)
+    return values - highest - total.log(), ids
