@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from timing import best
 
 from saccade.metrics import frequencies_of, score, tokenise_all
 from saccade.metrics.bleu import bleu
@@ -55,19 +56,6 @@ def captions(pictures: int) -> tuple[Groups, list[str]]:
         row = rows[number % len(rows)]
         groups.append(row if number < len(rows) else [vary(text, 0.15) for text in row])
     return groups, [vary(rng.choice(group), 0.2) for group in groups]
-
-
-def best(*runs: Callable[[], object], times: int = 3) -> list[float]:
-    """Seconds of the fastest run of each, warmed up, run alternately."""
-    for run in runs:
-        run()
-    taken = [[] for _ in runs]
-    for _ in range(times):
-        for run, seconds in zip(runs, taken, strict=True):
-            start = time.perf_counter()
-            run()
-            seconds.append(time.perf_counter() - start)
-    return [min(seconds) for seconds in taken]
 
 
 def line(name: str, theirs: float, ours: float) -> None:

@@ -85,7 +85,7 @@ def test_blocks_of_pictures_do_not_change_attention(monkeypatch):
     grid = torch.randn(7, 5, F)
     tokens = torch.randint(0, V, (7,))
     whole = Stepper(model).step(tokens, Stepper(model).start(grid))
-    monkeypatch.setattr("saccade.models.stepping.IN_CACHE", 3 * 5 * 7)  # three pictures at a time
+    monkeypatch.setattr("saccade.models.attention.IN_CACHE", 3 * 5 * 7)  # three pictures at a time
     blocked = Stepper(model).step(tokens, Stepper(model).start(grid))
     torch.testing.assert_close(blocked.alpha, whole.alpha, rtol=0, atol=0)
 

@@ -5,6 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+LIMIT = 40.0  # e^{2 * 40} is still a float32, and its inverse a normal one
+IN_CACHE = 2**19  # numbers: 2 MiB, about what two cores keep close
+
 
 class Memory(NamedTuple):
     """A picture's grid, ready to be attended to. Computed once per picture, never repeated per
@@ -34,3 +37,24 @@ class AdditiveAttention(nn.Module):
         query = self.query(hidden)  # (B, K, A)
         mixed = torch.tanh(memory.keys.unsqueeze(1) + query.unsqueeze(2))  # (B, K, L, A)
         return self.energy(mixed).squeeze(-1).softmax(-1)  # (B, K, L)
+
+
+def energies(powers: Tensor, queries: Tensor, energy: Tensor) -> Tensor:
+    """powers (B, L, A), e^{2 keys}; queries (B, K, A), energy (A,) -> e_ti of equation 4 but for a
+    number that all cells share, (B, K, L). No gradient.
+
+    tanh(q + p) = 1 - 2 e^{-2q} / (e^{2p} + e^{-2q}), and a softmax over cells ignores the 1. A few
+    pictures at a time, so that (K, L, A) stays in the cache. |keys| and |queries| below LIMIT."""
+    inverse = torch.exp(-2 * queries).unsqueeze(2)  # (B, K, 1, A)
+    weighed = -2 * energy * inverse
+    (B, K, _, A), L = inverse.shape, powers.size(1)
+    found = inverse.new_empty(B, K, L)
+    count = max(1, min(B, IN_CACHE // (K * L * A)))
+    room = inverse.new_empty(count, K, L, A)
+    for b in range(0, B, count):
+        part = slice(b, b + count)
+        mixed = room[: min(count, B - b)]
+        torch.add(powers[part].unsqueeze(1), inverse[part], out=mixed)
+        torch.div(weighed[part], mixed, out=mixed)
+        torch.sum(mixed, -1, out=found[part])
+    return found

@@ -5,8 +5,7 @@ the decoder. What makes it fast on a CPU:
 
 - One product with all that meets h_t: the attention's query, the gate, the LSTM and the deep
   output; one with all that meets z_t. The words' share of the gates once per different word.
-- tanh(q + p) = 1 - 2 e^{-2q} / (e^{2p} + e^{-2q}), with e^{2p} once per picture; a softmax over
-  cells ignores the 1. A few pictures at a time, so that (K, L, A) stays in the cache.
+- Attention from exponentials, the keys' once per picture (`saccade.models.attention.energies`).
 - Weights packed where that is measured to pay (`saccade.models.products`).
 """
 
@@ -16,13 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from saccade.models.attention import LIMIT, energies
 from saccade.models.products import product
 
 if TYPE_CHECKING:
     from saccade.models.decoder import SoftAttentionDecoder
-
-LIMIT = 40.0  # e^{2 * 40} is still a float32, and its inverse a normal one
-IN_CACHE = 2**19  # numbers: 2 MiB, about what two cores keep close
 
 
 class Step(NamedTuple):
@@ -122,24 +119,18 @@ class Stepper:
 
     def _alpha(self, queries: Tensor, state: SteppingState) -> Tensor:
         """queries (N, A) -> alpha (B, K, L), equations 4 and 5."""
-        B, L, A = state.keys.shape
+        B, _, A = state.keys.shape
         if not state.bounded:
             queries = queries.view(B, -1, 1, A)
-            energies = torch.tanh(state.keys.unsqueeze(1) + queries) @ self.energy
-            return energies.softmax(-1)
-        inverse = torch.exp(-2 * queries).view(B, -1, 1, A)
-        weighed = -2 * self.energy * inverse
-        K = inverse.size(1)
-        energies = inverse.new_empty(B, K, L)
-        count = max(1, min(B, IN_CACHE // (K * L * A)))
-        room = inverse.new_empty(count, K, L, A)
-        for b in range(0, B, count):
-            part = slice(b, b + count)
-            mixed = room[: min(count, B - b)]
-            torch.add(state.keys[part].unsqueeze(1), inverse[part], out=mixed)
-            torch.div(weighed[part], mixed, out=mixed)
-            torch.sum(mixed, -1, out=energies[part])
-        return energies.softmax(-1)
+            return (torch.tanh(state.keys.unsqueeze(1) + queries) @ self.energy).softmax(-1)
+        return energies(state.keys, queries.view(B, -1, A), self.energy).softmax(-1)
+
+    def _word_gates(self, tokens: Tensor) -> Tensor:
+        """tokens (N,) -> (N, 4D); many hypotheses say the same word."""
+        if tokens.device.type != "cpu":  # counting them would wait for the device
+            return self.word_gates(self.embedding[tokens])
+        different, which = torch.unique(tokens, return_inverse=True)
+        return self.word_gates(self.embedding[different])[which]
 
     @torch.no_grad()
     def step(self, tokens: Tensor, state: SteppingState) -> Step:
@@ -149,9 +140,8 @@ class Stepper:
         alpha = self._alpha(queries.contiguous(), state)
         beta = torch.sigmoid(gate)  # (N, 1)
         context = torch.bmm(alpha, state.values).flatten(0, 1).mul_(beta)
-        different, which = torch.unique(tokens, return_inverse=True)
         seen = self.see(context)
-        gates = self.word_gates(self.embedding[different])[which] + gates
+        gates = self._word_gates(tokens) + gates
         gates += seen[:, : gates.size(1)]
         enter, forget, candidate, out = gates.chunk(4, 1)
         cell = torch.sigmoid(forget) * state.cell + torch.sigmoid(enter) * torch.tanh(candidate)

@@ -7,18 +7,18 @@ backward, and each weight's gradient is one product over all words at its end. A
 to the plain loop.
 
 Of the tanh only u = 1 / (1 + e^{2(p + q)}) is needed, tanh(p + q) = 1 - 2u, and e^{2(p + q)} is a
-product of two exponentials, of which the keys' is taken once per picture.
+product of two exponentials, of which the keys' is taken once per picture. (In blocks that fit
+the cache, as `energies` has them, the backward's sums over cells and captions were no faster.)
 """
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-_LIMIT = 40.0  # e^{2 * 40} is still a float32
+from saccade.models.attention import LIMIT, energies
 
 
 class Weights(NamedTuple):
@@ -56,19 +56,31 @@ def recurrence(
     return Recurrence(*_Recurrence.apply(values, keys, words, hidden, cell, slots, *weights))
 
 
-def _squash(keys: Tensor) -> Callable[[Tensor], Tensor]:
-    """keys (B, L, A) -> a function of queries (B, K, 1, A) that gives u (B, K, L, A)."""
-    keys = keys.unsqueeze(1)
-    highest = float(keys.abs().max()) if keys.device.type == "cpu" else math.inf
-    powers = torch.exp(2 * keys) if highest < _LIMIT else None
+class _Mixer:
+    """The hidden layer of the attention perceptron, for any number of queries to the same keys."""
 
-    def squash(queries: Tensor) -> Tensor:
+    def __init__(self, keys: Tensor) -> None:
+        """keys (B, L, A)"""
+        self.keys = keys
         # Elsewhere than on a CPU asking for the highest would cost more than it saves.
-        if powers is None or not highest + float(queries.abs().max()) < _LIMIT:
-            return torch.sigmoid(-2 * (keys + queries))
-        return (powers * torch.exp(2 * queries)).add_(1).reciprocal_()
+        self.highest = float(keys.abs().max()) if keys.device.type == "cpu" else math.inf
+        self.powers = torch.exp(2 * keys) if self.highest < LIMIT else None
 
-    return squash
+    def _bounded(self, queries: Tensor) -> bool:
+        return self.powers is not None and self.highest + float(queries.abs().max()) < LIMIT
+
+    def energies(self, queries: Tensor, energy: Tensor) -> Tensor:
+        """queries (B, K, A), energy (A,) -> (B, K, L), but for a number that all cells share."""
+        if self.powers is not None and self._bounded(queries):
+            return energies(self.powers, queries, energy)
+        return torch.tanh(self.keys.unsqueeze(1) + queries.unsqueeze(2)) @ energy
+
+    def squashed(self, queries: Tensor) -> Tensor:
+        """queries (B, K, A) -> u (B, K, L, A)."""
+        queries = queries.unsqueeze(2)
+        if self.powers is None or not self._bounded(queries):
+            return torch.sigmoid(-2 * (self.keys.unsqueeze(1) + queries))
+        return (self.powers.unsqueeze(1) * torch.exp(2 * queries)).add_(1).reciprocal_()
 
 
 class _Recurrence(torch.autograd.Function):
@@ -91,16 +103,15 @@ class _Recurrence(torch.autograd.Function):
         (B, L, C), A, (K, T), D = values.shape, keys.size(2), words.shape[1:3], h0.size(1)
         stacked = torch.cat((query, gate, recurrent))  # (A + 1 + 4D, D), all that h_{t-1} meets
         outputs = tuple(values.new_zeros(B, K, T, *width) for width in ((D,), (C,), (L,), ()))
-        squash = _squash(keys)
+        mixer = _Mixer(keys)
         h = h0.unsqueeze(1).expand(B, K, D)
         c = c0.unsqueeze(1).expand(B, K, D)
         steps: list[tuple[Tensor, ...]] = []
         for t, k in enumerate(slots):
             before, c = h[:, :k].reshape(B * k, D), c[:, :k].reshape(B * k, D)
             said = before @ stacked.t()
-            asked = said[:, :A].reshape(B, k, 1, A)
-            u = squash(asked)  # v . tanh = sum(v) - 2 v . u, and softmax ignores sum(v)
-            alpha = (u.view(-1, A) @ (-2 * energy[0])).view(B, k, L).softmax(-1)
+            asked = said[:, :A].reshape(B, k, A)
+            alpha = mixer.energies(asked, energy[0]).softmax(-1)
             seen = torch.bmm(alpha, values)  # (B, k, C), before the gate
             beta = torch.sigmoid(said[:, A] + gate_bias).view(B, k, 1)
             z = seen * beta
@@ -154,7 +165,7 @@ class _Recurrence(torch.autograd.Function):
             strict=True,
         )  # fmt: skip
         coefficients = list(parts)
-        squash, four = _squash(keys), 4 * energy[0]
+        mixer, four = _Mixer(keys), 4 * energy[0]
         d_keys = torch.zeros_like(keys)
         d_energy = values.new_zeros(A)
         d_words = values.new_zeros(B, K, T, 4 * D)
@@ -183,7 +194,7 @@ class _Recurrence(torch.autograd.Function):
             weighed = alpha * d_alpha
             de = torch.addcmul(weighed, alpha, weighed.sum(-1, keepdim=True), value=-1)
             de = de.unsqueeze(-1)  # (B, k, L, 1)
-            u = squash(asked)
+            u = mixer.squashed(asked)
             d_energy.addmv_(u.view(-1, A).t(), de.view(-1))  # times -2, as the sum of de is 0
             slope = torch.addcmul(u, u, u, value=-1).mul_(de)  # times 4 v: d(before tanh)
             said[:, :A] = (slope.sum(2) * four).view(-1, A)
