@@ -15,7 +15,6 @@ from saccade.config import DecodeConfig
 from saccade.decoding import Hypothesis, search
 from saccade.errors import CheckpointError, PictureError
 from saccade.files import surviving_folder
-from saccade.images import open_photo
 from saccade.models.captioner import CaptionModel
 from saccade.models.stepping import Stepper
 from saccade.text import Vocabulary, join
@@ -203,7 +202,7 @@ class Captioner:
         return self._stepper
 
     def _prepare(self, photo: Photo) -> tuple[Tensor, Geometry]:
-        return self.model.encoder.prepare(open_photo(photo))
+        return self.model.encoder.prepare(photo)
 
     @torch.no_grad()
     def encode_prepared(

@@ -1,11 +1,13 @@
 """Encoders: several families of transformers through the same code, and where cells lie."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 from transformers import (
     AutoModel,
     CLIPConfig,
@@ -22,6 +24,7 @@ from transformers import (
 
 from saccade.config import SMALL_CONV, EncoderConfig
 from saccade.errors import UsageError
+from saccade.images import open_photo
 from saccade.models.encoder import describe_backbone, load_encoder, rebuild_encoder
 from saccade.models.photo import fit_box, to_input
 
@@ -244,3 +247,39 @@ def test_padding_is_grey_and_a_one_pixel_photo_fits():
         pixels, geometry = to_input(Image.new("RGB", (1, 1), (9, 8, 7)), (32, 16), fit, (2, 1))
         assert pixels.shape == (3, 32, 16)
         assert (geometry.width, geometry.height) == (1, 1)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_large_jpeg_decoded_small_looks_the_same(tmp_path, fit, turned):
+    """The geometry is that of the whole photo, to the digit, and the pixels nearly those of a photo
+    decoded whole; also where EXIF says that width and height change places."""
+    encoder = load_encoder(EncoderConfig(backbone=SMALL_CONV, trainable=True, fit=fit))
+    encoder.config = replace(encoder.config, image_size=(32, 48))
+    y, x = np.mgrid[0:601, 0:803]
+    picture = np.stack((x * 255 // 803, y * 255 // 601, 128 + 100 * np.sin(x / 40)), 2)
+    photo = Image.fromarray(picture.astype(np.uint8))
+    exif = photo.getexif()
+    exif[ExifTags.Base.Orientation] = 6 if turned else 1
+    photo.save(tmp_path / "large.jpg", quality=95, exif=exif)
+    assert open_photo(tmp_path / "large.jpg", draft=(96, 64)).width < 601  # it can be decoded small
+    pixels, geometry = encoder.prepare(tmp_path / "large.jpg")
+    whole = open_photo(tmp_path / "large.jpg")
+    expected, where = to_input(whole, (32, 48), fit, encoder.grid)
+    assert geometry == where
+    assert geometry.width == (601 if turned else 803)
+    assert (pixels.float() - expected.float()).abs().mean() < 0.8
+    assert (pixels.float() - expected.float()).abs().max() < 6
+    with Image.open(tmp_path / "large.jpg") as lazy:  # not decoded yet, and somebody else's
+        encoder.prepare(lazy)
+        assert lazy.size == (803, 601)
+
+
+def test_photos_up_to_twice_the_input_are_decoded_whole(tmp_path):
+    encoder = load_encoder(EncoderConfig(backbone=SMALL_CONV, trainable=True))
+    encoder.config = replace(encoder.config, image_size=(64, 64))
+    noise = np.random.default_rng(0).integers(0, 256, (255, 255, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.jpg")
+    pixels, _ = encoder.prepare(tmp_path / "a.jpg")
+    expected, _ = to_input(open_photo(tmp_path / "a.jpg"), (64, 64), "stretch", encoder.grid)
+    assert torch.equal(pixels, expected)

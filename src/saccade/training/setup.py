@@ -15,7 +15,7 @@ from saccade.config import Config
 from saccade.data.dataset import CaptionSet, cached_features, decoded_pictures
 from saccade.data.features import FeatureCache, Skipped, View, digests
 from saccade.errors import DataError, PictureError
-from saccade.images import open_photo, picture_digest
+from saccade.images import picture_digest
 from saccade.models.captioner import CaptionModel, WordDetector
 from saccade.models.decoder import SoftAttentionDecoder
 from saccade.models.encoder import Encoder, load_encoder
@@ -156,7 +156,7 @@ def _features(
         found, skipped = digests((e.image for e in examples), picture_digest, task.advance)
     views = {path: View(path, digest) for path, digest in found.items()}
     mirrored = {path: View(path, digest, True) for path, digest in found.items() if flip}
-    cache = FeatureCache(cache_folder, encoder.digest(), encoder.grid, encoder.features)
+    cache = FeatureCache(cache_folder, encoder.cache_key(), encoder.grid, encoder.features)
     wanted = [*views.values(), *mirrored.values()]
     with progress("Encoding pictures", len(wanted), show) as task:
         skipped += cache.fill(
@@ -175,7 +175,7 @@ def loader(encoder: Encoder):
     """View -> pixels (3, H, W) uint8 as the encoder wants them."""
 
     def load(view: View) -> np.ndarray:
-        pixels = encoder.prepare(open_photo(view.path))[0]
+        pixels = encoder.prepare(view.path)[0]
         return (pixels.flip(-1) if view.mirrored else pixels).numpy()
 
     return load
@@ -195,7 +195,7 @@ def _pixels(examples: Sequence[Example], encoder: Encoder, show: bool):
     """Pixels of every picture; each is decoded once now, so that none can fail at hour three."""
 
     def load(example: Example) -> Tensor:
-        return encoder.prepare(open_photo(example.image))[0]
+        return encoder.prepare(example.image)[0]
 
     size = 3 * encoder.config.image_size[0] * encoder.config.image_size[1]
     pictures = decoded_pictures(examples, load, size)
