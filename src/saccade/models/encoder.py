@@ -43,7 +43,8 @@ class Encoder(nn.Module):
         self.register_buffer("mean", torch.tensor(config.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.std).view(1, 3, 1, 1), persistent=False)
         if not config.trainable:
-            backbone.requires_grad_(False)
+            # Channels last: up to 1.2 times faster, features 4e-6 apart (benchmarks/encoder.py).
+            backbone.requires_grad_(False).to(memory_format=torch.channels_last)
         was_training = self.training
         self.eval()
         with torch.no_grad():  # one dry run tells the grid of any backbone
@@ -70,6 +71,8 @@ class Encoder(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """pixels (B, 3, H, W) uint8 -> grid features (B, L, F)"""
         scaled = (pixels.to(self.mean.dtype) / 255 - self.mean) / self.std
+        if not self.config.trainable:
+            scaled = scaled.contiguous(memory_format=torch.channels_last)
         return self._grid(scaled).flatten(2).transpose(1, 2)
 
     def _grid(self, pixels: Tensor) -> Tensor:
