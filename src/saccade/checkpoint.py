@@ -139,9 +139,11 @@ def _weights(folder: Path) -> dict[str, torch.Tensor]:
         ) from error
 
 
-def _encoder(folder: Path, config: dict[str, Any], settings: EncoderConfig) -> Encoder:
+def _encoder(
+    folder: Path, config: dict[str, Any], settings: EncoderConfig, shape: tuple[int, int, int]
+) -> Encoder:
     if settings.include or settings.backbone == SMALL_CONV:
-        return rebuild_encoder(settings, config["backbone"])
+        return rebuild_encoder(settings, config["backbone"], shape)
     try:
         encoder = load_encoder(settings)
     except UsageError as error:
@@ -166,7 +168,8 @@ def load(folder: Path | str) -> Checkpoint:
         decode = from_dict(DecodeConfig, config["decode"], "decode")
         size, features = config["vocabulary_size"], config["features"]
         told = config["vocabulary_sha256"]
-    except (KeyError, UsageError) as error:
+        h, w = (int(side) for side in config["grid"])
+    except (KeyError, UsageError, TypeError, ValueError) as error:
         raise CheckpointError(f"{folder / CONFIG} is damaged: {error}") from error
     if hashlib.sha256(vocabulary.to_json().encode()).hexdigest() != told:
         raise CheckpointError(
@@ -174,7 +177,7 @@ def load(folder: Path | str) -> Checkpoint:
             f"words; {size} expected): every word would come out wrong. Put the right one back."
         )
     weights = _weights(folder)
-    encoder = _encoder(folder, config, settings)
+    encoder = _encoder(folder, config, settings, (features, h, w))
     model = CaptionModel(encoder, SoftAttentionDecoder(shape, size, features))
     if not settings.include:
         weights |= {

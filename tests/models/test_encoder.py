@@ -108,7 +108,9 @@ def test_a_backbone_of_each_family_gives_grid_features(family, tmp_path):
         assert grid.shape == (3, h * w, features)
         assert torch.isfinite(grid).all()
         assert not any(p.requires_grad for p in encoder.parameters())
-        twin = rebuild_encoder(encoder.config, describe_backbone(encoder)).eval()
+        shape = (features, h, w)
+        twin = rebuild_encoder(encoder.config, describe_backbone(encoder), shape).eval()
+        assert (twin.features, *twin.grid) == shape
         assert twin.digest() != encoder.digest()
         twin.load_state_dict(encoder.state_dict())
         assert twin.digest() == encoder.digest()

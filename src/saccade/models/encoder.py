@@ -34,7 +34,10 @@ class Encoder(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, config: EncoderConfig, backbone: nn.Module) -> None:
+    def __init__(
+        self, config: EncoderConfig, backbone: nn.Module, shape: tuple[int, int, int] | None = None
+    ) -> None:
+        """shape: (F, h, w) of the grid where it is known; else a dry run tells."""
         super().__init__()
         assert config.mean is not None
         assert config.std is not None
@@ -45,13 +48,17 @@ class Encoder(nn.Module):
         if not config.trainable:
             # Channels last: up to 1.2 times faster, features 4e-6 apart (benchmarks/encoder.py).
             backbone.requires_grad_(False).to(memory_format=torch.channels_last)
+        self.features, h, w = shape or self._measure()
+        self.grid = (h, w)
+
+    def _measure(self) -> tuple[int, int, int]:
+        """(F, h, w) of any backbone, by running it once."""
         was_training = self.training
         self.eval()
-        with torch.no_grad():  # one dry run tells the grid of any backbone
-            features = self._grid(torch.zeros(1, 3, *config.image_size))
+        with torch.no_grad():
+            found = self._grid(torch.zeros(1, 3, *self.config.image_size))
         self.train(was_training)
-        self.features, h, w = features.shape[1:]
-        self.grid = (h, w)
+        return found.size(1), found.size(2), found.size(3)
 
     def train(self, mode: bool = True) -> "Encoder":
         """A frozen backbone stays in evaluation mode: its statistics are not ours to move."""
@@ -204,25 +211,28 @@ def load_encoder(config: EncoderConfig) -> Encoder:
     return Encoder(_resolve_statistics(config, name), _vision_part(backbone).eval())
 
 
-def rebuild_encoder(config: EncoderConfig, own: dict[str, Any] | None) -> Encoder:
-    """The encoder's shape without its weights, from a checkpoint's own words: no network.
+def rebuild_encoder(
+    config: EncoderConfig, own: dict[str, Any] | None, shape: tuple[int, int, int] | None = None
+) -> Encoder:
+    """The encoder's shape without its weights, from a checkpoint's own words: no network. They are
+    all to be loaded: until then they are whatever the memory held.
 
-    own: the backbone's transformers config as saved; None for small-conv."""
+    own: the backbone's transformers config as saved; None for small-conv. shape: (F, h, w)."""
     if own is None:
-        return Encoder(config, SmallConv(config.widths, config.halvings))
+        return Encoder(config, SmallConv(config.widths, config.halvings), shape)
     from transformers import AutoConfig, AutoModel
+    from transformers.initialization import no_init_weights
 
     try:
-        with _quiet():
+        with _quiet(), no_init_weights():  # drawing 42 million numbers takes most of a second
             rest = {key: value for key, value in own.items() if key != "model_type"}
-            shape = AutoConfig.for_model(own["model_type"], **rest)
-            backbone = AutoModel.from_config(shape)
+            backbone = AutoModel.from_config(AutoConfig.for_model(own["model_type"], **rest))
     except (KeyError, ValueError) as error:
         raise CheckpointError(
             f"config.json describes a backbone that this transformers can't build ({error}); "
             "install a newer transformers."
         ) from error
-    return Encoder(config, backbone)
+    return Encoder(config, backbone, shape)
 
 
 def describe_backbone(encoder: Encoder) -> dict[str, Any] | None:
