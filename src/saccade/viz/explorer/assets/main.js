@@ -1,0 +1,205 @@
+// Opening photos, the address (#photo/word/beam), keys, and the start.
+
+const many = head.photos.length > 1;
+let pictureUrl = "";
+
+/** The address of a photo, of a word in it (from 1), of a beam of it (from 1). */
+function addressOf(place, word = 0, beam = 0) {
+  const parts = [encodeURIComponent(head.photos[place].name)];
+  if (word > 0 || beam > 0) parts.push(String(word + 1));
+  if (beam > 0) parts.push(String(beam + 1));
+  return `#${parts.join("/")}`;
+}
+
+const pixelsOf = (place) => byId(`pixels-${place}`).textContent;
+
+/** The element of a photo, which a large file may not have come to yet. */
+function arrived(id) {
+  if (byId(id) || document.readyState !== "loading") return Promise.resolve(byId(id));
+  return new Promise((resolve) => {
+    document.addEventListener("DOMContentLoaded", () => resolve(byId(id)), { once: true });
+  });
+}
+
+/** Read the address and show what it names. */
+async function follow() {
+  const parts = location.hash.slice(1).split("/").map((part) => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      return part;
+    }
+  });
+  const [name, word, beam] = parts;
+  const place = name || !many ? head.photos.findIndex((row) => row.name === name) : -1;
+  if (place < 0 && many) {
+    showIndex();
+    return;
+  }
+  await open(Math.max(0, place));
+  const number = (text) => Math.max(0, (Number.parseInt(text, 10) || 1) - 1);
+  const beams = state.photo.sentences.length;
+  chooseBeam(Math.min(beams - 1, number(beam)), number(word), false);
+}
+
+function showIndex() {
+  stop();
+  state.photo = null;
+  state.place = -1;
+  byId("photo").hidden = true;
+  byId("index").hidden = false;
+  document.title = head.title;
+}
+
+async function open(place) {
+  if (state.place === place && state.photo) return;
+  stop();
+  const [data] = await Promise.all([arrived(`data-${place}`), arrived(`pixels-${place}`)]);
+  const row = head.photos[place];
+  Object.assign(state, { photo: JSON.parse(data.textContent), place, sentence: 0, word: 0, preview: null });
+  Object.assign(drawn, { cells: null, key: "", sharedKey: "", cell: null });
+  const { geometry, settings } = state.photo;
+  byId("index").hidden = true;
+  byId("photo").hidden = false;
+  document.title = `${row.text} - ${head.title}`;
+  byId("name").textContent = row.name;
+  stage.style.setProperty("--w", geometry.width);
+  stage.style.setProperty("--h", geometry.height);
+  const picture = byId("picture");
+  URL.revokeObjectURL(pictureUrl);
+  pictureUrl = URL.createObjectURL(new Blob([bytes(pixelsOf(place))], { type: "image/jpeg" }));
+  picture.alt = `The photo ${row.name}`;
+  picture.onload = drawSides;
+  picture.src = pictureUrl;
+  byId("beam").replaceChildren(...state.photo.sentences.map((item, i) =>
+    el("option", { value: i }, `${item.typed ? "typed" : i + 1} · ${item.text || "(no words)"} · ${nats(item.logprob)}`)));
+  byId("beam-label").hidden = state.photo.sentences.length < 2;
+  const text = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+  const rows = Object.entries(settings).map(([name, value]) => [name.replaceAll("_", " "), text(value)]);
+  rows.push(["photo", `${geometry.width} × ${geometry.height} pixels; kept here with a long side of at most ${head.long_side}`],
+    ["grid", `${geometry.grid[0]} × ${geometry.grid[1]} cells on the region ${geometry.box.map((edge) => Math.round(edge)).join(", ")} of the photo`],
+    ["maps in this file", "256 steps from 0 to each map's peak: a cell is off by at most 1/510 of it"]);
+  byId("settings").replaceChildren(...rows.flatMap(([what, value]) => [el("dt", {}, what), el("dd", {}, value)]));
+  byId("previous").disabled = place === 0;
+  byId("next").disabled = place === head.photos.length - 1;
+  byId("saved").textContent = "";
+  window.scrollTo(0, 0);
+}
+
+/** Show a beam (0: the best), at one of its words. */
+function chooseBeam(beam, word = 0, glide = true) {
+  stop();
+  Object.assign(state, { sentence: beam, word, preview: null });
+  byId("beam").value = String(beam);
+  renderMaps();
+  renderSentence();
+  chooseCell(null);
+  if (sentence().words.length) choose(word, { glide });
+  else {
+    showMap(false);
+    renderPanel();
+    renderInstead();
+  }
+}
+
+/** Maps that nobody measured for this sentence can't be chosen. */
+function renderMaps() {
+  const has = (kind) => sentence().words.some((word) => word.maps[kind]);
+  if (!has(state.map)) state.map = "attention";
+  for (const input of document.querySelectorAll("input[name=map]")) {
+    input.disabled = !has(input.value) && input.value !== "attention";
+    input.checked = input.value === state.map;
+    input.parentElement.title = input.disabled ? "not measured for this beam" : "";
+  }
+}
+
+function chooseMap(kind) {
+  state.map = kind;
+  renderMaps();
+  showMap();
+  renderPanel();
+  renderInstead();
+  if (drawn.cell) weighWords(drawn.cell);
+  announce();
+}
+
+function turn(by) {
+  const next = state.place + by;
+  if (next >= 0 && next < head.photos.length) location.hash = addressOf(next);
+}
+
+/** Keep the address in step, without filling the browser's history with words. */
+function rememberPlace() {
+  const address = addressOf(state.place, state.word, state.sentence);
+  if (location.hash !== address) history.replaceState(null, "", address);
+}
+
+function onKey(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  const { target, key } = event;
+  if (target.matches("input[type=search], input[type=range], select")) {
+    if (key === "Escape") target.blur();
+    return;
+  }
+  if (!state.photo) {
+    if (key === "/") {
+      event.preventDefault();
+      byId("search").focus();
+    }
+    return;
+  }
+  const radio = target.matches("input[type=radio]");
+  const control = radio || (target.matches("button, a, summary") && !target.matches(".word"));
+  const beams = state.photo.sentences.length;
+  const moves = { ArrowLeft: state.word - 1, ArrowRight: state.word + 1, Home: 0, End: sentence().words.length - 1 };
+  if (key in moves && !radio) {
+    stop();
+    choose(moves[key]);
+  } else if (key === " " && !control) play();
+  else if (["1", "2", "3"].includes(key)) {
+    const input = document.querySelector(`input[name=map][value=${MAPS[key - 1]}]`);
+    if (!input.disabled) chooseMap(MAPS[key - 1]);
+  } else if (key === "b" && beams > 1) chooseBeam((state.sentence + 1) % beams, state.word);
+  else if (key === "[" || key === "]") turn(key === "[" ? -1 : 1);
+  else if (key === "Escape" && many) location.hash = "";
+  else return;
+  event.preventDefault();
+}
+
+function start() {
+  for (const input of document.querySelectorAll("input[name=map]")) {
+    input.addEventListener("change", () => chooseMap(input.value));
+  }
+  byId("colours").replaceChildren(...Object.keys(head.colours).map((name) => el("option", { value: name }, name)));
+  const looks = [["opacity", (text) => Number(text) / 100], ["blur", (text) => Number(text) / 100],
+    ["scale", String], ["colours", String]];
+  for (const [name, read] of looks) {
+    byId(name).addEventListener("input", (event) => {
+      state[name] = read(event.target.value);
+      showMap(false);
+      drawSides();
+    });
+  }
+  byId("beam").addEventListener("change", (event) => chooseBeam(Number(event.target.value), state.word));
+  byId("play").addEventListener("click", play);
+  byId("previous").addEventListener("click", () => turn(-1));
+  byId("next").addEventListener("click", () => turn(1));
+  for (const button of document.querySelectorAll("[data-save]")) {
+    button.addEventListener("click", () => save(button.dataset.save));
+  }
+  for (const id of ["back", "previous", "next"]) byId(id).hidden = !many;
+  const reading = [
+    "A map shows what was weighed, not why a word was chosen. Beside each map stands what speaks for or against it.",
+    "Seen or guessed: the word's log-probability with the photo, with the training set's mean features in its place, and with a blank picture. A word that stays as likely without the photo is guessed from language.",
+    "Supported, weak, contradicted: the cells that the attention map names first are covered, and as a control equally many random ones. A map that matters loses more than chance.",
+    "“× uniform” is a weight beside attention spread evenly over all cells (1/L). Gradient × input and occlusion are two other ways to ask where a word came from; maps that disagree are a warning.",
+  ];
+  byId("reading").replaceChildren(...reading.map((text) => el("p", {}, text)));
+  prepareStage();
+  if (many) prepareIndex();
+  window.addEventListener("hashchange", follow);
+  document.addEventListener("keydown", onKey);
+  follow();
+}
+
+start();
