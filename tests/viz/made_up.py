@@ -94,7 +94,9 @@ def word(text: str, place: int, where: Geometry, rng, centre=None, logprob=None)
     }[verdict]
     others = [w for w in rng.permutation(SPARE).tolist() if w != text][:4]
     left = 1 - np.exp(logprob)
-    runners = tuple((w, float(np.log(max(left, 1e-4) / 2 ** (i + 1)))) for i, w in enumerate(others))
+    runners = tuple(
+        (w, float(np.log(max(left, 1e-4) / 2 ** (i + 1)))) for i, w in enumerate(others)
+    )
     return WordEvidence(
         word=text,
         place=place,
@@ -184,7 +186,7 @@ def scenes(count: int, size: int = 320, **more) -> list[Explanation]:
     """Drawn scenes, each with its first reference for a caption."""
     found = []
     for index in range(count):
-        image, scene, references, regions = draw_scene(7, index, size)
+        image, _, references, regions = draw_scene(7, index, size)
         tokens = references[0].split()
         places = {
             tokens[r.word]: ((r.box[0] + r.box[2]) / 2, (r.box[1] + r.box[3]) / 2)

@@ -1,4 +1,4 @@
-"""The explorer: captions with the evidence for each look, as one HTML file that needs no network."""
+"""The explorer: captions with the evidence for each look, as one HTML file without a network."""
 
 from saccade.viz.explorer.page import write_page
 

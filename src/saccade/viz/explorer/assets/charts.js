@@ -70,7 +70,7 @@ function seenChart(word) {
   ];
   const values = rows.map(([, value]) => value).filter(known);
   const low = Math.min(-1, ...values) * 1.06;
-  const [width, height, left, right, top, row] = [380, 142, 96, 64, 8, 32];
+  const [width, height, left, right, top, row] = [380, 142, 104, 52, 8, 32];
   const x = (value) => left + ((value - low) / -low) * (width - left - right);
   const bottom = top + 3 * row;
   const parts = [];
@@ -96,8 +96,7 @@ function seenChart(word) {
     }
     parts.push(
       svg("circle", { class: i ? "dot less" : "dot", cx: x(value), cy: middle, r: 4.5 }),
-      svg("text", { class: "ink", x: width, y: middle + 4, "text-anchor": "end" },
-        i ? signed(gain) : fixed(value)),
+      svg("text", { class: "ink", x: width, y: middle + 4, "text-anchor": "end" }, fixed(value)),
     );
   }
   const told = rows.map(([name, value]) => `${name} ${nats(value)}`).join(", ");

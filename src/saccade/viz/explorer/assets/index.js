@@ -2,12 +2,13 @@
 
 const cards = [];
 
+/** A card's small print: the verdicts, and what the cards are sorted by. */
 function told(row) {
-  const parts = [`${nats(row.logprob)}`];
-  parts.push(`${row.supported} of ${plural(row.words, "word")} supported`);
-  if (row.contradicted) parts.push(`${row.contradicted} contradicted`);
-  if (row.guessed) parts.push(`${row.guessed} guessed`);
-  return parts.join(" · ");
+  return [
+    `${row.supported} of ${row.words} supported · ${row.guessed} guessed`,
+    `${nats(row.logprob)} · mean effect ${signed(row.effect)}`,
+    row.name,
+  ].map((text) => el("small", {}, text));
 }
 
 function prepareIndex() {
@@ -26,8 +27,7 @@ function prepareIndex() {
       el("a", { href: addressOf(place) },
         el("span", { className: "thumb" }, image),
         el("span", { className: "text" }, row.text || "(no words)"),
-        el("small", {}, told(row)),
-        el("small", {}, row.name)));
+        told(row)));
     const card = { node, row, place, image, hay: `${row.text}\n${row.name}`.toLowerCase() };
     node.card = card;
     cards.push(card);

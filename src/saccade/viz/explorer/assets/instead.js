@@ -21,8 +21,9 @@ function renderInstead() {
   target.replaceChildren(...[
     el("h3", {}, `Why “${chosen.said.word}” and not “${chosen.other.word}”?`),
     picks,
-    el("div", { className: "sides" }, side(chosen.said, "said"), side(chosen.other, "not said")),
-    comparison(chosen),
+    el("div", { className: "compared" },
+      el("div", { className: "sides" }, side(chosen.said, "said"), side(chosen.other, "not said")),
+      comparison(chosen)),
   ].filter(Boolean));
   drawSides();
 }
@@ -31,7 +32,7 @@ function side(word, role) {
   const cells = mapOf(word, state.map);
   const peak = cells && peakOf(cells, state.photo.geometry);
   const told = peak && peak.ratio !== null
-    ? `${MAP_NAMES[state.map]}: peak at ${peak.place}, ${times(peak.ratio)} uniform`
+    ? `${MAP_NAMES[state.map]}: peak at ${peak.place}, ${times(peak.ratio)}\u00a0uniform`
     : `${MAP_NAMES[state.map]}: not measured`;
   const picture = el("canvas", { className: "side-map", role: "img" });
   picture.setAttribute("aria-label", `${word.word}. ${told}`);
@@ -76,7 +77,7 @@ function comparison({ said, other }) {
     ["Verdict on the attention map", (word) => word.verdict],
     [`Effect of covering the ${state.map} map, nats beside random`, effect],
   ];
-  return el("table", { className: "instead-table" },
+  return el("table", {},
     el("thead", {}, el("tr", {}, el("td"), el("th", { scope: "col" }, said.word), el("th", { scope: "col" }, other.word))),
     el("tbody", {}, rows.map(([what, value]) =>
       el("tr", {}, el("th", { scope: "row" }, what), el("td", {}, value(said)), el("td", {}, value(other))))));

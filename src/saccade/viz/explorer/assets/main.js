@@ -44,16 +44,19 @@ async function follow() {
 
 function showIndex() {
   stop();
+  const left = state.place;
   state.photo = null;
   state.place = -1;
   byId("photo").hidden = true;
   byId("index").hidden = false;
   document.title = head.title;
+  if (left >= 0) cards[left].node.querySelector("a").focus();
 }
 
 async function open(place) {
   if (state.place === place && state.photo) return;
   stop();
+  const moved = byId("index").hidden === false || state.photo !== null;
   const [data] = await Promise.all([arrived(`data-${place}`), arrived(`pixels-${place}`)]);
   const row = head.photos[place];
   Object.assign(state, { photo: JSON.parse(data.textContent), place, sentence: 0, word: 0, preview: null });
@@ -83,7 +86,14 @@ async function open(place) {
   byId("previous").disabled = place === 0;
   byId("next").disabled = place === head.photos.length - 1;
   byId("saved").textContent = "";
+  const [x0, y0, x1, y1] = geometry.box;
+  const inside = Math.max(0, Math.min(x1, geometry.width) - Math.max(x0, 0)) *
+    Math.max(0, Math.min(y1, geometry.height) - Math.max(y0, 0));
+  const unseen = 1 - inside / (geometry.width * geometry.height);
+  byId("outside").hidden = unseen < 0.005;
+  byId("outside").textContent = `The dark edges, ${share(unseen)} of the photo, were cut off before the model saw it.`;
   window.scrollTo(0, 0);
+  if (moved) byId("name").focus({ preventScroll: true });
 }
 
 /** Show a beam (0: the best), at one of its words. */
@@ -195,6 +205,7 @@ function start() {
     "“× uniform” is a weight beside attention spread evenly over all cells (1/L). Gradient × input and occlusion are two other ways to ask where a word came from; maps that disagree are a warning.",
   ];
   byId("reading").replaceChildren(...reading.map((text) => el("p", {}, text)));
+  byId("looks").open = window.innerWidth > 940;
   prepareStage();
   if (many) prepareIndex();
   window.addEventListener("hashchange", follow);

@@ -83,7 +83,7 @@ const tables = Object.fromEntries(
  * low the photo is darkened, where it is high it is tinted. */
 function ink(t, table, opacity, into, at) {
   const dark = 0.55 * opacity * (1 - t);
-  const tint = 0.85 * opacity * t ** 0.75;
+  const tint = 0.78 * opacity * t ** 0.75;
   const whole = 1 - (1 - dark) * (1 - tint);
   // The dark end of the table would only blacken what is darkened already: begin where it glows.
   const colour = 3 * Math.round(255 * (0.25 + 0.7 * t));

@@ -1,5 +1,7 @@
 // The evidence for the word that is shown: beside the photo what comes first, beneath it the rest.
 
+const SEEN = { seen: "Seen", partly: "Partly seen", guessed: "Guessed" };
+
 function renderPanel() {
   const word = sentence().words[shown()];
   const panel = byId("panel");
@@ -19,7 +21,7 @@ function heading(word) {
   const place = `word ${shown() + 1} of ${sentence().words.length}`;
   const told = word.verdict
     ? el("div", { className: "verdict" },
-        el("b", {}, mark(word.verdict), `${word.seen}, ${word.verdict}`),
+        el("b", {}, mark(word.verdict), `${SEEN[word.seen]}; the attention map is ${word.verdict}`),
         el("span", {}, word.reason))
     : el("div", { className: "verdict unmeasured" },
         el("b", {}, mark("none"), "not measured"),
@@ -43,8 +45,9 @@ function seenBlock(word) {
   return el("section", { className: "block" },
     el("h3", {}, "Seen or guessed"),
     seenChart(word),
-    el("p", {}, el("b", {}, word.seen), `. ${sentences[word.seen]}` +
-      (known(gain) ? `: ${signed(gain)} nats beside the training set's mean features.` : ".")));
+    el("p", {}, el("b", {}, SEEN[word.seen]), `. ${sentences[word.seen]}` +
+      (known(gain) ? `: ${signed(gain)} nats beside mean features` : "") +
+      (known(word.without_blank) ? `, ${signed(word.logprob - word.without_blank)} beside a blank.` : ".")));
 }
 
 function runnersBlock(word) {
@@ -73,20 +76,20 @@ function figures(word) {
   const peak = cells && peakOf(cells, state.photo.geometry);
   const entropy = known(word.entropy);
   const rows = [
-    line("Log-probability", nats(word.logprob)),
+    line("Log\u2011probability", nats(word.logprob)),
     line("Entropy", entropy ? nats(word.entropy) : "not measured",
       entropy ? `as open as ${Math.exp(word.entropy).toFixed(1)} equally likely words` : ""),
     line("Gate β", fixed(word.beta), "0 shuts the picture out, 1 lets it in"),
   ];
   if (peak && peak.ratio !== null) {
     rows.push(
-      line(`Peak of the ${state.map} map`, `${times(peak.ratio)} uniform`,
+      line(`Peak of the ${state.map} map`, `${times(peak.ratio)}\u00a0uniform`,
         `${peak.weight.toPrecision(2)} beside 1/${cells.length} = ${peak.uniform.toPrecision(2)}`),
       line("Its spread", `${peak.entropy.toFixed(2)} bits`, `uniform: ${peak.flat.toFixed(2)} bits`),
     );
   }
   return el("section", { className: "block" }, el("h3", {}, "Figures"),
-    el("table", {}, el("tbody", {}, rows)));
+    el("table", { className: "figures" }, el("tbody", {}, rows)));
 }
 
 /** Deletion and insertion for the map that is shown, on one scale. */

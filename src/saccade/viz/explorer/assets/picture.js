@@ -50,7 +50,7 @@ function lettering(place, width) {
     const peak = cells && peakOf(cells, state.photo.geometry);
     const told = [`${word.word}: ${percent(word.logprob)}`,
       word.verdict ? `${word.seen}, ${word.verdict}` : "not measured",
-      `${MAP_NAMES[state.map].toLowerCase()}${peak?.ratio ? `, peak ${times(peak.ratio)} uniform` : ""}`];
+      `${MAP_NAMES[state.map].toLowerCase()}${peak?.ratio ? `, peak ${times(peak.ratio)}\u00a0uniform` : ""}`];
     y += Math.round(size * 0.4);
     for (const text of told.join(" · ").split(/(?<= )/).reduce((lines, part) => {
       const joined = lines.at(-1) + part;

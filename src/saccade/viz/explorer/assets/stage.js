@@ -95,7 +95,7 @@ function describe(cells) {
     peak.ratio === null
       ? `${MAP_NAMES[state.map]} for “${word.word}”: says nothing, all cells are zero.`
       : `${MAP_NAMES[state.map]} for “${word.word}”: peak at ${peak.place} ` +
-        `(row ${peak.row + 1}, column ${peak.column + 1}), ${times(peak.ratio)} uniform.`;
+        `(row ${peak.row + 1}, column ${peak.column + 1}), ${times(peak.ratio)}\u00a0uniform.`;
   canvas.setAttribute("aria-label", text);
   caption.replaceChildren(el("span", {}, text), legend(cells));
 }
@@ -120,7 +120,7 @@ function legend(cells) {
     { className: "legend", title: "After the blur. The line stands where uniform weights would be." },
     "0",
     el("span", { className: "strip" }, strip, line),
-    `${times(top / uniform)} uniform`,
+    `${times(top / uniform)}\u00a0uniform`,
   );
 }
 

@@ -44,7 +44,7 @@ function percent(logprob) {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} %`;
 }
 const share = (value) => (known(value) ? `${Math.round(100 * value)} %` : "not known");
-const times = (value) => (known(value) ? `${value.toFixed(value < 9.95 ? 1 : 0)} ×` : "not known");
+const times = (value) => (known(value) ? `${value.toFixed(value < 9.95 ? 1 : 0)}\u00a0×` : "not known");
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
 /** The mark before a verdict: filled, half, empty. The word beside it says the same. */

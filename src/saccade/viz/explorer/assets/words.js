@@ -6,7 +6,7 @@ const player = { timer: 0 };
 /** What a screen reader says of a word. */
 function wordLabel(word) {
   const told = [word.word, `probability ${percent(word.logprob)}`];
-  if (word.verdict) told.push(word.seen, word.verdict);
+  if (word.verdict) told.push(SEEN[word.seen].toLowerCase(), word.verdict);
   else told.push("not measured");
   return told.join(", ");
 }
@@ -91,7 +91,7 @@ function weighWords(cell) {
   group.classList.toggle("weighing", some);
   const here = byId("here");
   if (!some) {
-    here.textContent = words.length ? "Point at the photo to see which words looked there." : "";
+    here.textContent = words.length ? "Point at the photo, or tap it, to see which words looked there." : "";
     return;
   }
   const width = state.photo.geometry.grid[1];
