@@ -206,7 +206,7 @@ FRAMES = """new Promise((done) => {
   const look = () => seen.add(canvas.toDataURL());
   look();
   document.dispatchEvent(new KeyboardEvent('keydown', {key: 'End', bubbles: true}));
-  const until = performance.now() + 900;
+  const until = performance.now() + 700;
   const step = () => { look(); performance.now() < until ? requestAnimationFrame(step) : done(seen.size); };
   requestAnimationFrame(step);
 })"""
@@ -533,7 +533,8 @@ def test_nothing_sticks_out_of_a_phone(browser, made, tmp_path):
     caption = replace(
         made[0].caption, words=("w" * 60, *made[0].caption.words[1:]), photo=Path("n" * 70 + ".png")
     )
-    wide = replace(made[0], caption=caption, words=(long, *made[0].words[1:]))
+    rival = (replace(made[0].instead[0], place=0, said=long, other=long),)
+    wide = replace(made[0], caption=caption, words=(long, *made[0].words[1:]), instead=rival)
     write_page(
         [wide, *made[1:]], tmp_path / "narrow.html", title="t" * 80, summary=[("s" * 70, "1")]
     )
