@@ -6,8 +6,11 @@ const GIF_SIDE = 480;
 function plainWord(word) {
   const { maps, unpacked, glued, ...rest } = word;
   const [h, w] = state.photo.geometry.grid;
-  const rows = (cells) => Array.from({ length: h }, (_, r) => Array.from(cells.slice(r * w, (r + 1) * w), (cell) => Number(cell.toPrecision(5))));
-  return { ...rest, maps: Object.fromEntries(Object.keys(maps).map((kind) => [kind, rows(mapOf(word, kind))])) };
+  const short = (cell) => Number(cell.toPrecision(5));
+  const rows = (cells) =>
+    Array.from({ length: h }, (_, r) => Array.from(cells.slice(r * w, (r + 1) * w), short));
+  const found = Object.keys(maps).map((kind) => [kind, rows(mapOf(word, kind))]);
+  return { ...rest, maps: Object.fromEntries(found) };
 }
 
 function plainSentence() {
@@ -19,16 +22,23 @@ function plainSentence() {
     ...rest,
     chosen: state.word,
     words: words.map(plainWord),
-    instead: instead.map(({ place, said, other }) => ({ place, said: plainWord(said), other: plainWord(other) })),
+    instead: instead.map(({ place, said, other }) => {
+      return { place, said: plainWord(said), other: plainWord(other) };
+    }),
     settings: state.photo.settings,
-    note: "Log-probabilities and entropies are in nats. Maps are off by at most 1/510 of their peak.",
+    note: "Log-probabilities and entropies are in nats. Maps are off by at most 1/510 of their " +
+      "peak.",
   };
 }
 
+const blobOf = (value, type) => new Blob([value], { type });
+
+/** A Blob of each kind. */
 const makers = {
   png: () => new Promise((resolve) => composed(state.word, Infinity).toBlob(resolve, "image/png")),
-  svg: () => new Blob([new XMLSerializer().serializeToString(composedSvg(state.word))], { type: "image/svg+xml" }),
-  json: () => new Blob([JSON.stringify(plainSentence(), null, 1)], { type: "application/json" }),
+  svg: () =>
+    blobOf(new XMLSerializer().serializeToString(composedSvg(state.word)), "image/svg+xml"),
+  json: () => blobOf(JSON.stringify(plainSentence(), null, 1), "application/json"),
   gif: () => {
     const places = sentence().words.length ? sentence().words.map((_, place) => place) : [0];
     const [width] = pictureSize(GIF_SIDE);
@@ -38,7 +48,7 @@ const makers = {
       return picture.getContext("2d").getImageData(0, 0, picture.width, picture.height);
     });
     const delays = places.map((place) => (place === places.at(-1) ? 2000 : 900));
-    return new Blob([gif(frames, delays)], { type: "image/gif" });
+    return blobOf(gif(frames, delays), "image/gif");
   },
 };
 
@@ -48,10 +58,11 @@ async function save(kind) {
   await new Promise((resolve) => setTimeout(resolve, 20)); // let the dots be drawn
   await byId("picture").decode();
   const blob = await makers[kind]();
-  const stem = head.photos[state.place].name.replace(/\.[a-z]+$/i, "").replace(/[^\p{L}\p{N}_-]+/gu, "-");
+  const tame = (name) => name.replace(/[^\p{L}\p{N}_-]+/gu, "-").slice(0, 80);
   const word = sentence().words[state.word];
-  const part = word && ["png", "svg"].includes(kind) ? `-${state.word + 1}-${word.word.replace(/[^\p{L}\p{N}_-]+/gu, "")}` : "";
-  const name = `${stem}${part}.${kind}`;
+  const parts = [tame(head.photos[state.place].name.replace(/\.[a-z]+$/i, ""))];
+  if (word && (kind === "png" || kind === "svg")) parts.push(state.word + 1, tame(word.word));
+  const name = `${parts.join("-")}.${kind}`;
   const link = el("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);

@@ -32,9 +32,9 @@ function palette(frames, count = 256) {
     while (cut < entries.length - 2 && sum + entries[cut][1] < weight / 2) sum += entries[cut++][1];
     boxes.splice(at, 1, measured(entries.slice(0, cut + 1)), measured(entries.slice(cut + 1)));
   }
-  return boxes.map(({ entries, weight }) =>
-    [0, 1, 2].map((k) =>
-      Math.round((entries.reduce((sum, [key, n]) => sum + channel(key, k) * n, 0) / weight) * (255 / 31))));
+  const mean = ({ entries, weight }, k) =>
+    entries.reduce((sum, [key, n]) => sum + channel(key, k) * n, 0) / weight;
+  return boxes.map((box) => [0, 1, 2].map((k) => Math.round(mean(box, k) * (255 / 31))));
 }
 
 /** Pixels as indices into the palette; a 4 x 4 ordered dither keeps slow gradients smooth. */
@@ -43,7 +43,8 @@ function indexed({ data, width, height }, colours, nearest) {
   const found = new Uint8Array(width * height);
   for (let i = 0; i < found.length; i += 1) {
     const shift = (bayer[((Math.floor(i / width) & 3) << 2) | (i % width & 3)] - 7.5) * 0.6;
-    const [r, g, b] = [0, 1, 2].map((k) => Math.min(255, Math.max(0, Math.round(data[4 * i + k] + shift))));
+    const moved = (k) => Math.min(255, Math.max(0, Math.round(data[4 * i + k] + shift)));
+    const [r, g, b] = [moved(0), moved(1), moved(2)];
     const key = bin(r, g, b);
     if (nearest[key] < 0) {
       let least = Infinity;
@@ -106,9 +107,10 @@ function gif(frames, delays) {
   const colours = palette(frames);
   const nearest = new Int16Array(32768).fill(-1);
   const short = (value) => [value & 255, (value >> 8) & 255];
-  const out = [...new TextEncoder().encode("GIF89a"), ...short(width), ...short(height), 0xf7, 0, 0];
+  const letters = (text) => [...new TextEncoder().encode(text)];
+  const out = [...letters("GIF89a"), ...short(width), ...short(height), 0xf7, 0, 0];
   for (let c = 0; c < 256; c += 1) out.push(...(colours[c] ?? [0, 0, 0]));
-  out.push(0x21, 0xff, 11, ...new TextEncoder().encode("NETSCAPE2.0"), 3, 1, 0, 0, 0); // for ever
+  out.push(0x21, 0xff, 11, ...letters("NETSCAPE2.0"), 3, 1, 0, 0, 0); // for ever
   for (const [i, frame] of frames.entries()) {
     out.push(0x21, 0xf9, 4, 0, ...short(Math.round(delays[i] / 10)), 0, 0);
     out.push(0x2c, 0, 0, 0, 0, ...short(width), ...short(height), 0);

@@ -34,7 +34,8 @@ function prepareIndex() {
     watcher.observe(node);
   }
   byId("cards").append(...cards.map((card) => card.node));
-  const rows = head.summary.map(([what, value]) => el("div", {}, el("dt", {}, what), el("dd", {}, value)));
+  const rows = head.summary.map(([what, value]) =>
+    el("div", {}, el("dt", {}, what), el("dd", {}, value)));
   byId("summary").replaceChildren(...(rows.length ? rows : totals()));
   byId("summary").hidden = false;
   byId("search").addEventListener("input", arrange);
@@ -46,9 +47,10 @@ function prepareIndex() {
 function totals() {
   const sum = (key) => head.photos.reduce((total, row) => total + row[key], 0);
   const words = sum("words") || 1;
+  const all = plural(sum("words"), "word");
   return ["supported", "weak", "contradicted", "guessed"].map((key) =>
     el("div", {}, el("dt", {}, `words ${key}`),
-      el("dd", {}, share(sum(key) / words), el("small", {}, `${sum(key)} of ${plural(sum("words"), "word")}`))));
+      el("dd", {}, share(sum(key) / words), el("small", {}, `${sum(key)} of ${all}`))));
 }
 
 // Each order: what is compared, ties as given; what is not known comes last.
@@ -81,6 +83,7 @@ function arrange() {
     found += card.node.hidden ? 0 : 1;
   }
   byId("cards").append(...sorted.map((card) => card.node));
-  byId("count").textContent = found === cards.length ? plural(found, "photo") : `${found} of ${plural(cards.length, "photo")}`;
+  const all = plural(cards.length, "photo");
+  byId("count").textContent = found === cards.length ? all : `${found} of ${all}`;
   byId("count").dataset.milliseconds = (performance.now() - began).toFixed(2);
 }

@@ -8,7 +8,7 @@ function renderInstead() {
     return;
   }
   const chosen = rivals[Math.min(state.rival, rivals.length - 1)];
-  const picks = rivals.length < 2 ? null : el("div", { className: "pick" }, rivals.map((item, i) => {
+  const picks = el("div", { className: "pick", hidden: rivals.length < 2 }, rivals.map((item, i) => {
     const button = el("button", { type: "button" }, item.other.word);
     button.setAttribute("aria-pressed", String(item === chosen));
     button.addEventListener("click", () => {
@@ -48,12 +48,13 @@ function drawSides() {
   const photo = byId("picture");
   for (const picture of document.querySelectorAll(".side-map")) {
     const width = 520;
-    Object.assign(picture, { width, height: Math.max(1, Math.round((width * geometry.height) / geometry.width)) });
+    const height = Math.max(1, Math.round((width * geometry.height) / geometry.width));
+    Object.assign(picture, { width, height });
     const context = picture.getContext("2d");
     const cells = mapOf(picture.word, state.map);
     if (cells) {
-      const { heat, peak } = heatOf(cells, grid);
-      paintHeat(context, geometry, grid, heat, state.scale === "each" ? peak : topOf(cells), state.opacity, state.colours);
+      const { heat } = heatOf(cells, grid);
+      paintHeat(context, geometry, grid, heat, topOf(cells), state.opacity, state.colours);
     }
     if (photo.complete && photo.naturalWidth) {
       context.globalCompositeOperation = "destination-over";
@@ -66,9 +67,11 @@ function drawSides() {
 function comparison({ said, other }) {
   const effect = (word) => {
     const found = word.curves[state.map]?.effect;
-    return found ? `${signed(found[0])} (${fixed(found[1])} to ${fixed(found[2])})` : "not measured";
+    if (!found) return "not measured";
+    return `${signed(found[0])} (${fixed(found[1])} to ${fixed(found[2])})`;
   };
-  const adds = (word) => (known(word.without_mean) ? `${signed(word.logprob - word.without_mean)} nats` : "not measured");
+  const adds = (word) =>
+    known(word.without_mean) ? `${signed(word.logprob - word.without_mean)} nats` : "not measured";
   const rows = [
     ["Probability", (word) => percent(word.logprob)],
     ["Log-probability", (word) => nats(word.logprob)],
@@ -77,8 +80,10 @@ function comparison({ said, other }) {
     ["Verdict on the attention map", (word) => word.verdict],
     [`Effect of covering the ${state.map} map, nats beside random`, effect],
   ];
+  const column = (word) => el("th", { scope: "col" }, word.word);
   return el("table", {},
-    el("thead", {}, el("tr", {}, el("td"), el("th", { scope: "col" }, said.word), el("th", { scope: "col" }, other.word))),
+    el("thead", {}, el("tr", {}, el("td"), column(said), column(other))),
     el("tbody", {}, rows.map(([what, value]) =>
-      el("tr", {}, el("th", { scope: "row" }, what), el("td", {}, value(said)), el("td", {}, value(other))))));
+      el("tr", {}, el("th", { scope: "row" }, what),
+        el("td", {}, value(said)), el("td", {}, value(other))))));
 }

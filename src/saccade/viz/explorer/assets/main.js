@@ -59,9 +59,10 @@ async function open(place) {
   const moved = byId("index").hidden === false || state.photo !== null;
   const [data] = await Promise.all([arrived(`data-${place}`), arrived(`pixels-${place}`)]);
   const row = head.photos[place];
-  Object.assign(state, { photo: JSON.parse(data.textContent), place, sentence: 0, word: 0, preview: null });
+  const photo = JSON.parse(data.textContent);
+  Object.assign(state, { photo, place, sentence: 0, word: 0, preview: null });
   Object.assign(drawn, { cells: null, key: "", sharedKey: "", cell: null });
-  const { geometry, settings } = state.photo;
+  const { geometry } = state.photo;
   byId("index").hidden = true;
   byId("photo").hidden = false;
   document.title = `${row.text} - ${head.title}`;
@@ -74,26 +75,40 @@ async function open(place) {
   picture.alt = `The photo ${row.name}`;
   picture.onload = drawSides;
   picture.src = pictureUrl;
+  const beamText = (item, i) =>
+    `${item.typed ? "typed" : i + 1} · ${item.text || "(no words)"} · ${nats(item.logprob)}`;
   byId("beam").replaceChildren(...state.photo.sentences.map((item, i) =>
-    el("option", { value: i }, `${item.typed ? "typed" : i + 1} · ${item.text || "(no words)"} · ${nats(item.logprob)}`)));
+    el("option", { value: i }, beamText(item, i))));
   byId("beam-label").hidden = state.photo.sentences.length < 2;
-  const text = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
-  const rows = Object.entries(settings).map(([name, value]) => [name.replaceAll("_", " "), text(value)]);
-  rows.push(["photo", `${geometry.width} × ${geometry.height} pixels; kept here with a long side of at most ${head.long_side}`],
-    ["grid", `${geometry.grid[0]} × ${geometry.grid[1]} cells on the region ${geometry.box.map((edge) => Math.round(edge)).join(", ")} of the photo`],
-    ["maps in this file", "256 steps from 0 to each map's peak: a cell is off by at most 1/510 of it"]);
-  byId("settings").replaceChildren(...rows.flatMap(([what, value]) => [el("dt", {}, what), el("dd", {}, value)]));
+  renderSettings();
   byId("previous").disabled = place === 0;
   byId("next").disabled = place === head.photos.length - 1;
   byId("saved").textContent = "";
-  const [x0, y0, x1, y1] = geometry.box;
-  const inside = Math.max(0, Math.min(x1, geometry.width) - Math.max(x0, 0)) *
-    Math.max(0, Math.min(y1, geometry.height) - Math.max(y0, 0));
-  const unseen = 1 - inside / (geometry.width * geometry.height);
-  byId("outside").hidden = unseen < 0.005;
-  byId("outside").textContent = `The dark edges, ${share(unseen)} of the photo, were cut off before the model saw it.`;
   window.scrollTo(0, 0);
   if (moved) byId("name").focus({ preventScroll: true });
+}
+
+/** How it was measured, and what this file keeps of it; what the model could not see. */
+function renderSettings() {
+  const { geometry: { width, height, box, grid }, settings } = state.photo;
+  const text = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+  const tidy = ([name, value]) => [name.replaceAll("_", " "), text(value)];
+  const rows = Object.entries(settings).map(tidy);
+  const region = box.map((edge) => Math.round(edge)).join(", ");
+  rows.push(
+    ["photo", `${width} × ${height} pixels; here with a long side of at most ${head.long_side}`],
+    ["grid", `${grid[0]} × ${grid[1]} cells on the region ${region} of the photo`],
+    ["maps in this file", "256 steps from 0 to each peak: a cell is off by at most 1/510 of it"],
+  );
+  byId("settings").replaceChildren(
+    ...rows.flatMap(([what, value]) => [el("dt", {}, what), el("dd", {}, value)]),
+  );
+  const [x0, y0, x1, y1] = box;
+  const overlap = (low, high, size) => Math.max(0, Math.min(high, size) - Math.max(low, 0));
+  const unseen = 1 - (overlap(x0, x1, width) * overlap(y0, y1, height)) / (width * height);
+  byId("outside").hidden = unseen < 0.005;
+  byId("outside").textContent =
+    `The dark edges, ${share(unseen)} of the photo, were cut off before the model saw it.`;
 }
 
 /** Show a beam (0: the best), at one of its words. */
@@ -161,7 +176,8 @@ function onKey(event) {
   const radio = target.matches("input[type=radio]");
   const control = radio || (target.matches("button, a, summary") && !target.matches(".word"));
   const beams = state.photo.sentences.length;
-  const moves = { ArrowLeft: state.word - 1, ArrowRight: state.word + 1, Home: 0, End: sentence().words.length - 1 };
+  const last = sentence().words.length - 1;
+  const moves = { ArrowLeft: state.word - 1, ArrowRight: state.word + 1, Home: 0, End: last };
   if (key in moves && !radio) {
     stop();
     choose(moves[key]);
@@ -180,17 +196,21 @@ function start() {
   for (const input of document.querySelectorAll("input[name=map]")) {
     input.addEventListener("change", () => chooseMap(input.value));
   }
-  byId("colours").replaceChildren(...Object.keys(head.colours).map((name) => el("option", { value: name }, name)));
-  const looks = [["opacity", (text) => Number(text) / 100], ["blur", (text) => Number(text) / 100],
-    ["scale", String], ["colours", String]];
-  for (const [name, read] of looks) {
+  byId("colours").replaceChildren(
+    ...Object.keys(head.colours).map((name) => el("option", { value: name }, name)),
+  );
+  const hundredth = (text) => Number(text) / 100;
+  const looks = { opacity: hundredth, blur: hundredth, scale: String, colours: String };
+  for (const [name, read] of Object.entries(looks)) {
     byId(name).addEventListener("input", (event) => {
       state[name] = read(event.target.value);
       showMap(false);
       drawSides();
     });
   }
-  byId("beam").addEventListener("change", (event) => chooseBeam(Number(event.target.value), state.word));
+  byId("beam").addEventListener("change", (event) => {
+    chooseBeam(Number(event.target.value), state.word);
+  });
   byId("play").addEventListener("click", play);
   byId("previous").addEventListener("click", () => turn(-1));
   byId("next").addEventListener("click", () => turn(1));
@@ -198,13 +218,6 @@ function start() {
     button.addEventListener("click", () => save(button.dataset.save));
   }
   for (const id of ["back", "previous", "next"]) byId(id).hidden = !many;
-  const reading = [
-    "A map shows what was weighed, not why a word was chosen. Beside each map stands what speaks for or against it.",
-    "Seen or guessed: the word's log-probability with the photo, with the training set's mean features in its place, and with a blank picture. A word that stays as likely without the photo is guessed from language.",
-    "Supported, weak, contradicted: the cells that the attention map names first are covered, and as a control equally many random ones. A map that matters loses more than chance.",
-    "“× uniform” is a weight beside attention spread evenly over all cells (1/L). Gradient × input and occlusion are two other ways to ask where a word came from; maps that disagree are a warning.",
-  ];
-  byId("reading").replaceChildren(...reading.map((text) => el("p", {}, text)));
   byId("looks").open = window.innerWidth > 940;
   prepareStage();
   if (many) prepareIndex();

@@ -1,5 +1,5 @@
 // From a map of h x w cells to colours on the photo: bilinear between the cells' centres, then a
-// Gaussian blur reflected at the edges of the region that the grid covers, as in saccade.viz.overlay.
+// Gaussian blur reflected at the edges of the region that the grid covers (as saccade.viz.overlay).
 
 const RASTER = 256; // samples along the longer side of the region
 
@@ -28,7 +28,7 @@ function axis(cells, n, blur) {
   if (sigma < 0.05) return plain;
   const radius = Math.ceil(4 * sigma);
   const kernel = [];
-  for (let k = -radius; k <= radius; k += 1) kernel.push(Math.exp((-0.5 * k * k) / (sigma * sigma)));
+  for (let k = -radius; k <= radius; k += 1) kernel.push(Math.exp(-0.5 * (k / sigma) ** 2));
   const total = kernel.reduce((sum, value) => sum + value, 0);
   const blurred = new Float64Array(n * cells);
   for (let i = 0; i < n; i += 1) {

@@ -36,7 +36,9 @@ function heading(word) {
 
 function seenBlock(word) {
   if (!word.verdict) return null;
-  const gain = known(word.without_mean) ? word.logprob - word.without_mean : null;
+  const gains = [["mean features", word.without_mean], ["a blank", word.without_blank]]
+    .filter(([, value]) => known(value))
+    .map(([name, value]) => `${signed(word.logprob - value)} nats beside ${name}`);
   const sentences = {
     seen: "The photo makes this word likelier than language alone does",
     partly: "The photo adds something to what language alone says",
@@ -46,13 +48,13 @@ function seenBlock(word) {
     el("h3", {}, "Seen or guessed"),
     seenChart(word),
     el("p", {}, el("b", {}, SEEN[word.seen]), `. ${sentences[word.seen]}` +
-      (known(gain) ? `: ${signed(gain)} nats beside mean features` : "") +
-      (known(word.without_blank) ? `, ${signed(word.logprob - word.without_blank)} beside a blank.` : ".")));
+      (gains.length ? `: ${gains.join(", ")}.` : ".")));
 }
 
 function runnersBlock(word) {
   if (!word.runners_up.length) return null;
-  const rows = [[word.word, word.logprob, true], ...word.runners_up.map((pair) => [...pair, false])];
+  const others = word.runners_up.map((pair) => [...pair, false]);
+  const rows = [[word.word, word.logprob, true], ...others];
   const items = rows.map(([name, logprob, said]) => {
     const bar = el("i");
     bar.style.width = `${100 * Math.exp(Math.min(0, logprob ?? -99))}%`;
@@ -85,7 +87,7 @@ function figures(word) {
     rows.push(
       line(`Peak of the ${state.map} map`, `${times(peak.ratio)}\u00a0uniform`,
         `${peak.weight.toPrecision(2)} beside 1/${cells.length} = ${peak.uniform.toPrecision(2)}`),
-      line("Its spread", `${peak.entropy.toFixed(2)} bits`, `uniform: ${peak.flat.toFixed(2)} bits`),
+      line("Its entropy", `${peak.entropy.toFixed(2)} bits`, `uniform: ${peak.flat.toFixed(2)}`),
     );
   }
   return el("section", { className: "block" }, el("h3", {}, "Figures"),
@@ -112,10 +114,12 @@ function curveBlocks(word) {
       ], label, range),
       el("p", {}, "Area under the probability: ", el("b", {}, fixed(curves[`${name}_area`])),
         ` beside ${fixed(curves[`random_${name}_area`])} for random cells (${note}).`));
-  const deletion = chart("Deletion: the highest cells covered first", "deletion", "cells covered, %",
-    "lower is more faithful");
-  deletion.append(el("p", {}, "Covering 5 to 50 % of the cells costs ", el("b", {}, `${signed(value)} nats`),
-    ` more than covering random ones (95 % interval ${fixed(low)} to ${fixed(high)}; 0: no better than chance).`));
+  const deletion = chart("Deletion: the highest cells covered first", "deletion",
+    "cells covered, %", "lower is more faithful");
+  deletion.append(el("p", {},
+    "Covering 5 to 50 % of the cells costs ", el("b", {}, `${signed(value)} nats`),
+    " more than covering random ones (95 % interval ", `${fixed(low)} to ${fixed(high)}`,
+    "; 0: no better than chance)."));
   return [
     deletion,
     chart("Insertion: the highest cells uncovered first", "insertion", "cells uncovered, %",
@@ -133,10 +137,12 @@ function agreementBlock(word) {
     el("h3", {}, "Do the three maps agree?"),
     pairs.length
       ? el("table", {},
-          el("thead", {}, el("tr", {}, el("td"), column("rank correlation"), column("top cells shared"))),
-          el("tbody", {}, rows,
-            el("tr", {}, el("th", { scope: "row" }, "by chance"),
-              el("td", { className: "num faint" }, "0"), el("td", { className: "num faint" }, "10 %"))))
+          el("thead", {}, el("tr", {},
+            el("td"), column("rank correlation"), column("top cells shared"))),
+          el("tbody", {}, rows, el("tr", {},
+            el("th", { scope: "row" }, "by chance"),
+            el("td", { className: "num faint" }, "0"),
+            el("td", { className: "num faint" }, "10 %"))))
       : el("p", {}, "Agreement was not measured."),
     pairs.length ? el("p", {}, "Spearman's correlation over the cells; share of the top tenth of " +
       "the cells that both maps name.") : null);

@@ -10,7 +10,8 @@ const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 function pictureSize(limit) {
   const photo = byId("picture");
   const scale = Math.min(1, limit / Math.max(photo.naturalWidth, photo.naturalHeight));
-  return [Math.max(1, Math.round(photo.naturalWidth * scale)), Math.max(1, Math.round(photo.naturalHeight * scale))];
+  const scaled = (side) => Math.max(1, Math.round(side * scale));
+  return [scaled(photo.naturalWidth), scaled(photo.naturalHeight)];
 }
 
 /** The map alone, transparent where the photo is to be seen: a canvas of that size. */
@@ -19,7 +20,9 @@ function mapLayer(word, width, height) {
   const cells = mapOf(word, state.map);
   if (cells) {
     const grid = currentLattice();
-    paintHeat(layer.getContext("2d"), state.photo.geometry, grid, heatOf(cells, grid).heat, topOf(cells), state.opacity, state.colours);
+    const { heat } = heatOf(cells, grid);
+    const brush = layer.getContext("2d");
+    paintHeat(brush, state.photo.geometry, grid, heat, topOf(cells), state.opacity, state.colours);
   }
   return layer;
 }
@@ -50,7 +53,8 @@ function lettering(place, width) {
     const peak = cells && peakOf(cells, state.photo.geometry);
     const told = [`${word.word}: ${percent(word.logprob)}`,
       word.verdict ? `${word.seen}, ${word.verdict}` : "not measured",
-      `${MAP_NAMES[state.map].toLowerCase()}${peak?.ratio ? `, peak ${times(peak.ratio)}\u00a0uniform` : ""}`];
+      MAP_NAMES[state.map].toLowerCase() +
+        (peak?.ratio ? `, peak ${times(peak.ratio)}\u00a0uniform` : "")];
     y += Math.round(size * 0.4);
     for (const text of told.join(" · ").split(/(?<= )/).reduce((lines, part) => {
       const joined = lines.at(-1) + part;
@@ -90,11 +94,13 @@ function composedSvg(place) {
   const whole = { width, height: height + text.height };
   const photo = `data:image/jpeg;base64,${pixelsOf(state.place)}`;
   const layer = mapLayer(sentence().words[place], width, height).toDataURL("image/png");
-  return svg("svg", { xmlns: "http://www.w3.org/2000/svg", ...whole, viewBox: `0 0 ${whole.width} ${whole.height}` },
+  const viewBox = `0 0 ${whole.width} ${whole.height}`;
+  return svg("svg", { xmlns: "http://www.w3.org/2000/svg", ...whole, viewBox },
     svg("title", {}, sentence().text),
     svg("rect", { width: whole.width, height: whole.height, fill: PAPER }),
     svg("image", { id: "photo", href: photo, width, height }),
     svg("image", { id: "map", href: layer, width, height }),
-    text.pieces.map((piece) => svg("text", { x: piece.x, y: height + piece.y, fill: piece.colour,
-      "font-size": piece.size, "font-family": FONT, "font-weight": piece.bold ? 700 : 400 }, piece.text)));
+    text.pieces.map((piece) => svg("text", { x: piece.x, y: height + piece.y,
+      fill: piece.colour, "font-size": piece.size, "font-family": FONT,
+      "font-weight": piece.bold ? 700 : 400 }, piece.text)));
 }

@@ -15,17 +15,24 @@ const drawn = {
 
 function currentLattice() {
   const key = `${state.place} ${state.blur}`;
-  if (drawn.key !== key) Object.assign(drawn, { key, lattice: lattice(state.photo.geometry, state.blur) });
+  if (drawn.key !== key) {
+    drawn.key = key;
+    drawn.lattice = lattice(state.photo.geometry, state.blur);
+  }
   return drawn.lattice;
 }
 
 /** The map to show: of the word under the mouse or the chosen one, or null. */
 const wanted = () => mapOf(sentence().words[shown()], state.map);
 
-/** The heat that is drawn as 1: this map's peak, or the highest of all the sentence's maps. */
+const LEAST = 4; // times uniform: a map that is flat shall not shine like one that is sharp
+
+/** The heat that is drawn as 1: this map's peak (but at least some times uniform), or the highest
+ * of all the sentence's maps. */
 function topOf(cells) {
   const grid = currentLattice();
   if (state.scale === "each") return heatOf(cells, grid).peak;
+  if (state.scale === "least") return Math.max(LEAST / cells.length, heatOf(cells, grid).peak);
   const key = `${drawn.key} ${state.sentence} ${state.map}`;
   if (drawn.sharedKey !== key) {
     const maps = sentence().words.map((word) => mapOf(word, state.map)).filter(Boolean);
@@ -117,7 +124,7 @@ function legend(cells) {
   line.style.left = `${top > 0 ? Math.min(100, (100 * uniform) / top) : 0}%`;
   return el(
     "span",
-    { className: "legend", title: "After the blur. The line stands where uniform weights would be." },
+    { className: "legend", title: "After the blur; the line: where uniform weights would be." },
     "0",
     el("span", { className: "strip" }, strip, line),
     `${times(top / uniform)}\u00a0uniform`,

@@ -44,7 +44,8 @@ function percent(logprob) {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} %`;
 }
 const share = (value) => (known(value) ? `${Math.round(100 * value)} %` : "not known");
-const times = (value) => (known(value) ? `${value.toFixed(value < 9.95 ? 1 : 0)}\u00a0×` : "not known");
+const times = (value) =>
+  known(value) ? `${value.toFixed(value < 9.95 ? 1 : 0)}\u00a0×` : "not known";
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
 /** The mark before a verdict: filled, half, empty. The word beside it says the same. */
@@ -63,7 +64,7 @@ const state = {
   map: "attention",
   opacity: 0.8,
   blur: 0.4, // of a cell
-  scale: "each",
+  scale: "least",
   colours: Object.keys(head.colours)[0],
   rival: 0, // which "why not?" of the chosen word
 };

@@ -91,7 +91,8 @@ function weighWords(cell) {
   group.classList.toggle("weighing", some);
   const here = byId("here");
   if (!some) {
-    here.textContent = words.length ? "Point at the photo, or tap it, to see which words looked there." : "";
+    const invitation = "Point at the photo, or tap it, to see which words looked there.";
+    here.textContent = words.length ? invitation : "";
     return;
   }
   const width = state.photo.geometry.grid[1];
