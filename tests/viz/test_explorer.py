@@ -65,7 +65,7 @@ def address(made, photo=0, word=1, beam=1) -> str:
 
 
 def chosen(browser) -> str:
-    return browser.text('.word[aria-current="true"] b')
+    return browser.text('.word[aria-current="true"] b').removesuffix("?")  # "?": see "why not?"
 
 
 # What is in the file ----------------------------------------------------------------------------
@@ -100,6 +100,9 @@ def test_only_the_beams_that_were_measured_carry_evidence(made):
     assert "verdict" not in third["words"][0]
     assert list(third["words"][0]["maps"]) == ["attention"]
     assert list(first["words"][0]["maps"]) == list(MAPS)
+    # A beam that was measured is shown even where the caption no longer carries it.
+    alone = replace(made[0], caption=replace(made[0].caption, others=()))
+    assert [s["measured"] for s in pack(alone)["sentences"]] == [True, True]
 
 
 def test_what_is_not_a_number_is_said_not_to_be_known(made):
@@ -171,7 +174,7 @@ def test_play_goes_through_the_words_and_stops_at_the_last(browser, page, made):
     )
     browser.run(
         "window.heard = [], new MutationObserver(() => heard.push("
-        "document.querySelector('.word[aria-current=true] b').textContent)).observe("
+        "document.querySelector('.word[aria-current=true] b').firstChild.data)).observe("
         "document.querySelector('#live'), {childList: true}), 1"
     )
     browser.press(" ")
@@ -303,7 +306,7 @@ def test_beams_have_their_own_words_and_say_when_nothing_was_measured(browser, p
     others = made[0].caption.others
     browser.press("b")
     assert browser.run(
-        "[...document.querySelectorAll('.word b')].map((e) => e.textContent)"
+        "[...document.querySelectorAll('.word b')].map((e) => e.firstChild.data)"
     ) == list(others[0].words)
     assert made[0].beams[0].words[1].reason in browser.text("#panel")
     browser.press("3")
@@ -362,6 +365,8 @@ def test_why_not_another_word_stands_side_by_side(browser, page, made):
     )
     assert len(sides) == 2
     assert min(sides) > 1000
+    browser.click("#panel .pick button")
+    assert browser.run("document.activeElement.textContent").startswith("Why “")
     browser.press("End" if asked.place + 1 < len(made[0].words) else "Home")
     assert browser.text("#instead") == ""
 
@@ -519,7 +524,7 @@ def test_everything_is_reached_by_the_tab_key_in_reading_order(browser, page, ma
     browser.run("document.querySelector('.word[tabindex=\"0\"]').focus()")
     browser.press("ArrowRight")
     assert (
-        browser.run("document.activeElement.querySelector('b').textContent")
+        browser.run("document.activeElement.querySelector('b').firstChild.data")
         == made[1].words[2].word
     )
     browser.run("document.querySelector('[name=map]:checked').focus()")

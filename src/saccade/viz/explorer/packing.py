@@ -165,7 +165,9 @@ def pack(explanation: Explanation) -> dict[str, Any]:
     """One photo: its geometry and its sentences, the explained one first, then the other beams."""
     caption = explanation.caption
     measured = {(beam.caption.text, beam.caption.ids): beam for beam in explanation.beams}
-    others = [_sentence(other, measured.get((other.text, other.ids))) for other in caption.others]
+    beams = {(other.text, other.ids): other for other in caption.others}
+    beams |= {key: beam.caption for key, beam in measured.items() if key not in beams}
+    others = [_sentence(other, measured.get(key)) for key, other in beams.items()]
     return {
         "geometry": _geometry(caption.geometry),
         "sentences": [_sentence(caption, explanation), *others],

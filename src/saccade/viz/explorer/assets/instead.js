@@ -1,8 +1,10 @@
 // Why not another word? Both words at one place, side by side.
 
+const rivalsHere = () => sentence().instead.filter((item) => item.place === state.word);
+
 function renderInstead() {
   const target = byId("instead");
-  const rivals = sentence().instead.filter((item) => item.place === state.word);
+  const rivals = rivalsHere();
   if (!rivals.length) {
     target.replaceChildren();
     return;
@@ -19,7 +21,7 @@ function renderInstead() {
     return button;
   }));
   target.replaceChildren(...[
-    el("h3", {}, `Why “${chosen.said.word}” and not “${chosen.other.word}”?`),
+    el("h3", { tabIndex: -1 }, `Why “${chosen.said.word}” and not “${chosen.other.word}”?`),
     picks,
     el("div", { className: "compared" },
       el("div", { className: "sides" }, side(chosen.said, "said"), side(chosen.other, "not said")),

@@ -156,7 +156,11 @@ function turn(by) {
 /** Keep the address in step, without filling the browser's history with words. */
 function rememberPlace() {
   const address = addressOf(state.place, state.word, state.sentence);
-  if (location.hash !== address) history.replaceState(null, "", address);
+  try {
+    if (location.hash !== address) history.replaceState(null, "", address);
+  } catch {
+    // Some browsers refuse more than a few changes a second; the next one will do.
+  }
 }
 
 function onKey(event) {

@@ -31,7 +31,24 @@ function heading(word) {
     el("div", { className: "said" },
       el("strong", {}, word.word),
       el("span", { className: "faint" }, `${percent(word.logprob)} · ${place}`)),
-    told);
+    told,
+    shown() === state.word ? rivalButtons() : null);
+}
+
+/** Doors to "why not?", further down the page. */
+function rivalButtons() {
+  const rivals = rivalsHere();
+  if (!rivals.length) return null;
+  return el("div", { className: "pick" }, rivals.map((item, i) => {
+    const button = el("button", { type: "button" }, `Why not “${item.other.word}”?`);
+    button.addEventListener("click", () => {
+      state.rival = i;
+      renderInstead();
+      byId("instead").scrollIntoView({ behavior: still.matches ? "auto" : "smooth" });
+      byId("instead").querySelector("h3").focus({ preventScroll: true });
+    });
+    return button;
+  }));
 }
 
 function seenBlock(word) {

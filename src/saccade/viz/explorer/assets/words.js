@@ -24,12 +24,15 @@ function renderSentence() {
         ariaLabel: wordLabel(word) + (rivals.has(place) ? ", another word was measured here" : ""),
         tabIndex: -1,
       },
-      el("b", {}, word.word),
+      el("b", {}, word.word, rivals.has(place) ? el("sup", { ariaHidden: "true" }, "?") : null),
       el("small", {}, mark(verdict), word.verdict ?? "not measured"),
       el("small", {}, [percent(word.logprob), word.seen].filter(Boolean).join(" · ")),
       el("span", { className: "weight", ariaHidden: "true" }, el("i")),
     );
-    button.addEventListener("click", () => choose(place));
+    button.addEventListener("click", () => {
+      stop();
+      choose(place);
+    });
     button.addEventListener("focus", () => place !== state.word && choose(place, { focus: false }));
     button.addEventListener("pointerenter", (event) => {
       if (event.pointerType === "mouse" && !player.timer) preview(place);
