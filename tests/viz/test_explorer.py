@@ -156,6 +156,18 @@ def test_words_are_chosen_by_click_and_keys_and_the_evidence_follows(browser, pa
     assert "by chance" in evidence
 
 
+def test_runners_up_do_not_repeat_the_word_that_was_said(browser, made, tmp_path):
+    first = made[0].words[0]
+    doubled = replace(first, runners_up=((first.word, first.logprob), *first.runners_up))
+    one = replace(made[0], words=(doubled, *made[0].words[1:]))
+    write_page([one], tmp_path / "one.html")
+    browser.open(tmp_path / "one.html")
+    names = browser.run(
+        "[...document.querySelectorAll('.runners .name')].map((e) => e.textContent)"
+    )
+    assert names == [first.word, *(name for name, _ in first.runners_up)]
+
+
 def test_a_word_under_the_mouse_is_shown_but_not_chosen(browser, page, made):
     words = made[0].words
     browser.open(page, address(made, word=1))
@@ -565,12 +577,12 @@ def test_what_is_seen_is_saved_as_png_svg_gif_and_json(browser, page, made):
     path = browser.downloaded(".png")
     assert path.name == f"scene-0000-2-{word.word}.png"
     with Image.open(path) as picture:
-        assert (picture.format, picture.width) == ("PNG", 320)
-        assert picture.height > 340
+        assert (picture.format, picture.width) == ("PNG", 640)  # of 320: enlarged
+        assert picture.height > 660
         drawn = np.asarray(picture.convert("RGB")).astype(int)
-    plain = np.asarray(made[0].caption.image.convert("RGB")).astype(int)
-    assert np.abs(drawn[:320] - plain).mean() > 10  # the map is on it
-    assert drawn[320:].min() < 100  # and letters beneath
+    plain = np.asarray(made[0].caption.image.convert("RGB").resize((640, 640))).astype(int)
+    assert np.abs(drawn[:640] - plain).mean() > 10  # the map is on it
+    assert drawn[640:].min() < 100  # and letters beneath
 
     whole = ElementTree.parse(browser.downloaded(".svg")).getroot()
     space = "{http://www.w3.org/2000/svg}"
@@ -585,10 +597,12 @@ def test_what_is_seen_is_saved_as_png_svg_gif_and_json(browser, page, made):
         for index in range(film.n_frames):
             film.seek(index)
             assert film.info["duration"] == (2000 if index == film.n_frames - 1 else 900)
-            frames.append(np.asarray(film.convert("RGB")).astype(int))
+            frame = film.convert("RGB").crop((0, 0, 480, 480))
+            frames.append(np.asarray(frame).astype(int))
     assert all(np.abs(a - b).mean() > 1 for a, b in pairwise(frames))
     # The same picture as the PNG, in 256 colours: near it nearly everywhere.
-    assert np.abs(frames[1][:320] - drawn[:320]).mean() < 8
+    smaller = Image.fromarray(drawn[:640].astype(np.uint8)).resize((480, 480))
+    assert np.abs(frames[1] - np.asarray(smaller)).mean() < 8
 
     data = json.loads(browser.downloaded(".json").read_text("utf-8"))
     assert data["photo"] == "scene-0000.png"

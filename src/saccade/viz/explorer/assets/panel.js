@@ -69,8 +69,11 @@ function seenBlock(word) {
 }
 
 function runnersBlock(word) {
-  if (!word.runners_up.length) return null;
-  const others = word.runners_up.map((pair) => [...pair, false]);
+  // The list may hold the word itself, as beams' captions do.
+  const others = word.runners_up
+    .filter(([name]) => name !== word.word)
+    .map((pair) => [...pair, false]);
+  if (!others.length) return null;
   const rows = [[word.word, word.logprob, true], ...others];
   const items = rows.map(([name, logprob, said]) => {
     const bar = el("i");

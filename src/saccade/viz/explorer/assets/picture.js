@@ -6,10 +6,13 @@ const SOFT = "#68635d";
 const ACCENT = "#b2430b";
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 
-/** The size of the embedded photo, its long side brought to at most `limit`. */
+const LEAST_SIDE = 640; // a smaller photo is enlarged, so that letters fit beneath it
+
+/** The size of a saved picture: the embedded photo's, its long side at most `limit`. */
 function pictureSize(limit) {
   const photo = byId("picture");
-  const scale = Math.min(1, limit / Math.max(photo.naturalWidth, photo.naturalHeight));
+  const longest = Math.max(photo.naturalWidth, photo.naturalHeight);
+  const scale = Math.min(limit, Math.max(LEAST_SIDE, longest)) / longest;
   const scaled = (side) => Math.max(1, Math.round(side * scale));
   return [scaled(photo.naturalWidth), scaled(photo.naturalHeight)];
 }
