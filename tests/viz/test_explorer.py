@@ -105,6 +105,15 @@ def test_only_the_beams_that_were_measured_carry_evidence(made):
     assert [s["measured"] for s in pack(alone)["sentences"]] == [True, True]
 
 
+def test_words_of_a_script_without_spaces_stand_together(made):
+    words = ("一", "隻", "dog", "狗")
+    said = tuple(replace(word, word=name) for word, name in zip(made[0].words, words, strict=False))
+    alphas = made[0].caption.alphas[:4]
+    caption = replace(made[0].caption, words=words, alphas=alphas, others=())
+    packed = pack(replace(made[0], caption=caption, words=said, beams=()))["sentences"][0]
+    assert [word["glued"] for word in packed["words"]] == [False, True, False, False]
+
+
 def test_what_is_not_a_number_is_said_not_to_be_known(made):
     words = (replace(made[0].words[0], without_mean=-np.inf, entropy=np.nan), *made[0].words[1:])
     packed = pack(replace(made[0], words=words, settings={"shares": np.array([0.1]), "x": np.nan}))
@@ -198,10 +207,15 @@ def test_play_goes_through_the_words_and_stops_at_the_last(browser, page, made):
 
 def test_verdicts_are_text_for_eyes_and_for_screen_readers(browser, page, made):
     browser.open(page, address(made, word=3))
+    # The words' names as Chromium hands them to a screen reader.
+    tree = browser.call("Accessibility.getFullAXTree")["nodes"]
+    names = [n["name"]["value"] for n in tree if n.get("role", {}).get("value") == "button"]
+    spoken = [name for name in names if ", probability " in name]
+    assert len(spoken) == len(made[0].words)
     seen = {"seen": "seen", "partly": "partly seen", "guessed": "guessed"}
     for place, word in enumerate(made[0].words):
         button = f".word:nth-child({place + 1})"
-        label = browser.run(f"document.querySelector('{button}').ariaLabel")
+        label = spoken[place]
         assert label.startswith(f"{word.word}, probability ")
         assert f", {seen[word.seen]}, {word.verdict}" in label
         assert word.verdict in browser.text(button)

@@ -1,3 +1,3 @@
-"""Pictures of captions and runs: overlays, attention over time, curves, the HTML report.
+"""Pictures of captions and runs: overlays, attention over time, curves, the HTML report, the explorer.
 
-Takes `saccade.types.Caption` values and log records only; knows nothing of models."""
+Takes `saccade.types.Caption` and `saccade.evidence` values and log records only; knows nothing of models."""

@@ -31,9 +31,9 @@ function bytes(base64) {
 
 const known = (value) => value !== null && value !== undefined && Number.isFinite(value);
 const minus = (text) => text.replace("-", "−");
-const fixed = (value, digits = 2) => (known(value) ? minus(value.toFixed(digits)) : "not known");
-const signed = (value, digits = 2) =>
-  known(value) ? (value >= 0 ? "+" : "") + fixed(value, digits) : "not known";
+const rounded = (value) => Math.round(value * 100) / 100 || 0; // never −0
+const fixed = (value) => (known(value) ? minus(rounded(value).toFixed(2)) : "not known");
+const signed = (value) => (known(value) && rounded(value) >= 0 ? "+" : "") + fixed(value);
 const nats = (value) => (known(value) ? `${fixed(value)} nats` : "not known");
 
 /** A probability for people, from its logarithm: "83 %", "0.4 %", "<0.1 %". */
