@@ -269,7 +269,7 @@ CENTRES = """(async () => {
   };
   return {
     marker: centre(picture, (r, g, b) => Math.max(0, r - Math.max(g, b) - 100)),
-    map: centre(map, (r, g, b, a) => (r > 235 && g > 150 ? 1 : 0)),
+    map: centre(map, (r, g, b, a) => (r > 235 && g > 150 && b < 200 ? 1 : 0)),
     aspect: map.width / map.height,
   };
 })()"""

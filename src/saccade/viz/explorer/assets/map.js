@@ -122,6 +122,11 @@ function paintHeat(context, geometry, grid, heat, top, opacity, colours) {
   context.restore();
   context.imageSmoothingQuality = "high";
   context.drawImage(sheet, ...box);
+  if (x0 > 0.5 || y0 > 0.5 || x1 < geometry.width - 0.5 || y1 < geometry.height - 0.5) {
+    context.strokeStyle = "rgb(255 255 255 / .45)"; // the edge of what the model saw
+    context.lineWidth = Math.max(1, canvas.width / 800);
+    context.strokeRect(...box);
+  }
 }
 
 /** Where a map is highest and how that stands beside uniform weights. */
