@@ -60,9 +60,10 @@ def write_page(
     It opens without a network and asks nothing of the reader but a browser. summary: (what, value)
     rows above the index, such as a checkpoint's attention health. Photos are kept as JPEG with a
     long side of at most `LONG_SIDE` pixels; one of 640 x 480 with 10 words at 196 cells, one
-    other beam measured, takes about 185 kB (photo 96, evidence 77, thumbnail 11). Raises PictureError when a caption's photo is not to
-    be had, ValueError without explanations or with maps that don't fit their grid, SaccadeError
-    when the disk refuses."""
+    other beam measured, takes about 185 kB (photo 96, evidence 77, thumbnail 11).
+
+    Raises PictureError when a caption's photo is not to be had, ValueError without explanations or
+    with maps that don't fit their grid, SaccadeError when the disk refuses."""
     if not explanations:
         raise ValueError("there is no explanation to show")
     rows: list[dict[str, Any]] = []
