@@ -1,3 +1,4 @@
-"""Pictures of captions and runs: overlays, attention over time, curves, the HTML report.
+"""Pictures of captions and runs: overlays, attention over time, curves, HTML pages.
 
-Takes `saccade.types.Caption` values and log records only; knows nothing of models."""
+Takes `saccade.types.Caption` and `saccade.evidence` values and log records only; knows nothing of
+models."""

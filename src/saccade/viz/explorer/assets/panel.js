@@ -1,0 +1,169 @@
+// The evidence for the word that is shown: beside the photo what comes first, beneath it the rest.
+
+const SEEN = { seen: "Seen", partly: "Partly seen", guessed: "Guessed" };
+
+function renderPanel() {
+  const word = sentence().words[shown()];
+  const panel = byId("panel");
+  const more = byId("evidence");
+  if (!word) {
+    panel.replaceChildren();
+    more.replaceChildren();
+    return;
+  }
+  panel.replaceChildren(
+    ...[heading(word), seenBlock(word), runnersBlock(word), figures(word)].filter(Boolean),
+  );
+  more.replaceChildren(...(word.verdict ? [...curveBlocks(word), agreementBlock(word)] : []));
+}
+
+function heading(word) {
+  const place = `word ${shown() + 1} of ${sentence().words.length}`;
+  const told = word.verdict
+    ? el("div", { className: "verdict" },
+        el("b", {}, mark(word.verdict), `${SEEN[word.seen]}; the attention map is ${word.verdict}`),
+        el("span", {}, word.reason))
+    : el("div", { className: "verdict unmeasured" },
+        el("b", {}, mark("none"), "not measured"),
+        el("span", {}, "Nobody measured the evidence for this beam; its attention and " +
+          "probabilities are what the model said."));
+  return el("section", {},
+    el("div", { className: "said" },
+      el("strong", {}, word.word),
+      el("span", { className: "faint" }, `${percent(word.logprob)} · ${place}`)),
+    told,
+    shown() === state.word ? rivalButtons() : null);
+}
+
+/** Doors to "why not?", further down the page. */
+function rivalButtons() {
+  const rivals = rivalsHere();
+  if (!rivals.length) return null;
+  return el("div", { className: "pick" }, rivals.map((item, i) => {
+    const button = el("button", { type: "button" }, `Why not “${item.other.word}”?`);
+    button.addEventListener("click", () => {
+      state.rival = i;
+      renderInstead();
+      byId("instead").scrollIntoView({ behavior: still.matches ? "auto" : "smooth" });
+      byId("instead").querySelector("h3").focus({ preventScroll: true });
+    });
+    return button;
+  }));
+}
+
+function seenBlock(word) {
+  if (!word.verdict) return null;
+  const gains = [["mean features", word.without_mean], ["a blank", word.without_blank]]
+    .filter(([, value]) => known(value))
+    .map(([name, value]) => `${signed(word.logprob - value)} nats beside ${name}`);
+  const sentences = {
+    seen: "The photo makes this word likelier than language alone does",
+    partly: "The photo adds something to what language alone says",
+    guessed: "Language alone says this word as well as with the photo",
+  };
+  return el("section", { className: "block" },
+    el("h3", {}, "Seen or guessed"),
+    seenChart(word),
+    el("p", {}, el("b", {}, SEEN[word.seen]), `. ${sentences[word.seen]}` +
+      (gains.length ? `: ${gains.join(", ")}.` : ".")));
+}
+
+function runnersBlock(word) {
+  // The list may hold the word itself, as beams' captions do.
+  const others = word.runners_up
+    .filter(([name]) => name !== word.word)
+    .map((pair) => [...pair, false]);
+  if (!others.length) return null;
+  const rows = [[word.word, word.logprob, true], ...others];
+  const items = rows.map(([name, logprob, said]) => {
+    const bar = el("i");
+    bar.style.width = `${100 * Math.exp(Math.min(0, logprob ?? -99))}%`;
+    return el("li", { className: said ? "said-word" : "" },
+      el("span", { className: "name", title: name }, name),
+      el("span", { className: "track", ariaHidden: "true" }, bar),
+      el("span", { className: "num" }, percent(logprob)));
+  });
+  return el("section", { className: "block" },
+    el("h3", {}, "Said, and the runners-up"),
+    el("ul", { className: "runners" }, items));
+}
+
+/** A table row: what, the figure, and the baseline it stands beside. */
+const line = (what, value, beside = "") =>
+  el("tr", {}, el("th", { scope: "row" }, what),
+    el("td", { className: "num" }, value, beside ? el("small", {}, beside) : null));
+
+function figures(word) {
+  const cells = mapOf(word, state.map);
+  const peak = cells && peakOf(cells, state.photo.geometry);
+  const entropy = known(word.entropy);
+  const rows = [
+    line("Log\u2011probability", nats(word.logprob)),
+    line("Entropy", entropy ? nats(word.entropy) : "not measured",
+      entropy ? `as open as ${Math.exp(word.entropy).toFixed(1)} equally likely words` : ""),
+    line("Gate β", fixed(word.beta), "0 shuts the picture out, 1 lets it in"),
+  ];
+  if (peak && peak.ratio !== null) {
+    rows.push(
+      line(`Peak of the ${state.map} map`, `${times(peak.ratio)}\u00a0uniform`,
+        `${peak.weight.toPrecision(2)} beside 1/${cells.length} = ${peak.uniform.toPrecision(2)}`),
+      line("Its entropy", `${peak.entropy.toFixed(2)} bits`, `uniform: ${peak.flat.toFixed(2)}`),
+    );
+  }
+  return el("section", { className: "block" }, el("h3", {}, "Figures"),
+    el("table", { className: "figures" }, el("tbody", {}, rows)));
+}
+
+/** Deletion and insertion for the map that is shown, on one scale. */
+function curveBlocks(word) {
+  const curves = word.curves[state.map];
+  if (!curves) {
+    return [el("section", { className: "block" }, el("h3", {}, "Deletion and insertion"),
+      el("p", {}, `No curves were measured for the ${state.map} map.`))];
+  }
+  const all = ["deletion", "insertion", "random_deletion", "random_insertion"]
+    .flatMap((name) => curves[name]).filter(known);
+  const range = [Math.min(...all) - 0.05, Math.max(0, ...all)];
+  const [value, low, high] = curves.effect;
+  const chart = (title, name, label, note) =>
+    el("section", { className: "block" },
+      el("h3", {}, title),
+      curveChart(curves.shares, [
+        { values: curves[name], control: false, name: `${state.map} map` },
+        { values: curves[`random_${name}`], control: true, name: "random cells" },
+      ], label, range),
+      el("p", {}, "Area under the probability: ", el("b", {}, fixed(curves[`${name}_area`])),
+        ` beside ${fixed(curves[`random_${name}_area`])} for random cells (${note}).`));
+  const deletion = chart("Deletion: the highest cells covered first", "deletion",
+    "cells covered, %", "lower is more faithful");
+  deletion.append(el("p", {},
+    "Covering 5 to 50 % of the cells costs ", el("b", {}, `${signed(value)} nats`),
+    " more than covering random ones (95 % interval ", `${fixed(low)} to ${fixed(high)}`,
+    "; 0: no better than chance)."));
+  return [
+    deletion,
+    chart("Insertion: the highest cells uncovered first", "insertion", "cells uncovered, %",
+      "higher is more faithful"),
+  ];
+}
+
+function agreementBlock(word) {
+  const pairs = Object.entries(word.agreement);
+  const rows = pairs.map(([pair, [rank, overlap]]) =>
+    el("tr", {}, el("th", { scope: "row" }, pair.replace("-", " and ")),
+      el("td", { className: "num" }, fixed(rank)), el("td", { className: "num" }, share(overlap))));
+  const column = (text) => el("th", { scope: "col", className: "num" }, text);
+  return el("section", { className: "block" },
+    el("h3", {}, "Do the three maps agree?"),
+    pairs.length
+      ? el("table", {},
+          el("thead", {}, el("tr", {},
+            el("td"), column("rank correlation"), column("top cells shared"))),
+          el("tbody", {}, rows, el("tr", {},
+            el("th", { scope: "row" }, "by chance"),
+            el("td", { className: "num faint" }, "0"),
+            el("td", { className: "num faint" }, "10 %"))))
+      : el("p", {}, "Agreement was not measured."),
+    pairs.length ? el("p", {}, "Spearman's correlation over the cells; share of the top tenth of " +
+      "the cells that both maps name.") : null);
+}

@@ -1,0 +1,194 @@
+"""Explanations as the small JSON values that the page reads.
+
+What is lost on the way: figures are rounded to 5 decimals, and a map's cells to 256 steps from 0
+to its peak, so a cell is off by at most 1/510 of the peak (`MAP_LOSS`). Nothing else is.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from saccade.evidence import MAPS, Curves, Explanation, WordEvidence
+from saccade.text import join
+from saccade.types import Caption, Geometry
+
+MAP_LOSS = 1 / 510  # of the map's peak, at most
+
+
+def number(value: float | None) -> float | None:
+    """A figure for JSON: 5 decimals, None for what is not a number (JSON has no infinity)."""
+    if value is None or not math.isfinite(value):
+        return None
+    return round(float(value), 5)
+
+
+def plain(value: object) -> Any:
+    """A setting as JSON: numbers, text, lists and objects stay; of a path its name is told."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return number(value)
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return value.name if isinstance(value, Path) else str(value)
+
+
+def pack_map(values: np.ndarray, grid: tuple[int, int]) -> list[Any]:
+    """One map (h, w) as [its peak, its cells as base64 of uint8, row by row].
+
+    Raises ValueError when the map's shape is not the grid's."""
+    values = np.nan_to_num(np.asarray(values, dtype=np.float64), posinf=0.0, neginf=0.0)
+    if values.shape != tuple(grid):
+        raise ValueError(f"the map is {values.shape}, the grid {tuple(grid)}")
+    values = np.maximum(values, 0)
+    peak = float(values.max(initial=0.0))
+    cells = np.rint(values * (255 / peak)) if peak > 0 else values
+    return [float(f"{peak:.7g}"), base64.b64encode(cells.astype(np.uint8).tobytes()).decode()]
+
+
+def pack_curves(curves: Curves) -> dict[str, Any]:
+    lines = ("shares", "deletion", "insertion", "random_deletion", "random_insertion")
+    areas = (
+        "deletion_area",
+        "insertion_area",
+        "random_deletion_area",
+        "random_insertion_area",
+    )
+    effect = curves.effect
+    return {
+        **{name: [number(value) for value in getattr(curves, name)] for name in lines},
+        **{name: number(getattr(curves, name)) for name in areas},
+        "effect": [number(effect.value), number(effect.low), number(effect.high)],
+    }
+
+
+def pack_word(evidence: WordEvidence, grid: tuple[int, int]) -> dict[str, Any]:
+    """Everything known about one word."""
+    return {
+        "word": evidence.word,
+        "logprob": number(evidence.logprob),
+        "entropy": number(evidence.entropy),
+        "runners_up": [[word, number(value)] for word, value in evidence.runners_up],
+        "beta": number(evidence.beta),
+        "without_mean": number(evidence.without_mean),
+        "without_blank": number(evidence.without_blank),
+        "seen": evidence.seen,
+        "verdict": evidence.verdict,
+        "reason": evidence.reason,
+        "maps": {
+            name: pack_map(evidence.maps[name], grid) for name in MAPS if name in evidence.maps
+        },
+        "curves": {
+            name: pack_curves(evidence.curves[name]) for name in MAPS if name in evidence.curves
+        },
+        "agreement": {
+            pair: [number(agreement.rank), number(agreement.overlap)]
+            for pair, agreement in evidence.agreement.items()
+        },
+    }
+
+
+def _unmeasured(caption: Caption, place: int) -> dict[str, Any]:
+    """A word of a beam that nobody measured: what the caption itself knows."""
+    runners_up = caption.runners_up[place] if place < len(caption.runners_up) else ()
+    return {
+        "word": caption.words[place],
+        "logprob": number(caption.logprobs[place]),
+        "runners_up": [[word, number(value)] for word, value in runners_up],
+        "beta": number(float(caption.betas[place])),
+        "maps": {"attention": pack_map(caption.alphas[place], caption.geometry.grid)},
+        "curves": {},
+        "agreement": {},
+    }
+
+
+def _glued(words: tuple[str, ...]) -> list[bool]:
+    """Per word: does it follow the one before without a space (as in Chinese)?"""
+    return [
+        place > 0 and not join(words[: place + 1]).endswith(f" {word}")
+        for place, word in enumerate(words)
+    ]
+
+
+def _sentence(caption: Caption, found: Explanation | None) -> dict[str, Any]:
+    grid = caption.geometry.grid
+    if found is not None and len(found.words) != len(caption.words):
+        raise ValueError(f"{len(found.words)} words explained, {len(caption.words)} in the caption")
+    words = (
+        [_unmeasured(caption, place) for place in range(len(caption.words))]
+        if found is None
+        else [pack_word(word, grid) for word in found.words]
+    )
+    for word, glued in zip(words, _glued(caption.words), strict=True):
+        word["glued"] = glued
+    return {
+        "text": caption.text,
+        "logprob": number(caption.logprob),
+        "score": number(caption.score),
+        "finished": caption.finished,
+        "typed": found is not None and found.typed,
+        "measured": found is not None,
+        "words": words,
+        "instead": []
+        if found is None
+        else [
+            {
+                "place": item.place,
+                "said": pack_word(item.said, grid),
+                "other": pack_word(item.other, grid),
+            }
+            for item in found.instead
+        ],
+    }
+
+
+def _geometry(geometry: Geometry) -> dict[str, Any]:
+    return {
+        "width": geometry.width,
+        "height": geometry.height,
+        "box": [round(float(edge), 4) for edge in geometry.box],
+        "grid": list(geometry.grid),
+    }
+
+
+def pack(explanation: Explanation) -> dict[str, Any]:
+    """One photo: its geometry and its sentences, the explained one first, then the other beams."""
+    caption = explanation.caption
+    measured = {(beam.caption.text, beam.caption.ids): beam for beam in explanation.beams}
+    beams = {(other.text, other.ids): other for other in caption.others}
+    beams |= {key: beam.caption for key, beam in measured.items() if key not in beams}
+    others = [_sentence(other, measured.get(key)) for key, other in beams.items()]
+    return {
+        "geometry": _geometry(caption.geometry),
+        "sentences": [_sentence(caption, explanation), *others],
+        "settings": plain(explanation.settings),
+    }
+
+
+def row(explanation: Explanation) -> dict[str, Any]:
+    """What the index searches and sorts by."""
+    words = explanation.words
+    effects = [
+        word.curves["attention"].effect.value for word in words if "attention" in word.curves
+    ]
+    return {
+        "text": explanation.caption.text,
+        "logprob": number(explanation.caption.logprob),
+        "effect": number(float(np.mean(effects))) if effects else None,
+        "words": len(words),
+        "guessed": sum(word.seen == "guessed" for word in words),
+        **{
+            verdict: sum(word.verdict == verdict for word in words)
+            for verdict in ("supported", "weak", "contradicted")
+        },
+    }
