@@ -20,10 +20,7 @@ grid features need no gradient.
 """
 
 import argparse
-import resource
-import subprocess
-import sys
-import threading
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +29,7 @@ import plain
 import torch
 from timing import best
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 
 from saccade.allocator import keep_memory
 from saccade.config import DecoderConfig
@@ -149,34 +147,22 @@ def training_steps(
     )
 
 
-def resident() -> float:
-    """MiB that this process holds now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
-
-
-def peak(way: str) -> None:
-    """Print how many MiB a training step of 16 x 5 needs above what is there before it, gradients
-    and Adam's moments included in that: the highest of samples a millisecond apart."""
-    decoder = SoftAttentionDecoder(DecoderConfig(), V, F)
-    step = training_steps(decoder, batch(16, 5, torch.device("cpu")))[way == "fast"]
-    for _ in range(2):  # the moments come with the first step
+def peak(step: Callable[[], None]) -> float:
+    """The most MiB that a call has allocated at a time, by torch's profiler."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         step()
-    for parameter in decoder.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    before, highest = resident(), 0.0
-    over = threading.Event()
+    events = profiler.profiler.kineto_results.events()
+    changes = [(e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]"]
+    return max(itertools.accumulate(size for _, size in sorted(changes))) / 2**20
 
-    def watch() -> None:
-        nonlocal highest
-        while not over.wait(0.001):
-            highest = max(highest, resident())
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    step()
-    over.set()
-    watcher.join()
-    print(highest - before)
+def memory(given: Batch) -> None:
+    """What a training step needs beside the weights and Adam's moments, which are there."""
+    steps = training_steps(SoftAttentionDecoder(DecoderConfig(), V, F), given)
+    for step in steps:
+        step()
+    slow, fast = (peak(step) for step in steps)
+    print(f"{'its memory, MiB':28} {slow:9.0f} {fast:9.0f} {fast / slow:8.2f} of plain's")
 
 
 def line(name: str, slow: float, fast: float, limit: float) -> None:
@@ -232,25 +218,6 @@ def twins(
     )
 
 
-def memory() -> None:
-    """Each step in a process of its own, so that nothing is left over from the other."""
-    found = {}
-    for way in ("plain", "fast"):
-        command = [
-            sys.executable,
-            __file__,
-            "--peak",
-            way,
-            "--threads",
-            str(torch.get_num_threads()),
-        ]
-        found[way] = float(subprocess.run(command, check=True, capture_output=True).stdout)
-    share = found["fast"] / found["plain"]
-    print(
-        f"{'its memory, MiB':28} {found['plain']:9.0f} {found['fast']:9.0f} {share:8.2f} of plain's"
-    )
-
-
 def identical(model: str, data: str, count: int) -> None:
     """Caption photos of a trained model both ways, and say how far they agree."""
     from saccade.api import Captioner
@@ -292,13 +259,10 @@ def main() -> None:
     parser.add_argument("--keep-memory", action="store_true")
     parser.add_argument("--model")
     parser.add_argument("--data")
-    parser.add_argument("--peak", choices=["plain", "fast"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     if given.keep_memory:
         keep_memory()
-    if given.peak:
-        return peak(given.peak)
     if given.model:
         return identical(given.model, given.data, given.pictures or 200)
     device = torch.device(given.device)
@@ -316,7 +280,7 @@ def main() -> None:
             print(f"\n{dtype}, {'captured graphs' if graphs else 'eager'}")
             table(device, pictures, dtype, graphs)
     else:
-        memory()
+        memory(batch(16, 5, device))
     return None
 
 
