@@ -33,6 +33,7 @@ from saccade.text import Vocabulary
 
 FORMAT = 1
 CONFIG, VOCABULARY, WEIGHTS = "config.json", "vocab.json", "model.safetensors"
+MEAN_GRID = "mean_grid"  # among the weights; checkpoints from before it was kept lack it
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Checkpoint:
     vocabulary: Vocabulary
     decode: DecodeConfig = field(default_factory=DecodeConfig)
     training: dict[str, Any] = field(default_factory=dict)  # how it came about; for people
+    mean_grid: torch.Tensor | None = None  # (L, F) mean features of training pictures, cell by cell
 
 
 def _included(config: EncoderConfig) -> bool:
@@ -78,6 +80,8 @@ def write_into(folder: Path, checkpoint: Checkpoint) -> None:
         for name, tensor in state.items()
         if name.startswith("decoder.") or (include and name.startswith("encoder."))
     }
+    if checkpoint.mean_grid is not None:
+        kept[MEAN_GRID] = checkpoint.mean_grid.float().cpu().contiguous()
     try:
         save_file(kept, folder / WEIGHTS)
     except SafetensorError as error:  # how safetensors reports a full disk
@@ -177,6 +181,7 @@ def load(folder: Path | str) -> Checkpoint:
             f"words; {size} expected): every word would come out wrong. Put the right one back."
         )
     weights = _weights(folder)
+    mean_grid = weights.pop(MEAN_GRID, None)
     encoder = _encoder(folder, config, settings, (features, h, w))
     model = CaptionModel(encoder, SoftAttentionDecoder(shape, size, features))
     if not settings.include:
@@ -190,4 +195,8 @@ def load(folder: Path | str) -> Checkpoint:
         raise CheckpointError(
             f"{folder / WEIGHTS} does not fit {CONFIG} ({reason}); copy the checkpoint again."
         ) from error
-    return Checkpoint(model.eval(), vocabulary, decode, config["training"])
+    if mean_grid is not None and mean_grid.shape != (h * w, features):
+        raise CheckpointError(
+            f"{folder / WEIGHTS} does not fit {CONFIG} ({MEAN_GRID}); copy the checkpoint again."
+        )
+    return Checkpoint(model.eval(), vocabulary, decode, config["training"], mean_grid)

@@ -13,7 +13,9 @@ import torch
 from conftest import TINY, squares
 from safetensors.torch import load_file
 
+from saccade.api import Captioner
 from saccade.config import merge
+from saccade.data.sources import read
 from saccade.errors import DataError, TrainingError, UsageError
 from saccade.training.loop import learning_rate
 from saccade.training.run import read_log
@@ -204,3 +206,13 @@ def test_the_learning_rate_warms_up_and_falls():
     assert rates.index(max(rates)) == 4
     assert rates[5:] == sorted(rates[5:], reverse=True)
     assert rates[-1] == pytest.approx(0)
+
+
+def test_a_checkpoint_knows_the_mean_grid_of_its_training_pictures(run):
+    """What `explain` puts in the place of a picture: against the pictures encoded one by one."""
+    captioner = Captioner.from_pretrained(run, device="cpu")
+    about = json.loads((run / "run.json").read_text())
+    examples = [e for e in read(Path(about["data"])).examples if e.split == "train"]
+    grids = [captioner.encode([e.image]).grid[0] for e in examples]
+    expected = torch.stack(grids).mean(0)
+    torch.testing.assert_close(captioner.checkpoint.mean_grid, expected, rtol=1e-4, atol=1e-5)

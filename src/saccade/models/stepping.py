@@ -110,11 +110,16 @@ class Stepper:
         if self.project is not None:
             values = self.project(values).relu_()
         keys = self.key(values)
-        h, cell = torch.tanh(self.initial(values.mean(1))).chunk(2, 1)
         bounded = False
         if grid.device.type == "cpu":  # elsewhere the check would cost more than it saves
             bounded = max(float(keys.abs().max()), self.highest_query) < LIMIT
-        keys = keys.mul_(2).exp_() if bounded else keys
+        return self.begin(values, keys.mul_(2).exp_() if bounded else keys, bounded)
+
+    @torch.no_grad()
+    def begin(self, values: Tensor, keys: Tensor, bounded: bool) -> SteppingState:
+        """The same from what `SteppingState` calls values (B, L, C), keys (B, L, A) and bounded:
+        for grids put together from the cells of others."""
+        h, cell = torch.tanh(self.initial(values.mean(1))).chunk(2, 1)
         return SteppingState(self.say(h.contiguous()), cell.contiguous(), values, keys, bounded)
 
     def _alpha(self, queries: Tensor, state: SteppingState) -> Tensor:
@@ -133,9 +138,11 @@ class Stepper:
         return self.word_gates(self.embedding[different])[which]
 
     @torch.no_grad()
-    def step(self, tokens: Tensor, state: SteppingState) -> Step:
-        """tokens (N,), the word before, -> logits (N, V) of the next (equation 7), the new state,
-        alpha (N, L) and beta (N,)."""
+    def advance(
+        self, tokens: Tensor, state: SteppingState
+    ) -> tuple[Tensor, SteppingState, Tensor, Tensor]:
+        """A step up to, but without, the vocabulary: the deep output's sum (N, E), and as `step`
+        the new state, alpha and beta. `output` makes logits of the sum."""
         queries, gates, _, gate = state.said.split(self.sizes, 1)
         alpha = self._alpha(queries.contiguous(), state)
         beta = torch.sigmoid(gate)  # (N, 1)
@@ -148,10 +155,14 @@ class Stepper:
         said = self.say(torch.sigmoid(out) * torch.tanh(cell))
         A, gates_width, E, _ = self.sizes
         deep = said[:, A + gates_width : A + gates_width + E] + seen[:, gates_width:]
-        logits = self.output(deep.add_(self.embedding[tokens]))
-        return Step(
-            logits, replace(state, said=said, cell=cell), alpha.flatten(0, 1), beta.flatten()
-        )
+        deep.add_(self.embedding[tokens])
+        return deep, replace(state, said=said, cell=cell), alpha.flatten(0, 1), beta.flatten()
+
+    def step(self, tokens: Tensor, state: SteppingState) -> Step:
+        """tokens (N,), the word before, -> logits (N, V) of the next (equation 7), the new state,
+        alpha (N, L) and beta (N,)."""
+        deep, state, alpha, beta = self.advance(tokens, state)
+        return Step(self.output(deep), state, alpha, beta)
 
 
 def _identity(decoder: "SoftAttentionDecoder") -> tuple[tuple[int, int], ...]:

@@ -26,7 +26,7 @@ from saccade.progress import progress
 from saccade.training.run import Progress, Run, flatten_optimizer, restore_optimizer
 from saccade.training.setup import Prepared
 from saccade.training.tasks import CrossEntropy
-from saccade.training.validation import greedy_captions, perplexity, validation_loss
+from saccade.training.validation import greedy_captions, mean_grid, perplexity, validation_loss
 
 
 class Stopped(SaccadeError):
@@ -95,6 +95,8 @@ class Trainer:
         vocabulary = self.prepared.vocabulary
         self.plain: CaptionModel = self.prepared.model
         self.state = Progress()
+        self.mean: Tensor | None = None  # grid features of training pictures, at step `mean_of`
+        self.mean_of = -1
         trained = [p for p in self.plain.parameters() if p.requires_grad]
         kind = torch.optim.AdamW if settings.weight_decay else torch.optim.Adam
         self.adam = kind(
@@ -210,7 +212,13 @@ class Trainer:
             "settings": to_dict(self.config.train),
             "validation": {k: v for k, v in record.items() if k in ("loss", "BLEU-4", "CIDEr")},
         }
-        return Checkpoint(self._judged(), self.prepared.vocabulary, self.config.decode, training)
+        frozen = not self.config.encoder.trainable
+        if self.mean is None or not (frozen or self.mean_of == self.state.step):
+            self.mean = mean_grid(self._judged(), self.prepared.train, self.accelerator)
+            self.mean_of = self.state.step
+        return Checkpoint(
+            self._judged(), self.prepared.vocabulary, self.config.decode, training, self.mean
+        )
 
     def _tensors(self) -> dict[str, Tensor]:
         """What an exact resume needs beside the step: weights, their average, the optimizer."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from saccade.config import DecodeConfig
@@ -76,3 +76,22 @@ def _captions(
         found = search(stepper, grid, vocabulary, config)
         for index, (hypothesis, *_) in zip(chosen, found, strict=True):
             yield examples[index].id, join(vocabulary.decode(hypothesis.ids))
+
+
+@torch.no_grad()
+def mean_grid(
+    model: CaptionModel, pictures: CaptionSet, accelerator: Accelerator, count: int = 256
+) -> Tensor:
+    """(L, F) the mean grid features of pictures at even distances in the set, at most `count`, cell
+    by cell: what the model knows of a picture before it has seen it."""
+    model.eval()
+    total = min(count, len(pictures))
+    chosen = [i * len(pictures) // total for i in range(total)]
+    sums: Tensor | None = None
+    for start in range(0, total, 32):
+        stacked = torch.stack([pictures.pictures(i, False) for i in chosen[start : start + 32]])
+        found = model.grid(stacked.to(accelerator.device)).double().sum(0)
+        sums = found if sums is None else sums + found
+    assert sums is not None
+    model.train()
+    return (sums / total).float().cpu()
