@@ -121,7 +121,7 @@ class Captioner:
         for hypotheses, geometry, photo in zip(
             found, encoded.geometries, encoded.photos, strict=True
         ):
-            best, *others = (self._caption(h, geometry, photo) for h in hypotheses[:keep])
+            best, *others = (self.as_caption(h, geometry, photo) for h in hypotheses[:keep])
             captions.append(replace(best, others=tuple(others)))
         return captions
 
@@ -214,7 +214,8 @@ class Captioner:
             self.model.grid(pixels), tuple(geometry for _, geometry in prepared), tuple(photos)
         )
 
-    def _caption(self, found: Hypothesis, geometry: Geometry, photo: Photo) -> Caption:
+    def as_caption(self, found: Hypothesis, geometry: Geometry, photo: Photo) -> Caption:
+        """A hypothesis as people read it."""
         words = tuple(self.vocabulary.words[index] for index in found.ids)
         given = isinstance(photo, Image.Image)
         return Caption(

@@ -91,6 +91,16 @@ class Instead:
 
 
 @dataclass(frozen=True)
+class PixelCheck:
+    """What changes when a cell's pixels are covered, and the picture encoded again, instead of its
+    features: an encoder's cells also know what lies around them."""
+
+    effects: tuple[Interval, ...]  # per word, as `Curves.effect` of the attention map
+    rank: float  # Spearman's correlation of the two ways' effects over the words
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Explanation:
     """One sentence about one photo with the evidence for each of its words.
 
@@ -102,6 +112,7 @@ class Explanation:
     typed: bool = False  # the sentence is the user's, not the model's
     instead: tuple[Instead, ...] = ()
     beams: tuple[Explanation, ...] = ()
+    pixels: PixelCheck | None = None  # when asked for
     settings: Mapping[str, object] = field(
         default_factory=dict
     )  # shares, repeats, seed, thresholds

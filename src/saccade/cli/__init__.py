@@ -10,7 +10,18 @@ from collections.abc import Sequence
 import typer
 
 from saccade.allocator import keep_memory
-from saccade.cli import agreement, caption, check, demo, evaluate, report, scenes, score, train
+from saccade.cli import (
+    agreement,
+    caption,
+    check,
+    demo,
+    evaluate,
+    explain,
+    report,
+    scenes,
+    score,
+    train,
+)
 from saccade.errors import SaccadeError
 
 EXAMPLES = """Examples
@@ -24,6 +35,8 @@ saccade train captions.jsonl --out runs/mine   (Ctrl-C saves)
 saccade train --resume runs/mine
 
 saccade caption photo.jpg --model runs/mine --attention looks/
+
+saccade explain photo.jpg --model runs/mine --html why.html   (was that look real?)
 
 saccade evaluate runs/mine captions.jsonl --split val
 
@@ -51,6 +64,7 @@ app.command()(demo.demo)
 app.command()(check.check)
 app.command()(train.train)
 app.command()(caption.caption)
+app.command()(explain.explain)
 app.command()(evaluate.evaluate)
 app.command()(report.report)
 app.command()(score.score)

@@ -161,9 +161,12 @@ class SoftAttentionDecoder(nn.Module):
     def unroll(self, grid: Tensor, captions: Tensor, lengths: Tensor) -> Unrolled:
         """Teacher forcing. grid (B, L, F); captions (B, K, T) input ids, BOS first; lengths (B, K)
         how many of them count (best falling along K: ended captions then do no work)."""
+        return self.unroll_memory(self.memory(grid), captions, lengths)
+
+    def unroll_memory(self, memory: Memory, captions: Tensor, lengths: Tensor) -> Unrolled:
+        """`unroll` from annotation vectors and keys, for who wants a gradient at them."""
         B, K, T = captions.shape
         live = torch.arange(T, device=lengths.device) < lengths.unsqueeze(-1)  # (B, K, T)
-        memory = self.memory(grid)
         embedded = self.embed(captions[live])  # (M, E)
         words = embedded.new_zeros(B, K, T, 4 * self.config.hidden)
         words[live] = self._word_gates(embedded)

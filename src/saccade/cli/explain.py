@@ -1,0 +1,172 @@
+"""`saccade explain`: was that look real? One photo's caption, or a whole split."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from saccade.api import Captioner
+
+
+def explain(
+    photos: Annotated[
+        list[Path] | None, typer.Argument(help="Photos, or folders of them.", show_default=False)
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Checkpoint folder (or run, or hub id).")
+    ] = ...,  # type: ignore[assignment]
+    caption: Annotated[
+        str | None, typer.Option(help="Explain this sentence instead of the model's own.")
+    ] = None,
+    instead: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Why not this word? Where it came nearest, or at --at; as often as wanted."
+        ),
+    ] = None,
+    at: Annotated[
+        int | None, typer.Option(min=1, help="The word of the caption that --instead replaces.")
+    ] = None,
+    beams: Annotated[int | None, typer.Option(help="Width of the search; 1 is greedy.")] = None,
+    length_power: Annotated[
+        float | None, typer.Option(help="Rank by log-probability / words ** this.")
+    ] = None,
+    all_beams: Annotated[
+        bool, typer.Option("--all-beams", help="Measure the other beams, too.")
+    ] = False,
+    pixels: Annotated[
+        bool, typer.Option("--pixels", help="Also cover pixels instead of cells (slow).")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="One page to look through: maps, curves, verdicts.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Everything measured, as JSON.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Pictures with references, as for train; a run knows its own."),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Explain a split of the data instead of photos.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the data's pictures, when not beside it.")
+    ] = None,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(help="COCO instances JSON, or a Flickr30k Entities folder, for --split."),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Only the first so many of the split.")] = 0,
+    measured: Annotated[
+        int, typer.Option(help="How many of the split's pictures are measured word by word.")
+    ] = 50,
+    rank: Annotated[
+        str, typer.Option(help="Which pictures to name: lowest faithfulness, guessed, CIDEr, ...")
+    ] = "faithfulness",
+    cpu: Annotated[bool, typer.Option("--cpu", help="Do not use a GPU.")] = False,
+) -> None:
+    """See, word by word, whether the model looked where its map says, and whether that mattered.
+
+    Example: saccade explain photo.jpg --model runs/mine --html why.html
+    """
+    from saccade.errors import UsageError
+
+    if bool(photos) == (split is not None):
+        raise UsageError("name photos to explain, or a split of the data with --split val.")
+    if split is not None:
+        if caption is not None or instead or all_beams or pixels:
+            raise UsageError("--caption, --instead, --all-beams and --pixels are for photos.")
+        from saccade.cli.explain_split import explain_split
+
+        style = {"beams": beams, "length_power": length_power}
+        explain_split(
+            model, data, split, images, boxes, limit, measured, rank, style, html, json_file, cpu
+        )
+        return
+    from saccade.api import Captioner
+    from saccade.cli.explain_show import show
+    from saccade.errors import PictureError
+    from saccade.explain import Explainer
+    from saccade.explain.record import to_json
+    from saccade.files import write_json
+    from saccade.images import find_photos
+
+    if at is not None and not instead:
+        raise UsageError("--at says where --instead WORD goes; name the word.")
+    paths = find_photos(photos or [])
+    captioner = Captioner.from_pretrained(model, device="cpu" if cpu else None)
+    explainer = Explainer(captioner, mean_features(captioner, model, data, images))
+    config = captioner.settings(beams=beams, length_power=length_power)
+    found, failed = [], 0
+    for path in paths:
+        try:
+            explanation = explainer.explain(
+                path,
+                caption,
+                instead or (),
+                None if at is None else at - 1,
+                all_beams,
+                pixels,
+                config,
+            )
+        except PictureError as error:
+            failed += 1
+            typer.echo(f"saccade: {error}", err=True)
+            continue
+        found.append(explanation)
+        show(explanation)
+    if found:
+        typer.echo(f"Covered cells held {explainer.covered_with}.")
+    if json_file is not None:
+        write_json(json_file, [to_json(explanation) for explanation in found])
+        typer.echo(f"Everything measured: {json_file}")
+    if html is not None and found:
+        from saccade.viz.explorer import write_page
+
+        write_page(found, html)
+        typer.echo(f"The page: {html}")
+    if failed:
+        typer.echo(f"{failed} of {len(paths)} photos could not be explained.", err=True)
+        raise typer.Exit(1)
+
+
+def own_data(model: str, data: Path | None, images: Path | None) -> tuple[Path | None, Path | None]:
+    """The data that was named, or else what the run of this checkpoint was trained on."""
+    import json
+
+    if data is not None:
+        return data, images
+    for folder in (Path(model), Path(model).absolute().parent):
+        about = folder / "run.json"
+        if about.is_file():
+            told = json.loads(about.read_text("utf-8"))
+            where = Path(told["data"])
+            if where.exists():
+                return where, images or (Path(told["images"]) if told.get("images") else None)
+    return None, images
+
+
+def mean_features(
+    captioner: "Captioner", model: str, data: Path | None, images: Path | None
+) -> "Tensor | None":
+    """For a checkpoint that does not hold its training set's mean features: from the data."""
+    if captioner.checkpoint.mean_grid is not None:
+        return None
+    from saccade.data.sources import read
+    from saccade.explain import mean_of
+
+    data, images = own_data(model, data, images)
+    if data is None:
+        typer.echo(
+            "This checkpoint does not hold its training set's mean features; a blank picture's "
+            "stand in. Better: add --data DATA, what it was trained on.",
+            err=True,
+        )
+        return None
+    examples = read(data, images=images).examples
+    chosen = [e.image for e in examples if e.split == "train"] or [e.image for e in examples]
+    return mean_of(captioner, chosen)

@@ -1,0 +1,284 @@
+"""`Explainer`: the evidence for and against every word of a caption."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from itertools import combinations
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from saccade.api import Captioner, Photo
+from saccade.config import DecodeConfig
+from saccade.errors import DataError, PictureError, UsageError
+from saccade.evidence import MAPS, Curves, Explanation, Instead, WordEvidence
+from saccade.explain import judging
+from saccade.explain.covering import Coverings, first_covered
+from saccade.explain.maps import agreement, descending, gradient_times_input, shown, tiles
+from saccade.explain.pixels import cover_pixels
+from saccade.explain.sentences import (
+    Reading,
+    likeliest_place,
+    read,
+    runners_up,
+    teacher_forced,
+    to_ids,
+    word_id,
+)
+from saccade.explain.settings import Settings
+from saccade.types import Caption
+
+GREY = (128, 128, 128)  # the blank picture
+
+
+class Explainer:
+    """A captioner, and what stands for "no picture": its training set's mean features, and a blank.
+
+    >>> explainer = Explainer(Captioner.from_pretrained("runs/mine/best"))
+    >>> explanation = explainer.explain("photo.jpg")
+    >>> [(word.word, word.seen, word.verdict) for word in explanation.words]
+    """
+
+    def __init__(
+        self,
+        captioner: Captioner,
+        mean_grid: Tensor | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        """mean_grid (L, F): in the place of the checkpoint's, which older checkpoints lack. Without
+        either, the blank picture's features stand in, and `settings` of an explanation say so."""
+        self.captioner = captioner
+        self.settings = settings or Settings()
+        h, w = captioner.checkpoint.model.encoder.config.image_size
+        self.blank = captioner.encode([Image.new("RGB", (w, h), GREY)]).grid[0]
+        mean = captioner.checkpoint.mean_grid if mean_grid is None else mean_grid
+        self.covered_with = "the training set's mean features" if mean is not None else "a blank"
+        self.mean = self.blank if mean is None else mean.to(self.blank)
+        if self.mean.shape != self.blank.shape:
+            raise UsageError(
+                f"the mean features are {tuple(self.mean.shape)}, "
+                f"the grid {tuple(self.blank.shape)}."
+            )
+
+    def explain(
+        self,
+        photo: Photo,
+        caption: str | None = None,
+        instead: Sequence[str] = (),
+        at: int | None = None,
+        all_beams: bool = False,
+        pixels: bool = False,
+        config: DecodeConfig | None = None,
+    ) -> Explanation:
+        """The photo's caption, or the sentence `caption`, with the evidence for each word.
+
+        instead: words to ask "why not?" of, each at place `at` (from 0) of the sentence, or where
+        it came nearest. all_beams: measure the other beams as well. pixels: also cover pixels
+        instead of cells. Raises PictureError for a photo that can't be opened, UsageError for words
+        that the model does not know."""
+        prepared = self.captioner.model.encoder.prepare(photo)
+        encoded = self.captioner.encode_prepared([prepared], [photo])
+        if caption is None:
+            config = config or self.captioner.checkpoint.decode
+            said = self.captioner.decode(encoded, config, keep=config.beams)[0]
+        else:
+            ids = to_ids(caption, self.captioner.vocabulary)
+            said = teacher_forced(self.captioner, encoded, ids)
+        found = self.evidence(said, encoded.grid[0], caption is not None, instead, at, all_beams)
+        if pixels:
+            check = cover_pixels(self.captioner, prepared[0], found, self.settings)
+            found = replace(found, pixels=check)
+        return found
+
+    def evidence(
+        self,
+        caption: Caption,
+        grid: Tensor,
+        typed: bool = False,
+        instead: Sequence[str] = (),
+        at: int | None = None,
+        all_beams: bool = False,
+    ) -> Explanation:
+        """The same for a caption of a photo whose grid (L, F) is at hand."""
+        picture = _Picture(self, grid, caption)
+        words = picture.words(caption.ids, range(len(caption.ids)))
+        return Explanation(
+            caption,
+            words,
+            typed,
+            instead=tuple(self._instead(picture, caption, words, word, at) for word in instead),
+            beams=tuple(self.evidence(o, grid) for o in caption.others) if all_beams else (),
+            settings=self.told(),
+        )
+
+    def _instead(
+        self,
+        picture: "_Picture",
+        caption: Caption,
+        words: tuple[WordEvidence, ...],
+        word: str,
+        at: int | None,
+    ) -> Instead:
+        index = word_id(word, self.captioner.vocabulary)
+        logprobs = picture.read(caption.ids).logprobs
+        place = likeliest_place(logprobs, caption, index, word, at)
+        (other,) = picture.words((*caption.ids[:place], index), (place,))
+        return Instead(place, words[place], other)
+
+    def told(self) -> dict[str, object]:
+        """What an explanation says of how it was made."""
+        return {
+            **asdict(self.settings),
+            "covered with": self.covered_with,
+            "verdict": f"supported from {judging.SUPPORT} nats on, when the interval is above 0",
+            "seen": f"from {judging.SEEN} nats on; guessed under {judging.GUESSED}",
+        }
+
+
+class _Picture:
+    """One encoded photo under an explainer's measurements."""
+
+    def __init__(self, explainer: Explainer, grid: Tensor, caption: Caption) -> None:
+        self.settings, self.captioner = explainer.settings, explainer.captioner
+        self.grid, self.shape = grid, caption.geometry.grid
+        self.bos = self.captioner.vocabulary.bos
+        self.stepper = self.captioner.stepper()
+        fillers = torch.stack((explainer.mean, explainer.blank))
+        self.coverings = Coverings(self.stepper, grid, fillers, self.bos)
+        self.masks, self.index = tiles(*self.shape)
+        generator = np.random.default_rng(self.settings.seed)
+        self.ties = generator  # after the orders, for equal cells
+        L = len(self.index)
+        orders = [generator.permutation(L) for _ in range(self.settings.repeats)]
+        self.inner = self.settings.both[1:-1]
+        self.random = np.stack([first_covered(order, self.inner) for order in orders])  # (R, S', L)
+
+    def read(self, ids: tuple[int, ...]) -> Reading:
+        return read(self.stepper, self.grid, ids, self.bos)
+
+    def words(self, ids: tuple[int, ...], places: Sequence[int]) -> tuple[WordEvidence, ...]:
+        """The evidence for the words at some places of a sentence (T,)."""
+        places = list(places)
+        if not places:
+            return ()
+        L, T = len(self.index), len(ids)
+        logprobs, alphas, betas = self.read(ids)
+        full = logprobs[np.arange(T), list(ids)]
+        asked = np.zeros(T, dtype=bool)
+        asked[places] = True
+
+        # Runs that all words share: nothing seen, windows covered, random orders.
+        R, S = self.random.shape[:2]
+        everything = np.ones((1, L), dtype=bool)
+        masks = np.concatenate((everything, self.masks, self.random.reshape(-1, L)))
+        found = self.coverings.logprobs(masks, ids, np.tile(asked, (len(masks), 1)))
+        mean, windows = found[0], found[1 : 1 + len(self.masks)]
+        random = found[1 + len(self.masks) :].reshape(R, S, T)
+        blank = self.coverings.logprobs(everything, ids, asked[None], filler=1)[0]
+
+        gradient = gradient_times_input(
+            self.captioner.model.decoder, self.grid, ids, places, self.bos
+        )
+        scores = {  # (P, L) each
+            "attention": alphas[places],
+            "gradient": gradient,
+            "occlusion": (full - windows)[:, places].T[:, self.index],
+        }
+        curves = self._curves(ids, places, scores, full, mean, random)
+        return tuple(
+            self._word(place, ids, logprobs[place], betas[place], mean, blank, own, curves[i])
+            for i, place in enumerate(places)
+            for own in ({name: rows[i] for name, rows in scores.items()},)
+        )
+
+    def _curves(
+        self,
+        ids: tuple[int, ...],
+        places: list[int],
+        scores: dict[str, np.ndarray],
+        full: np.ndarray,
+        mean: np.ndarray,
+        random: np.ndarray,
+    ) -> list[dict[str, Curves]]:
+        """Per place and map: its deletion and insertion runs, all in one batch."""
+        names = self.settings.curves
+        S, T = len(self.inner), len(ids)
+        masks, wanted = [], np.zeros((len(places) * len(names) * 2 * S, T), dtype=bool)
+        for i, place in enumerate(places):
+            for name in names:
+                order = descending(scores[name][i], self.ties)
+                wanted[len(masks) * S : (len(masks) + 2) * S, place] = True
+                # Uncovering the highest first leaves the lowest covered.
+                masks += [first_covered(order, self.inner), first_covered(order[::-1], self.inner)]
+        found = self.coverings.logprobs(np.concatenate(masks), ids, wanted)
+        runs = np.nanmax(found, 1).reshape(len(places), len(names), 2, S)  # one is not nan
+
+        def whole(inner: np.ndarray, place: int) -> np.ndarray:
+            """With nothing covered before, and everything after."""
+            ends = np.broadcast_to(np.array([full[place], mean[place]]), (*inner.shape[:-1], 2))
+            return np.concatenate((ends[..., :1], inner, ends[..., 1:]), -1)
+
+        return [
+            {
+                name: judging.curves(
+                    self.settings.both,
+                    whole(runs[i, j, 0], place),
+                    whole(runs[i, j, 1], place)[::-1],
+                    whole(random[:, :, place], place),
+                )
+                for j, name in enumerate(names)
+            }
+            for i, place in enumerate(places)
+        ]
+
+    def _word(
+        self,
+        place: int,
+        ids: tuple[int, ...],
+        logprobs: np.ndarray,
+        beta: float,
+        mean: np.ndarray,
+        blank: np.ndarray,
+        scores: dict[str, np.ndarray],
+        curves: dict[str, Curves],
+    ) -> WordEvidence:
+        vocabulary = self.captioner.vocabulary
+        logprob = float(logprobs[ids[place]])
+        found, reason = judging.verdict(curves["attention"].effect)
+        return WordEvidence(
+            word=vocabulary.words[ids[place]],
+            place=place,
+            logprob=logprob,
+            entropy=float(-(np.exp(logprobs) * logprobs).sum()),
+            runners_up=tuple(
+                (vocabulary.words[i], value) for i, value in runners_up(logprobs, vocabulary)
+            ),
+            beta=float(beta),
+            without_mean=float(mean[place]),
+            without_blank=float(blank[place]),
+            seen=judging.seen(logprob, mean[place], blank[place]),
+            verdict=found,
+            reason=reason,
+            maps={name: shown(values, self.shape) for name, values in scores.items()},
+            curves=curves,
+            agreement={
+                f"{a}-{b}": agreement(scores[a], scores[b]) for a, b in combinations(MAPS, 2)
+            },
+        )
+
+
+def mean_of(captioner: Captioner, photos: Sequence[Photo], count: int = 256) -> Tensor:
+    """(L, F) the mean grid features of photos, of `count` at even distances where there are more,
+    cell by cell; a photo that can't be opened is left out. Raises DataError when none can."""
+    total = min(count, len(photos))
+    chosen = [photos[i * len(photos) // total] for i in range(total)]
+    sums, seen = 0.0, 0
+    for group in captioner.encoded(chosen, 32):
+        good = [item for _, item in group if not isinstance(item, PictureError)]
+        if good:
+            grid = captioner.encode_prepared(good, chosen[: len(good)]).grid
+            sums, seen = sums + grid.double().sum(0), seen + len(good)
+    if not isinstance(sums, Tensor):
+        raise DataError("none of the pictures for the mean features can be opened.")
+    return (sums / seen).float()

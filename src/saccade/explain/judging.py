@@ -1,0 +1,98 @@
+"""From measured numbers to words: seen or guessed, and a verdict on the attention map.
+
+The thresholds were set on drawn scenes, where the truth is known; docs/explanation.md shows what
+they give on a good model and on two that were spoilt on purpose.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from saccade.evidence import Curves, Interval, Seen, Verdict
+
+EFFECT_SHARES = (0.05, 0.5)  # the verdict looks at coverings between these shares of the cells
+
+# Nats that a word loses when the picture is taken away. e^-1: it was nearly three times as likely
+# with the picture; below a quarter, the sentence before it says it about as well.
+SEEN, GUESSED = 1.0, 0.25
+# Nats beyond the random coverings' loss, at least, to count as support: 10 % of the probability.
+SUPPORT = 0.1
+
+# Student's t, 97.5 %, for 1 to 30 degrees of freedom.
+_T = (
+    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
+    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
+    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
+)
+
+
+def student(freedom: int) -> float:
+    """The 97.5 % quantile of Student's t."""
+    return _T[freedom - 1] if freedom <= len(_T) else 1.96 + 2.46 / freedom
+
+
+def curves(
+    shares: tuple[float, ...],
+    deletion: np.ndarray,
+    insertion: np.ndarray,
+    random_deletion: np.ndarray,
+) -> Curves:
+    """deletion, insertion (S,) of one word, random_deletion (R, S) in R random orders; shares
+    (S,) symmetrical about a half, 0 and 1 among them. Uncovering a random share is covering a
+    random rest, so the control's insertion is its deletion read backwards."""
+    mean = random_deletion.mean(0)
+    own, control = np.exp(deletion), np.exp(random_deletion)
+
+    def area(probabilities: np.ndarray) -> float:
+        return float(np.trapezoid(probabilities, shares))
+
+    return Curves(
+        shares=shares,
+        deletion=tuple(deletion.tolist()),
+        insertion=tuple(insertion.tolist()),
+        random_deletion=tuple(mean.tolist()),
+        random_insertion=tuple(mean[::-1].tolist()),
+        deletion_area=area(own),
+        insertion_area=area(np.exp(insertion)),
+        random_deletion_area=area(control.mean(0)),
+        random_insertion_area=area(control.mean(0)[::-1]),
+        effect=effect(shares, deletion, random_deletion),
+    )
+
+
+def effect(shares: Sequence[float], deletion: np.ndarray, random_deletion: np.ndarray) -> Interval:
+    """How far covering the map's cells takes the word below random coverings, mean over the shares
+    of EFFECT_SHARES. The interval says where the figure could lie if the map's order were one more
+    random order's width away: a 95 % prediction interval for one draw, not for the control's mean,
+    so that a map as good as random is called so 19 times in 20."""
+    low, high = EFFECT_SHARES
+    chosen = [i for i, share in enumerate(shares) if low <= share <= high]
+    falls = (random_deletion[:, chosen] - deletion[chosen]).mean(1)  # (R,)
+    value, repeats = float(falls.mean()), len(falls)
+    if repeats < 2:
+        return Interval(value, -np.inf, np.inf)
+    width = student(repeats - 1) * float(falls.std(ddof=1)) * (1 + 1 / repeats) ** 0.5
+    return Interval(value, value - width, value + width)
+
+
+def seen(logprob: float, without_mean: float, without_blank: float) -> Seen:
+    """Whether the word needed the picture: the smaller of the two losses decides, because either
+    way of taking the picture away may by itself mislead."""
+    loss = logprob - max(without_mean, without_blank)
+    return "seen" if loss >= SEEN else "guessed" if loss < GUESSED else "partly"
+
+
+def verdict(found: Interval) -> tuple[Verdict, str]:
+    """On an attention map, and why, in one sentence."""
+    figures = (
+        f"by {abs(found.value):.2f} nats {'more' if found.value >= 0 else 'less'} than covering as "
+        f"many random ones (95 % interval {found.low:+.2f} to {found.high:+.2f})"
+    )
+    what = f"Covering the most attended 5 to 50 % of the cells lowers its log-probability {figures}"
+    if found.low > 0 and found.value >= SUPPORT:
+        return "supported", f"{what}."
+    if found.high < 0:
+        return "contradicted", f"{what}: the word depends on other cells."
+    if found.low > 0:
+        return "weak", f"{what}: real, but under {SUPPORT} nats."
+    return "weak", f"{what}: no surer than chance."
