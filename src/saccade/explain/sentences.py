@@ -73,7 +73,9 @@ def _unknown(word: str, vocabulary: Vocabulary) -> str:
 def likeliest_place(
     logprobs: np.ndarray, caption: Caption, index: int, word: str, at: int | None
 ) -> int:
-    """Where to ask "why not this word?": at `at`, or where the word came nearest. logprobs
+    """Where to ask "why not this word?": at `at`, or where the word came nearest: with the fewest
+    likelier ones before it (so a noun is compared with a
+    noun, even where the model is sure), then with the highest probability. logprobs
     (T + 1, V). Raises UsageError when there is no such place or the caption has it there."""
     T = len(caption.ids)
     if at is not None and not 0 <= at < T:
@@ -82,7 +84,12 @@ def likeliest_place(
     if not places:
         where = "its only word" if at is None else f"word {at + 1}"
         raise UsageError(f"the caption says '{word}' there already ({where}); ask for another.")
-    return max(places, key=lambda t: logprobs[t, index])
+
+    def nearness(place: int) -> tuple[int, float]:
+        row = logprobs[place]
+        return -int((row > row[index]).sum()), float(row[index])
+
+    return max(places, key=nearness)
 
 
 def teacher_forced(captioner: Captioner, encoded: Encoded, ids: tuple[int, ...]) -> Caption:

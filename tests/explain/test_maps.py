@@ -1,0 +1,91 @@
+"""Gradient, occlusion windows, orders and agreement against plain twins and scipy."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import spearmanr
+from test_covering import BOS, decoder
+
+from saccade.explain.maps import (
+    agreement,
+    descending,
+    gradient_times_input,
+    shown,
+    spearman,
+    tiles,
+)
+from saccade.models.attention import Memory
+
+
+@pytest.mark.parametrize("features", [0, 8])
+def test_gradient_times_input_is_autograd_through_the_steps(features):
+    """All places at once, with the recurrence's own backward, against one place after the other
+    through `step`."""
+    model = decoder(3, features)
+    grid, ids = torch.randn(6, 10), (5, 9, 4, 11)
+    places = [0, 1, 3]
+    found = gradient_times_input(model, grid, ids, places, BOS)
+    for row, place in zip(found, places, strict=True):
+        values = model.memory(grid.unsqueeze(0)).values.detach().requires_grad_()
+        memory = Memory(values, model.attention.keys(values))
+        state = model.start(grid.unsqueeze(0))
+        hidden, cell = model._initial(memory)
+        state = type(state)(hidden, cell, memory, state.recurrent)
+        for token in (BOS, *ids)[: place + 1]:
+            logits, state, _, _ = model.step(torch.tensor([token]), state)
+        (gradient,) = torch.autograd.grad(logits.log_softmax(-1)[0, ids[place]], values)
+        expected = (gradient * values).sum(-1)[0].detach().numpy()
+        np.testing.assert_allclose(row, expected, rtol=1e-4, atol=1e-6)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@given(h=st.integers(1, 30), w=st.integers(1, 30))
+def test_tiles_cover_every_cell_once(h, w):
+    masks, index = tiles(h, w)
+    assert (masks.sum(0) == 1).all()
+    assert (masks[index, np.arange(h * w)]).all()
+    assert len(masks) <= 14 * 14
+    if h == w == 14:
+        assert masks.shape == (49, 196)
+        assert (masks.sum(1) == 4).all()
+        assert np.ptp(np.argwhere(masks[8].reshape(14, 14)), 0).tolist() == [1, 1]  # square
+
+
+scores = arrays(np.float64, 20, elements=st.integers(-4, 4).map(float))
+
+
+@given(one=scores, other=scores)
+def test_rank_correlation_is_scipys(one, other):
+    flat = np.ptp(one) == 0 or np.ptp(other) == 0
+    expected = 0.0 if flat else spearmanr(one, other).statistic
+    assert spearman(one, other) == pytest.approx(expected, abs=1e-12)
+
+
+@given(one=scores, other=scores)
+def test_overlap_is_a_share_and_whole_with_itself(one, other):
+    assert 0 <= agreement(one, other).overlap <= 1
+    distinct = one + np.arange(20) / 100
+    assert agreement(distinct, distinct).overlap == pytest.approx(1)
+
+
+def test_overlap_with_a_flat_map_is_chance():
+    assert agreement(np.arange(20.0), np.zeros(20)).overlap == pytest.approx(0.1)
+
+
+def test_equal_cells_come_in_random_order_and_others_by_score():
+    rng = np.random.default_rng(0)
+    orders = {tuple(descending(np.zeros(5), rng)) for _ in range(50)}
+    assert len(orders) > 20
+    assert descending(np.array([0.1, 3.0, -2.0]), rng).tolist() == [1, 0, 2]
+
+
+@given(values=arrays(np.float64, 6, elements=st.floats(-5, 5)))
+@settings(max_examples=50)
+def test_a_shown_map_is_what_speaks_for_the_word(values):
+    found = shown(values, (2, 3))
+    assert found.shape == (2, 3)
+    assert (found >= 0).all()
+    assert found.sum() == pytest.approx(1 if values.max() > 0 else 0)
