@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
@@ -19,6 +19,9 @@ from saccade.models.captioner import CaptionModel
 from saccade.models.stepping import Stepper
 from saccade.text import Vocabulary, join
 from saccade.types import Caption, Geometry
+
+if TYPE_CHECKING:
+    from saccade.evidence import Explanation
 
 Photo = Path | str | Image.Image
 
@@ -192,6 +195,14 @@ class Captioner:
                 ahead = following
             if ahead:
                 yield [(photo, future.result()) for photo, future in ahead]
+
+    def explain(self, photo: Photo, caption: str | None = None, **asked: Any) -> "Explanation":
+        """The photo's caption, or the sentence `caption`, with the evidence for and against each
+        word's look; `asked` as `saccade.explain.Explainer.explain` has it."""
+        # The one door from a captioner to its explanations, opened late.
+        from saccade.explain import Explainer
+
+        return Explainer(self).explain(photo, caption, **asked)
 
     # Parts -------------------------------------------------------------------------------------
 
