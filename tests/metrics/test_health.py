@@ -258,12 +258,25 @@ def test_maps_that_move_have_no_warning(width):
 
 
 def test_a_slow_drift_is_no_standstill():
-    drift = [
-        [(0.3, 0.1 + 0.8 * t / 40) for t in range(41)],
-        [(0.1 + 0.02 * t, 0.5) for t in range(41)],
-    ]
-    assert health(at(drift * 4)).distance.value < 0.1
-    assert health(at(drift * 4)).flags == ()
+    steps = np.linspace(0.1, 0.9, 121)
+    found = health(at([[(0.3, s) for s in steps], [(s, 0.5) for s in steps]] * 4))
+    assert found.distance.value < module.STATIC * found.from_uniform.value
+    assert found.flags == ()
+
+
+def test_broad_maps_are_not_static_because_they_are_broad():
+    still, course = at(fixed(), width=2.0), at(moving(), width=0.4)
+    found = health([0.92 * a + 0.08 * b for a, b in zip(still, course, strict=True)])
+    assert module.STATIC * found.from_uniform.value < found.distance.value < module.STATIC
+    assert found.flags == ()
+
+
+def test_a_set_with_some_pictures_looked_at_elsewhere_is_not_stuck():
+    most = at(within(0.38, 0.62), width=0.5)
+    mixed = most[:16] + at(moving(), width=0.5)[:4]
+    assert health(mixed).centre.value > 0.7
+    assert health(mixed).flags == ()
+    assert list(health(most).warnings) == ["centre"]
 
 
 def test_what_is_true_together_is_said_together():
@@ -274,7 +287,7 @@ def test_what_is_true_together_is_said_together():
 def test_one_picture_says_nothing_about_pictures():
     still = at([[(0.5, 0.5)] * 6] * 10, width=0.9)
     assert list(health(still[:1]).warnings) == ["static"]
-    assert list(health(at([[(0.5, 0.5)] * 6], width=0.2)).warnings) == ["static"]
+    assert list(health(SICK["collapsed"]()[:3]).warnings) == ["static"]
     assert list(health(still[:1] + [still[0][:0]] * 9).warnings) == ["static"]
 
 
