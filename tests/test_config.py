@@ -51,6 +51,7 @@ def test_what_is_wrong_is_named(values, says):
         lambda: TrainConfig(clip=0.0),
         lambda: TrainConfig(label_smoothing=1.0),
         lambda: TrainConfig(average=1.0),
+        lambda: TrainConfig(monitor=-1),
         lambda: TrainConfig(select="BLEU"),
         lambda: DecoderConfig(dropout=1.0),
         lambda: DecoderConfig(hidden=0),

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from saccade import progress as module
 from saccade.progress import progress
 
@@ -34,3 +36,15 @@ def test_a_terminal_gets_a_bar(capsys, monkeypatch):
     assert "Encoding" in shown
     assert "3/3" in shown
     assert "all well" in shown
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_line_can_be_said_in_between(capsys, monkeypatch, terminal):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    with progress("Encoding", 3) as task:
+        task.say("the [red] map is 50 % flat")
+        task.advance(3)
+    assert "the [red] map is 50 % flat\n" in capsys.readouterr().err
+    with progress("Encoding", 3, show=False) as task:
+        task.say("nothing")
+    assert capsys.readouterr().err == ""

@@ -103,6 +103,7 @@ class TrainConfig:
     patience: int = 0  # stop after so many validations without a better one; 0: never
     average: float = 0.0  # decay of the moving average of weights that is validated; 0: off
     max_steps: int = 0  # stop after so many steps; 0: never (for trials)
+    monitor: int = 8  # validation pictures whose attention is checked at each validation; 0: none
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "captions", "max_words", "min_count"):
@@ -110,6 +111,7 @@ class TrainConfig:
             _require(value >= 1, f"train.{name} is 1 or more, not {value}.")
         _require(self.learning_rate > 0, f"train.learning_rate is above 0: {self.learning_rate}.")
         _require(self.clip > 0, f"train.clip is above 0, not {self.clip}.")
+        _require(self.monitor >= 0, f"train.monitor is 0 or more, not {self.monitor}.")
         _require(0 <= self.average < 1, f"train.average is in [0, 1), not {self.average}.")
         _require(
             0 <= self.label_smoothing < 1,

@@ -16,9 +16,16 @@ class Task(Protocol):
         """`done` more are finished; `note` is shown beside the bar."""
         ...
 
+    def say(self, text: str) -> None:
+        """A line of its own that stays, above the bar."""
+        ...
+
 
 class _Silent:
     def advance(self, done: int = 1, note: str = "") -> None:
+        pass
+
+    def say(self, text: str) -> None:
         pass
 
 
@@ -39,7 +46,10 @@ class _Plain:
             rate = (self.done - self.before) / max(now - self.began, 1e-9)
             note = f", {self.note}" if self.note else ""
             line = f"{self.name}: {self.done} of {self.total}, {rate:.1f}/s{note}"
-            print(line, file=sys.stderr, flush=True)
+            self.say(line)
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -73,5 +83,8 @@ def progress(name: str, total: int, show: bool = True, done: int = 0) -> Iterato
         class _Live:
             def advance(self, done: int = 1, note: str = "") -> None:
                 bars.update(task, advance=done, **({"note": note} if note else {}))
+
+            def say(self, text: str) -> None:
+                bars.console.print(text, markup=False, highlight=False)
 
         yield _Live()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from saccade import evidence
 from saccade.errors import DataError
 from saccade.metrics import bleu
 from saccade.metrics.scores import Scores
@@ -130,3 +131,30 @@ def _figures(scores: Scores, counts: np.ndarray) -> np.ndarray:
         sums = weights @ scores.statistics.astype(np.float64)  # exact: integers below 2**53
         columns |= dict(zip(bleu.NAMES, bleu.from_statistics(sums).T, strict=True))
     return np.stack([columns[name] for name in scores.values], axis=1)
+
+
+def mean_interval(
+    values: np.ndarray, weights: np.ndarray | None = None, resamples: int = 1000, seed: int = 0
+) -> evidence.Interval:
+    """sum(values) / sum(weights) with its 95 % interval over pictures.
+
+    values (P,): one sum per picture; weights (P,): how many things each sum is over (default 1
+    each, the plain mean). Resamples in which nothing has weight say nothing and are left out."""
+    values = np.asarray(values, dtype=np.float64)
+    weights = np.ones_like(values) if weights is None else np.asarray(weights, dtype=np.float64)
+    if values.ndim != 1 or values.shape != weights.shape:
+        raise DataError(f"one value and one weight per picture: {values.shape}, {weights.shape}.")
+    if resamples < 1:
+        raise DataError(f"a bootstrap needs at least 1 resample, not {resamples}.")
+    total = float(weights.sum())
+    if total <= 0:
+        raise DataError("a mean needs at least one picture that has weight.")
+    value = float(values.sum()) / total
+    columns = np.stack((values, weights), 1)
+    sums = np.concatenate(
+        [counts.astype(np.float64) @ columns for counts in _draws(len(values), resamples, seed)]
+    )  # (resamples, 2)
+    sums = sums[sums[:, 1] > 0]
+    drawn = sums[:, 0] / sums[:, 1] if len(sums) else np.array([value])
+    low, high = np.quantile(drawn, _tails(0.95)).tolist()
+    return evidence.Interval(value, low, high)

@@ -23,6 +23,7 @@ from saccade.errors import SaccadeError, TrainingError
 from saccade.metrics import score
 from saccade.models.captioner import CaptionModel
 from saccade.progress import progress
+from saccade.training.monitor import Log, Monitor, Say
 from saccade.training.run import Progress, Run, flatten_optimizer, restore_optimizer
 from saccade.training.setup import Prepared
 from saccade.training.tasks import CrossEntropy
@@ -119,6 +120,10 @@ class Trainer:
         self.validation = held and self.accelerator.prepare(
             DataLoader(held, batch_sampler=EpochBatches(len(held), 32, None), collate_fn=collate)
         )
+        self.monitor = None  # the main process looks alone: no other waits for it
+        if held and settings.monitor and self.accelerator.is_main_process:
+            grid, device = self.plain.encoder.grid, self.accelerator.device
+            self.monitor = Monitor(held, vocabulary, grid, settings.monitor, device)
         self.task = CrossEntropy(
             settings.doubly_stochastic, settings.label_smoothing, settings.detection
         )
@@ -263,7 +268,7 @@ class Trainer:
         ):
             note = ""
             if self._due() and state.validated < state.step:  # killed during a validation
-                self._after(log)
+                self._after(log, task.say)
             while state.step < self.total and not state.finished:
                 for batch in self._rest_of_epoch():
                     began = time.monotonic()
@@ -274,7 +279,7 @@ class Trainer:
                     due = self._due()
                     if due:
                         self._save(record)  # whatever happens in the validation
-                        validation = self._after(log)
+                        validation = self._after(log, task.say)
                         if "perplexity" in validation:
                             note = f"  validation {validation['loss']:.3f}"
                     elif settings.save_every and step % settings.save_every == 0:
@@ -297,7 +302,7 @@ class Trainer:
         every = self.config.train.validate_every or self.per_epoch
         return step > 0 and (step % every == 0 or step >= self.total)
 
-    def _after(self, log: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    def _after(self, log: Log, say: Say) -> dict[str, Any]:
         """What is due at a validation: measure, keep the best, save, perhaps stop early."""
         state, settings = self.state, self.config.train
         if self.validation is None:
@@ -306,6 +311,8 @@ class Trainer:
         else:
             record = self._validate()
             log(record)
+            if self.monitor is not None:
+                self.monitor.check(self._judged(), state.step, log, say)
             best = record["best"]
         state.validated = state.step
         over = state.step >= self.total

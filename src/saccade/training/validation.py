@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from saccade.config import DecodeConfig
 from saccade.data.dataset import CaptionSet
-from saccade.decoding import search
+from saccade.decoding import Hypothesis, search
 from saccade.models.captioner import CaptionModel
 from saccade.models.stepping import Stepper
 from saccade.text import Vocabulary, join
@@ -50,7 +50,8 @@ def greedy_captions(
     """Example id -> caption, each process captioning its share."""
     model.eval()
     with accelerator.split_between_processes(list(range(len(examples)))) as mine:
-        captions = dict(_captions(model, pictures, examples, vocabulary, mine, batch, accelerator))
+        found = greedy_hypotheses(model, pictures, vocabulary, mine, accelerator.device, batch)
+        captions = {examples[i].id: join(vocabulary.decode(h.ids)) for i, h in found}
     model.train()
     gathered: dict[str, str] = {}
     for part in gather_object([captions]):
@@ -58,24 +59,25 @@ def greedy_captions(
     return gathered
 
 
-def _captions(
+def greedy_hypotheses(
     model: CaptionModel,
     pictures: CaptionSet,
-    examples: Sequence[Example],
     vocabulary: Vocabulary,
     indices: Sequence[int],
-    batch: int,
-    accelerator: Accelerator,
-) -> Iterator[tuple[str, str]]:
+    device: torch.device,
+    batch: int = 64,
+) -> Iterator[tuple[int, Hypothesis]]:
+    """(index, greedy caption) of some of the pictures, by this process alone. The model is in
+    evaluation mode already."""
     config = DecodeConfig(beams=1)
     stepper = Stepper(model.decoder)
     for start in range(0, len(indices), batch):
         chosen = indices[start : start + batch]
         stacked = torch.stack([pictures.pictures(i, False) for i in chosen])
-        grid = model.grid(stacked.to(accelerator.device))
+        grid = model.grid(stacked.to(device))
         found = search(stepper, grid, vocabulary, config)
         for index, (hypothesis, *_) in zip(chosen, found, strict=True):
-            yield examples[index].id, join(vocabulary.decode(hypothesis.ids))
+            yield index, hypothesis
 
 
 @torch.no_grad()

@@ -1,0 +1,82 @@
+"""Attention during training: a few validation pictures at each validation, and what is wrong."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from saccade.data.dataset import CaptionSet
+from saccade.errors import DataError
+from saccade.metrics.health import health
+from saccade.models.captioner import CaptionModel
+from saccade.text import Vocabulary
+from saccade.training.validation import greedy_hypotheses
+
+Log = Callable[[dict[str, Any]], None]
+Say = Callable[[str], None]
+
+_LOGGED = (
+    "entropy",
+    "distance",
+    "between_words",
+    "between_pictures",
+    "centre",
+    "border",
+    "favourite",
+)
+
+
+@dataclass
+class Monitor:
+    """Looks at the same few pictures each time and says what is wrong with attention, once.
+
+    Draws no random number and changes no weight, so that training is the same without it."""
+
+    pictures: CaptionSet
+    vocabulary: Vocabulary
+    grid: tuple[int, int]  # (h, w)
+    count: int  # pictures, at even distances in the set
+    device: torch.device
+    told: set[str] = field(default_factory=set)  # names of the warnings said
+
+    def check(self, model: CaptionModel, step: int, log: Log, say: Say) -> None:
+        """Log what the model's attention is like after `step`, and say what was not said yet."""
+        record = attention_record(self.maps(model))
+        log({"event": "attention", "step": step} | record)
+        for name, sentence in record["warnings"].items():
+            if name not in self.told:
+                self.told.add(name)
+                say(f"Warning, at step {step}: {sentence}")
+
+    @torch.no_grad()
+    def maps(self, model: CaptionModel) -> list[np.ndarray]:
+        """(T, h, w) each: where the pictures' greedy captions looked."""
+        model.eval()
+        total = min(self.count, len(self.pictures))
+        chosen = [i * len(self.pictures) // total for i in range(total)]
+        found = greedy_hypotheses(model, self.pictures, self.vocabulary, chosen, self.device)
+        maps = [hypothesis.alphas.reshape(-1, *self.grid) for _, hypothesis in found]
+        model.train()
+        return maps
+
+
+def attention_record(maps: Sequence[np.ndarray]) -> dict[str, Any]:
+    """The log's line about maps (T, h, w) each: figures of `saccade.metrics.health` beside what
+    uniform attention would have. Maps that can't be measured (the model says not one word, or its
+    weights are no numbers any more) are a warning, too: a look must not end a run."""
+    about: dict[str, Any] = {"pictures": len(maps), "words": sum(len(m) for m in maps)}
+    try:
+        found = health(maps)
+    except DataError as error:
+        return about | {"warnings": {"unmeasured": f"attention can't be measured: {error}"}}
+    figures = {name: getattr(found, name) for name in _LOGGED}
+    known = {name: interval for name, interval in figures.items() if interval is not None}
+    uniform = found.baselines["uniform"]
+    return {
+        **about,
+        **{name: interval.value for name, interval in known.items()},
+        "uniform": {name: round(uniform[name], 6) for name in known},
+        "warnings": dict(found.warnings),
+    }
