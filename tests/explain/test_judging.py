@@ -32,16 +32,19 @@ def test_the_effect_is_the_mean_fall_beyond_the_control_between_5_and_50_percent
     assert found == Interval(pytest.approx((0.5 + 1 + 2 + 2) / 4), *[pytest.approx(1.375)] * 2)
 
 
-def test_curves_read_backwards_and_their_areas():
+def test_curves_and_their_areas():
     deletion = np.log(np.linspace(1, 0.1, 9))
     insertion = np.log(np.linspace(0.1, 1, 9))
     random = np.log(np.stack([np.linspace(0.9, 0.1, 9), np.linspace(0.7, 0.1, 9)]))
-    found = curves(SHARES, deletion, insertion, random)
+    found = curves(SHARES, deletion, insertion, random, random[:, ::-1])
     assert found.random_insertion == found.random_deletion[::-1]
+    assert found.random_deletion == pytest.approx(random.mean(0))
     assert found.deletion_area == pytest.approx(np.trapezoid(np.linspace(1, 0.1, 9), SHARES))
+    assert found.insertion_area == pytest.approx(np.trapezoid(np.linspace(0.1, 1, 9), SHARES))
     mean = np.linspace(0.8, 0.1, 9)
     assert found.random_deletion_area == pytest.approx(np.trapezoid(mean, SHARES))
     assert found.random_insertion_area == pytest.approx(np.trapezoid(mean[::-1], SHARES))
+    assert found.effect == effect(SHARES, deletion, random)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from saccade.models.stepping import Stepper, SteppingState
 
-BLOCK = 48  # runs that step together: enough for the products, few enough for the cache
+BLOCK = 128  # runs that step together; fewer are slower, more only take more memory
 
 
 class Coverings:

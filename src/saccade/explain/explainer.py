@@ -151,8 +151,13 @@ class _Picture:
         self.ties = generator  # after the orders, for equal cells
         L = len(self.index)
         orders = [generator.permutation(L) for _ in range(self.settings.repeats)]
-        self.inner = self.settings.both[1:-1]
-        self.random = np.stack([first_covered(order, self.inner) for order in orders])  # (R, S', L)
+        self.shares = tuple(sorted(set(self.settings.shares)))
+        self.rests = tuple(round(1 - share, 9) for share in self.shares)  # covered by insertion
+        # Uncovering a random share is covering a random rest: one set of runs serves both.
+        self.covered = tuple(sorted({*self.shares, *self.rests}))
+        self.random = np.stack(
+            [first_covered(order, self.covered) for order in orders]
+        )  # (R, U, L)
 
     def read(self, ids: tuple[int, ...]) -> Reading:
         return read(self.stepper, self.grid, ids, self.bos)
@@ -169,12 +174,12 @@ class _Picture:
         asked[places] = True
 
         # Runs that all words share: nothing seen, windows covered, random orders.
-        R, S = self.random.shape[:2]
+        R, U = self.random.shape[:2]
         everything = np.ones((1, L), dtype=bool)
         masks = np.concatenate((everything, self.masks, self.random.reshape(-1, L)))
         found = self.coverings.logprobs(masks, ids, np.tile(asked, (len(masks), 1)))
         mean, windows = found[0], found[1 : 1 + len(self.masks)]
-        random = found[1 + len(self.masks) :].reshape(R, S, T)
+        random = found[1 + len(self.masks) :].reshape(R, U, T)
         blank = self.coverings.logprobs(everything, ids, asked[None], filler=1)[0]
 
         gradient = gradient_times_input(
@@ -203,34 +208,37 @@ class _Picture:
     ) -> list[dict[str, Curves]]:
         """Per place and map: its deletion and insertion runs, all in one batch."""
         names = self.settings.curves
-        S, T = len(self.inner), len(ids)
+        S, T = len(self.shares), len(ids)
         masks, wanted = [], np.zeros((len(places) * len(names) * 2 * S, T), dtype=bool)
         for i, place in enumerate(places):
             for name in names:
                 order = descending(scores[name][i], self.ties)
                 wanted[len(masks) * S : (len(masks) + 2) * S, place] = True
                 # Uncovering the highest first leaves the lowest covered.
-                masks += [first_covered(order, self.inner), first_covered(order[::-1], self.inner)]
+                masks += [first_covered(order, self.shares), first_covered(order[::-1], self.rests)]
         found = self.coverings.logprobs(np.concatenate(masks), ids, wanted)
         runs = np.nanmax(found, 1).reshape(len(places), len(names), 2, S)  # one is not nan
+        deletion, insertion = (
+            [self.covered.index(share) for share in shares] for shares in (self.shares, self.rests)
+        )
 
-        def whole(inner: np.ndarray, place: int) -> np.ndarray:
-            """With nothing covered before, and everything after."""
-            ends = np.broadcast_to(np.array([full[place], mean[place]]), (*inner.shape[:-1], 2))
-            return np.concatenate((ends[..., :1], inner, ends[..., 1:]), -1)
+        def between(inner: np.ndarray, first: float, last: float) -> np.ndarray:
+            """Curves (..., S) with their ends at shares 0 and 1."""
+            ends = [np.full((*inner.shape[:-1], 1), value) for value in (first, last)]
+            return np.concatenate((ends[0], inner, ends[1]), -1)
 
-        return [
-            {
-                name: judging.curves(
-                    self.settings.both,
-                    whole(runs[i, j, 0], place),
-                    whole(runs[i, j, 1], place)[::-1],
-                    whole(random[:, :, place], place),
-                )
-                for j, name in enumerate(names)
-            }
-            for i, place in enumerate(places)
-        ]
+        def curves(i: int, j: int) -> Curves:
+            picture, nothing = full[places[i]], mean[places[i]]
+            chance = random[:, :, places[i]]
+            return judging.curves(
+                (0.0, *self.shares, 1.0),
+                between(runs[i, j, 0], picture, nothing),
+                between(runs[i, j, 1], nothing, picture),
+                between(chance[:, deletion], picture, nothing),
+                between(chance[:, insertion], nothing, picture),
+            )
+
+        return [{name: curves(i, j) for j, name in enumerate(names)} for i in range(len(places))]
 
     def _word(
         self,

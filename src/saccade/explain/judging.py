@@ -36,26 +36,24 @@ def curves(
     deletion: np.ndarray,
     insertion: np.ndarray,
     random_deletion: np.ndarray,
+    random_insertion: np.ndarray,
 ) -> Curves:
-    """deletion, insertion (S,) of one word, random_deletion (R, S) in R random orders; shares
-    (S,) symmetrical about a half, 0 and 1 among them. Uncovering a random share is covering a
-    random rest, so the control's insertion is its deletion read backwards."""
-    mean = random_deletion.mean(0)
-    own, control = np.exp(deletion), np.exp(random_deletion)
+    """deletion, insertion (S,) of one word, the control's (R, S) in R random orders; shares (S,)
+    rising from 0 to 1."""
 
-    def area(probabilities: np.ndarray) -> float:
-        return float(np.trapezoid(probabilities, shares))
+    def area(logprobs: np.ndarray) -> float:
+        return float(np.trapezoid(np.exp(logprobs), shares, axis=-1).mean())
 
     return Curves(
         shares=shares,
         deletion=tuple(deletion.tolist()),
         insertion=tuple(insertion.tolist()),
-        random_deletion=tuple(mean.tolist()),
-        random_insertion=tuple(mean[::-1].tolist()),
-        deletion_area=area(own),
-        insertion_area=area(np.exp(insertion)),
-        random_deletion_area=area(control.mean(0)),
-        random_insertion_area=area(control.mean(0)[::-1]),
+        random_deletion=tuple(random_deletion.mean(0).tolist()),
+        random_insertion=tuple(random_insertion.mean(0).tolist()),
+        deletion_area=area(deletion),
+        insertion_area=area(insertion),
+        random_deletion_area=area(random_deletion),
+        random_insertion_area=area(random_insertion),
         effect=effect(shares, deletion, random_deletion),
     )
 

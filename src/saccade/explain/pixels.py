@@ -12,7 +12,7 @@ from torch import Tensor
 from saccade.api import Captioner
 from saccade.evidence import Explanation, PixelCheck
 from saccade.explain.covering import first_covered, logprobs
-from saccade.explain.judging import effect
+from saccade.explain.judging import EFFECT_SHARES, effect
 from saccade.explain.maps import descending, spearman
 from saccade.explain.settings import Settings
 from saccade.models.stepping import SteppingState
@@ -27,11 +27,13 @@ def cover_pixels(
     caption, words = explanation.caption, explanation.words
     if not words:
         return PixelCheck((), 0.0, "There is no word to cover pixels for.")
-    grid, T, S = caption.geometry.grid, len(words), len(settings.shares)
+    grid, T = caption.geometry.grid, len(words)
+    shares = tuple(share for share in settings.shares if share <= EFFECT_SHARES[1])
+    S = len(shares)
     generator = np.random.default_rng(settings.seed)
     own = [descending(word.maps["attention"].ravel(), generator) for word in words]
     chance = [generator.permutation(grid[0] * grid[1]) for _ in range(settings.repeats)]
-    masks = np.concatenate([first_covered(order, settings.shares) for order in (*own, *chance)])
+    masks = np.concatenate([first_covered(order, shares) for order in (*own, *chance)])
     wanted = np.ones((len(masks), T), dtype=bool)
     wanted[: T * S] = np.repeat(np.eye(T, dtype=bool), S, 0)  # a word's own runs serve it alone
 
@@ -47,7 +49,7 @@ def cover_pixels(
     found = logprobs(captioner.stepper(), begin, caption.ids, wanted, captioner.vocabulary.bos)
     deletion = found[: T * S].reshape(T, S, T)
     random = found[T * S :].reshape(len(chance), S, T)
-    effects = tuple(effect(settings.shares, deletion[t, :, t], random[:, :, t]) for t in range(T))
+    effects = tuple(effect(shares, deletion[t, :, t], random[:, :, t]) for t in range(T))
     by_pixels = np.array([item.value for item in effects])
     by_cells = np.array([word.curves["attention"].effect.value for word in words])
     rank = spearman(by_pixels, by_cells)

@@ -1,0 +1,85 @@
+"""What an explanation costs, beside its caption's own beam-5 decoding, in one run:
+
+    python benchmarks/explain.py
+
+One caption of 12 words, 196 cells of 2,048 features, a vocabulary of 9,488 words (random weights:
+cost does not depend on what they say), features given to both, default settings: seen or guessed,
+curves of three maps with their control, the maps themselves and their agreement. The goal is at
+most 20 times the decoding.
+"""
+
+import argparse
+
+import torch
+from timing import best
+
+from saccade.allocator import keep_memory
+from saccade.api import Captioner, Encoded
+from saccade.checkpoint import Checkpoint
+from saccade.config import SMALL_CONV, DecodeConfig, DecoderConfig, EncoderConfig
+from saccade.explain import Explainer, Settings
+from saccade.models.captioner import CaptionModel
+from saccade.models.decoder import SoftAttentionDecoder
+from saccade.models.encoder import load_encoder
+from saccade.text import Vocabulary
+from saccade.types import Geometry
+
+WORDS = 12
+
+
+def captioner(cells: int, device: str) -> Captioner:
+    """Random weights of the recipe's size; the small encoder is only there to make a blank."""
+    torch.manual_seed(0)
+    side = round(cells**0.5)
+    encoder = load_encoder(
+        EncoderConfig(
+            SMALL_CONV,
+            image_size=(8 * side, 8 * side),
+            trainable=True,
+            widths=(8, 8, 8, 2048),
+        )
+    )
+    words = Vocabulary.build([f"word{n}" for n in range(9484)], 1)
+    decoder = SoftAttentionDecoder(DecoderConfig(), len(words), encoder.features)
+    with torch.no_grad():
+        decoder.output.bias[words.eos] = -100.0  # so that every caption has all words
+    mean = torch.rand(cells, encoder.features)
+    config = DecodeConfig(beams=5, max_words=WORDS)
+    return Captioner(
+        Checkpoint(CaptionModel(encoder, decoder), words, config, mean_grid=mean), device
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    keep_memory()
+    print(f"{'cells':>6} {'beam 5':>9} {'explained':>10} {'ratio':>6}   attention's curves only")
+    for cells in (49, 196, 576):
+        model = captioner(cells, asked.device)
+        side = round(cells**0.5)
+        geometry = Geometry(side, side, (0, 0, side, side), (side, side))
+        grid = torch.rand(1, cells, 2048, device=asked.device)
+        encoded = Encoded(grid, (geometry,), ("photo",))
+        (caption,) = model.decode(encoded)
+        assert len(caption.words) == WORDS
+        whole = Explainer(model)
+        few = Explainer(model, settings=Settings(curves=("attention",)))
+        decode, explain, short = best(
+            lambda model=model, encoded=encoded: model.decode(encoded),
+            lambda whole=whole, caption=caption, grid=grid: whole.evidence(caption, grid[0]),
+            lambda few=few, caption=caption, grid=grid: few.evidence(caption, grid[0]),
+            times=asked.times,
+        )
+        print(
+            f"{cells:6} {1000 * decode:6.1f} ms {1000 * explain:7.0f} ms {explain / decode:6.1f}"
+            f"   {1000 * short:.0f} ms, {short / decode:.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
