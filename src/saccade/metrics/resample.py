@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from saccade import evidence
 from saccade.errors import DataError
 from saccade.metrics import bleu
 from saccade.metrics.scores import Scores
@@ -130,3 +131,24 @@ def _figures(scores: Scores, counts: np.ndarray) -> np.ndarray:
         sums = weights @ scores.statistics.astype(np.float64)  # exact: integers below 2**53
         columns |= dict(zip(bleu.NAMES, bleu.from_statistics(sums).T, strict=True))
     return np.stack([columns[name] for name in scores.values], axis=1)
+
+
+def mean_interval(
+    values: np.ndarray,
+    weights: np.ndarray | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> evidence.Interval:
+    """sum(values) / sum(weights), their mean without weights, with a 95 % bootstrap interval.
+
+    values (B,) are sums per picture and weights (B,) what to divide by, such as how many words each
+    picture has; a resample without any weight is left out."""
+    values = np.asarray(values, np.float64)
+    weights = np.ones(len(values)) if weights is None else np.asarray(weights, np.float64)
+    if resamples < 1 or not weights.sum() > 0:
+        raise DataError("a bootstrap interval needs at least 1 resample and 1 picture that counts.")
+    both = np.stack([values, weights], axis=1)
+    sums = np.concatenate([draws @ both for draws in _draws(len(values), resamples, seed)])
+    sums = sums[sums[:, 1] > 0]
+    low, high = np.quantile(sums[:, 0] / sums[:, 1], _tails(0.95))
+    return evidence.Interval(float(values.sum() / weights.sum()), float(low), float(high))
