@@ -2,30 +2,33 @@
 
 Ours, by hand. It lacks: words for groups ("crowd", "group", "couple", "pair"), kinds of kinds
 ("animal", "food", "furniture", "fruit"), rare breeds and brands, slang, and every word that more
-often means something else ("computer" may be a laptop or a screen: here both). A word names all of
-its kind: "woman" has the boxes of men, too, as COCO does not tell them apart.
+often means something else ("baseball" is a game first). A word names all of its kind: "woman" has
+the boxes of men, too, as COCO does not tell them apart. A few name several kinds: "computer" is a
+laptop or a screen.
 """
 
 from __future__ import annotations
 
-from saccade.english import plural
+from saccade.english import plural, singular
 
 # Singulars, parted by commas. Plurals follow by rule (`plural`).
 _SAID = {
     "person": "person, man, woman, boy, girl, child, kid, guy, lady, gentleman, baby, toddler, "
-    "infant, adult, human, someone, teen, teenager, male, female, player, batter, pitcher, catcher, "
-    "umpire, hitter, outfielder, goalie, skier, snowboarder, skateboarder, skater, surfer, rider, "
-    "cyclist, bicyclist, biker, motorcyclist, pedestrian, swimmer, runner, officer, policeman, cop, "
-    "fireman, fisherman, soldier, worker, chef, waiter, waitress, student, teacher, doctor, bride, "
-    "groom, mother, father, mom, dad, son, daughter, brother, sister, friend, passenger, spectator, "
-    "bystander, onlooker, tourist, customer, vendor, driver, athlete, cowboy, jockey, businessman, "
-    "snow boarder, skate boarder, baseball player, tennis player, soccer player",
+    "infant, adult, human, policewoman, teen, teenager, male, female, player, batter, "
+    "pitcher, catcher, umpire, hitter, outfielder, goalie, skier, snowboarder, "
+    "skateboarder, skater, surfer, rider, cyclist, bicyclist, biker, motorcyclist, "
+    "pedestrian, swimmer, runner, officer, policeman, cop, fireman, fisherman, "
+    "soldier, worker, chef, waiter, waitress, student, teacher, doctor, bride, groom, "
+    "mother, father, mom, dad, son, daughter, brother, sister, friend, passenger, "
+    "spectator, bystander, onlooker, tourist, customer, vendor, driver, athlete, "
+    "cowboy, jockey, businessman, snow boarder, skate boarder, baseball player, "
+    "tennis player, soccer player",
     "bicycle": "bicycle, bike, tricycle",
     "car": "car, automobile, sedan, taxi, cab, suv, minivan, van, jeep, vehicle",
     "motorcycle": "motorcycle, motorbike, moped, scooter, bike, motor bike, dirt bike, vehicle",
     "airplane": "airplane, plane, aeroplane, aircraft, jet, airliner, jetliner, biplane",
-    "bus": "bus, minibus, coach, vehicle",
-    "train": "train, locomotive, tram, trolley, subway",
+    "bus": "bus, minibus, vehicle",
+    "train": "train, locomotive, tram, trolley",
     "truck": "truck, pickup, lorry, semi, van, vehicle",
     "boat": "boat, ship, sailboat, canoe, kayak, yacht, ferry, raft, gondola, rowboat, motorboat",
     "traffic light": "traffic light, traffic signal, stop light, stoplight, light, signal",
@@ -34,7 +37,7 @@ _SAID = {
     "parking meter": "parking meter, meter",
     "bench": "bench",
     "bird": "bird, duck, goose, swan, pigeon, dove, parrot, seagull, gull, owl, hawk, eagle, crow, "
-    "penguin, ostrich, flamingo, pelican, peacock, chicken, rooster, hen, turkey, sparrow, heron, "
+    "penguin, ostrich, flamingo, pelican, peacock, chicken, rooster, hen, sparrow, heron, "
     "parakeet, duckling",
     "cat": "cat, kitten, kitty",
     "dog": "dog, puppy, pup, poodle, terrier, bulldog, dachshund, hound",
@@ -51,9 +54,9 @@ _SAID = {
     "tie": "tie, necktie, bow tie, bowtie",
     "suitcase": "suitcase, luggage, baggage, briefcase, suit case, bag",
     "frisbee": "frisbee, disc, disk",
-    "skis": "ski",
+    "skis": "skis",
     "snowboard": "snowboard, snow board, board",
-    "sports ball": "ball, baseball, basketball, football, soccer ball, tennis ball, volleyball",
+    "sports ball": "ball, soccer ball, tennis ball",
     "kite": "kite",
     "baseball bat": "baseball bat, bat",
     "baseball glove": "baseball glove, glove, mitt",
@@ -69,7 +72,7 @@ _SAID = {
     "bowl": "bowl",
     "banana": "banana",
     "apple": "apple",
-    "sandwich": "sandwich, burger, hamburger, cheeseburger, sub, panini, bagel",
+    "sandwich": "sandwich, burger, hamburger, cheeseburger, panini",
     "orange": "orange, tangerine, clementine",
     "broccoli": "broccoli",
     "carrot": "carrot",
@@ -84,7 +87,7 @@ _SAID = {
     "dining table": "dining table, table",
     "toilet": "toilet, urinal, commode",
     "tv": "tv, television, monitor, screen, computer",
-    "laptop": "laptop, notebook, macbook, computer",
+    "laptop": "laptop, macbook, computer",
     "mouse": "mouse, computer mouse",
     "remote": "remote, remote control, controller, wii remote, wii controller, game controller",
     "keyboard": "keyboard",
@@ -94,7 +97,7 @@ _SAID = {
     "toaster": "toaster",
     "sink": "sink, basin, washbasin",
     "refrigerator": "refrigerator, fridge, freezer",
-    "book": "book, novel, magazine",
+    "book": "book, novel",
     "clock": "clock",
     "vase": "vase",
     "scissors": "scissors, shears",
@@ -103,14 +106,14 @@ _SAID = {
     "toothbrush": "toothbrush, tooth brush",
 }
 
-# Two words that name neither of the things that they are made of.
+# Two words of which one alone would be taken for a thing that the two are not.
 _OTHER_PAIRS = (
-    "hot dog, fire truck, parking lot, train station, train track, bus stop, bus station, car park, "
-    "orange juice, horse carriage, toilet paper, toilet seat, bottle opener, book shelf, bed room, "
-    "sign post, carrot cake, banana bread, apple pie, pizza box, cake pan, clock tower, bird house, "
-    "dog house, cat food, dog food, table cloth, tennis court, baseball field, stuffed animal, "
-    "ceiling light, street light, street sign, christmas light, light pole, phone booth, cow boy, "
-    "wine bottle, beer bottle, water bottle, coffee table, coffee cup, tea cup, snow ski"
+    "hot dog, train station, train track, bus stop, bus station, orange juice, carrot cake, "
+    "banana bread, apple pie, toilet paper, toilet seat, bird house, dog house, cat food, dog "
+    "food, coffee table, pool table, ceiling light, street light, street sign, christmas "
+    "light, phone booth, ski board, boat house, book shelf, bed room, horse shoe, board game, "
+    "board walk, high chair, knife block, bottle opener, bus terminal, train platform, light "
+    "fixture"
 )
 
 
@@ -120,9 +123,7 @@ def words_of(category: str) -> tuple[str, ...]:
     A category that is not COCO's has its name and, of a name of several words, its last word."""
     said = _SAID.get(category)
     names = said.split(", ") if said else list(dict.fromkeys((category, category.split()[-1])))
-    names += [plural(name) for name in names]
-    if category == "person":
-        names += ["people", "persons", "policewoman", "police"]
+    names += [plural(name) for name in names if singular(name) == name]
     return tuple(dict.fromkeys(names))
 
 
