@@ -50,12 +50,14 @@ def is_content(word: str) -> bool:
 
 def singular(word: str) -> str:
     """The singular of a lower-case noun, or the word itself: dogs, boxes, berries, men, knives."""
-    if word in _SAME or word in _NOT_MEN or len(word) < 4:
+    if word in _SAME or word in _NOT_MEN:
         return word
     if word in _IRREGULAR:
         return _IRREGULAR[word]
     if word.endswith("men"):
         return f"{word[:-3]}man"
+    if len(word) < 4:  # gas, has, yes
+        return word
     if word.endswith("ies") and len(word) > 4:
         return f"{word[:-3]}y"
     if word.endswith(("sses", "xes", "zzes", "ches", "shes")):

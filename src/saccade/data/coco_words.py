@@ -124,6 +124,8 @@ def words_of(category: str) -> tuple[str, ...]:
     said = _SAID.get(category)
     names = said.split(", ") if said else list(dict.fromkeys((category, category.split()[-1])))
     names += [plural(name) for name in names if singular(name) == name]
+    if category == "person":
+        names.append("persons")
     return tuple(dict.fromkeys(names))
 
 
