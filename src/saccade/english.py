@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-# Articles and quantifiers, pronouns, prepositions, conjunctions, auxiliaries, adverbs of place.
+# Articles and quantifiers, pronouns, prepositions (with the nouns of "on top of", "in front of"),
+# conjunctions, auxiliaries, adverbs.
 _FUNCTION_WORDS = """
     a an the this that these those some any all both each every another other others no not many
     much more most several few such own same
@@ -21,7 +22,7 @@ _FUNCTION_WORDS = """
     for as like than then while and or nor but so if because until although though
     is are was were be been being am has have had having do does did done doing can could will
     would shall should may might must get gets getting got it's there's that's
-    together apart away back also just very too only still yet well else
+    top front side bunch lots together apart away back also just very too only still yet well else
 """
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
