@@ -10,6 +10,7 @@ from saccade.data.scenes import (
     COLOURS,
     KINDS,
     RELATIONS,
+    absent_words,
     captions,
     check,
     ground,
@@ -251,3 +252,25 @@ def test_any_words_get_a_verdict_and_every_noun_and_colour_a_place(words, seed):
     assert [position for position, _ in ground(caption, drawn)] == [
         i for i, word in enumerate(words) if word in NAMES
     ]
+
+
+@pytest.mark.parametrize(
+    ("caption", "absent"),
+    [
+        ("a red car left of a green tree", ()),
+        ("a blue car", ()),  # false, but something is blue and something is a car
+        ("a purple cat and two cats", ("purple", "cat", "cats")),
+        ("two balls and a pink pink fish", ("pink", "fish")),
+        ("nothing of the grammar, a dragon", ()),
+        ("", ()),
+    ],
+)
+def test_words_for_what_is_not_in_the_picture(caption, absent):
+    assert absent_words(caption, scene(CAR, TREE, BALL)) == absent
+
+
+@pytest.mark.parametrize("index", range(20))
+def test_true_captions_name_nothing_absent(index):
+    drawn = make_scene(3, index, 96)
+    for caption in captions(drawn, 3, index)[0]:
+        assert absent_words(caption, drawn) == ()

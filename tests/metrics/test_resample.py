@@ -5,7 +5,7 @@ import pytest
 
 from saccade.errors import DataError
 from saccade.metrics import compare, intervals, score
-from saccade.metrics.resample import _draws, _figures
+from saccade.metrics.resample import _draws, _figures, mean_interval
 from saccade.metrics.scores import Scores, score_tokenised
 
 WORDS = ["a", "man", "dog", "cat", "on", "the", "red", "grass", "runs", "sits", "with", "ball"]
@@ -89,3 +89,17 @@ def test_bad_input_is_one_sentence() -> None:
         intervals(first, level=95)
     with pytest.raises(DataError, match="at least 1 resample"):
         intervals(first, resamples=0)
+
+
+def test_the_interval_of_a_mean() -> None:
+    values = np.random.default_rng(0).normal(2, 1, 400)
+    found = mean_interval(values)
+    assert found == mean_interval(values)
+    assert found.value == pytest.approx(values.mean())
+    assert found.high - found.low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
+    few = mean_interval(np.array([3.0, 0.0]), np.array([4, 1]))
+    assert (few.value, few.low, few.high) == pytest.approx((0.6, 0.0, 0.75))
+    spared = mean_interval(np.array([3.0, 0.0]), np.array([4, 0]))  # draws without any weight
+    assert (spared.value, spared.low, spared.high) == pytest.approx((0.75, 0.75, 0.75))
+    with pytest.raises(DataError, match="at least 1 picture that counts"):
+        mean_interval(np.zeros(0))

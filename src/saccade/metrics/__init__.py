@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from saccade.metrics.agreement import Agreement, human_agreement
     from saccade.metrics.diversity import Variety, variety
     from saccade.metrics.frequencies import Frequencies
+    from saccade.metrics.hallucination import Hallucination, hallucinated
     from saccade.metrics.java import meteor, spice
     from saccade.metrics.resample import Comparison, Interval, compare, intervals
     from saccade.metrics.rewards import CiderD, frequencies_of
@@ -25,12 +26,14 @@ _HOMES = {
     "CiderD": "rewards",
     "Comparison": "resample",
     "Frequencies": "frequencies",
+    "Hallucination": "hallucination",
     "Interval": "resample",
     "Scores": "scores",
     "SeveralScores": "several",
     "Variety": "diversity",
     "compare": "resample",
     "frequencies_of": "rewards",
+    "hallucinated": "hallucination",
     "human_agreement": "agreement",
     "intervals": "resample",
     "meteor": "java",
@@ -47,12 +50,14 @@ __all__ = [
     "CiderD",
     "Comparison",
     "Frequencies",
+    "Hallucination",
     "Interval",
     "Scores",
     "SeveralScores",
     "Variety",
     "compare",
     "frequencies_of",
+    "hallucinated",
     "human_agreement",
     "intervals",
     "meteor",

@@ -145,10 +145,10 @@ def mean_interval(
     if values.ndim != 1 or values.shape != weights.shape:
         raise DataError(f"one value and one weight per picture: {values.shape}, {weights.shape}.")
     if resamples < 1:
-        raise DataError(f"a bootstrap needs at least 1 resample, not {resamples}.")
+        raise DataError("a bootstrap interval needs at least 1 resample.")
     total = float(weights.sum())
     if total <= 0:
-        raise DataError("a mean needs at least one picture that has weight.")
+        raise DataError("a bootstrap interval needs at least 1 picture that counts.")
     value = float(values.sum()) / total
     columns = np.stack((values, weights), 1)
     sums = np.concatenate(

@@ -18,7 +18,15 @@ from PIL import Image
 
 from saccade.data.scenes.captions import captions
 from saccade.data.scenes.draw import BACKGROUNDS, COLOURS, KINDS, render
-from saccade.data.scenes.language import Claims, Phrase, Verdict, check, ground, parse
+from saccade.data.scenes.language import (
+    Claims,
+    Phrase,
+    Verdict,
+    absent_words,
+    check,
+    ground,
+    parse,
+)
 from saccade.data.scenes.layout import RELATIONS, SIZES, SMALLEST, holds, make_scene
 from saccade.errors import SaccadeError, UsageError
 from saccade.files import atomic_file, write_text
@@ -33,6 +41,7 @@ __all__ = [
     "Claims",
     "Phrase",
     "Verdict",
+    "absent_words",
     "captions",
     "check",
     "draw",

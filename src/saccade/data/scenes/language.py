@@ -301,6 +301,20 @@ def check(caption: str, scene: Scene) -> Verdict:
     return Verdict(not faults, faults)
 
 
+def absent_words(text: str, scene: Scene) -> tuple[str, ...]:
+    """The kinds and colours that a text names and that nothing in the scene has, as written there,
+    in order and each once. "a red car" beside a red ball and a blue car has none: see `check`."""
+    kinds = {thing.kind for thing in scene.things}
+    colours = {thing.colour for thing in scene.things}
+    absent = [
+        word
+        for word in text.split()
+        if (word in COLOURS and word not in colours)
+        or (word in _KIND_OF and _KIND_OF[word] not in kinds)
+    ]
+    return tuple(dict.fromkeys(absent))
+
+
 def ground(caption: str, scene: Scene, sizes: bool = False) -> list[tuple[int, tuple[Box, ...]]]:
     """For each noun and colour of a caption (and size, if asked): its word's position and the boxes
     (pixels) of what it may truly stand for, by position.

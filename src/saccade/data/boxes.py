@@ -1,0 +1,272 @@
+"""Boxes of what captions name: COCO's instances and Flickr30k Entities, when the user has them.
+
+`read_boxes` reads either, `Boxes.of` gives the words of one picture with their boxes, and
+`ground_words` finds them in a caption. Both sources are read as approximations:
+
+COCO (instances_*.json): a word of the table in `saccade.data.coco_words` names all boxes of its
+kind; regions marked as crowds are left out, so attention on a crowd counts as a miss.
+Flickr30k Entities (a folder with Sentences/ID.txt and Annotations/ID.xml): the last word of each
+phrase, in the singular and the plural, names the phrase's boxes, whichever caption it is from.
+
+Boxes are in the pixels of the picture as annotated, before any EXIF rotation.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any
+from xml.etree import ElementTree
+
+from saccade.data.coco_words import PAIRS, words_of
+from saccade.data.reading import Problem, read_bytes, read_json, read_lines
+from saccade.english import is_content, plural, singular
+from saccade.errors import DataError
+from saccade.text import tokenise
+from saccade.types import Box
+
+_ACCEPTED = (
+    "accepted are COCO's instances_*.json and the folder of Flickr30k Entities, which holds "
+    "Sentences and Annotations."
+)
+_PHRASE = re.compile(r"\[/EN#(?P<id>\d+)(?:/[^\s\]]+)*\s+(?P<words>[^\]]*)\]")
+
+
+@dataclass(frozen=True)
+class PictureBoxes:
+    """What words name in one picture, as annotated."""
+
+    name: str  # as the source writes it: "val2017/000000000139.jpg", "1000092795"
+    width: int  # of the annotated picture; 0 when the source does not say
+    height: int
+    named: Mapping[str, tuple[Box, ...]]  # by lower-case word, or two words with a space
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """All boxes of a source."""
+
+    path: Path
+    kind: str  # "COCO instances" or "Flickr30k Entities"
+    pictures: Mapping[str, tuple[PictureBoxes, ...]] = field(repr=False)  # by file stem
+
+    def of(
+        self, picture: Path | str, width: int = 0, height: int = 0
+    ) -> Mapping[str, tuple[Box, ...]]:
+        """What words name in a picture, found by its file's name: word (or two) -> boxes.
+
+        Given the size of the photo at hand, boxes are scaled to it from the annotated size. Nothing
+        for a picture that has no boxes, and for one that lies on its side (the annotated size
+        with width and height swapped): which way it was turned is not known."""
+        path = PurePosixPath(PurePath(picture).as_posix())
+        found = self.pictures.get(path.stem, ())
+        if len(found) > 1:  # folders with pictures of the same name
+            found = tuple(p for p in found if f"/{path}".endswith(f"/{p.name}"))
+        if len(found) != 1:
+            return {}
+        entry = found[0]
+        size = (entry.width, entry.height)
+        if 0 in (*size, width, height) or size == (width, height):
+            return entry.named
+        if size == (height, width):
+            return {}
+        x, y = width / entry.width, height / entry.height
+        return {
+            word: tuple((x0 * x, y0 * y, x1 * x, y1 * y) for x0, y0, x1, y1 in boxes)
+            for word, boxes in entry.named.items()
+        }
+
+
+def ground_words(
+    words: Sequence[str], named: Mapping[str, tuple[Box, ...]]
+) -> list[tuple[int, tuple[Box, ...]]]:
+    """The words of a caption that name something with boxes: (index, boxes), by index.
+
+    Two words that name one thing ("traffic light") both have its boxes, and known pairs are never
+    taken for their parts: a hot dog is no dog. Of two words in a row that name different things
+    only the second counts: a bus driver is no bus."""
+    lower = [word.lower() for word in words]
+    names: list[tuple[int, int, tuple[Box, ...]]] = []  # from, to, boxes
+    at = 0
+    while at < len(lower):
+        pair = " ".join(lower[at : at + 2])
+        size = 2 if " " in pair and (pair in named or pair in PAIRS) else 1
+        boxes = named.get(pair if size == 2 else lower[at], ())
+        if boxes:
+            if names and names[-1][1] == at and names[-1][2] != boxes:
+                names.pop()
+            names.append((at, at + size, boxes))
+        at += size
+    return [(index, boxes) for start, stop, boxes in names for index in range(start, stop)]
+
+
+def read_boxes(path: Path | str, pictures: Iterable[Path | str] | None = None) -> Boxes:
+    """The boxes of COCO's instances JSON or of a Flickr30k Entities folder.
+
+    `pictures` keeps to the pictures of these file names; Entities has two files for each picture,
+    and reading all takes a while. Raises DataError at the first thing that is wrong."""
+    path = Path(path)
+    wanted = None if pictures is None else {PurePath(picture).stem for picture in pictures}
+    if not path.is_dir():
+        return _coco(path, wanted)
+    if (path / "Sentences").is_dir() and (path / "Annotations").is_dir():
+        return _entities(path, wanted)
+    files = sorted(path.glob("instances*.json"))
+    if len(files) == 1:
+        return _coco(files[0], wanted)
+    if files:
+        names = ", ".join(file.name for file in files)
+        raise DataError(f"{path} holds several files of boxes ({names}); name one of them.")
+    raise DataError(f"{path} holds no boxes; {_ACCEPTED}")
+
+
+def _coco(path: Path, wanted: set[str] | None) -> Boxes:
+    value = read_json(path)
+    keys = ("images", "annotations", "categories")
+    lists = [value.get(key) if isinstance(value, dict) else None for key in keys]
+    if not all(isinstance(entry, list) for entry in lists):
+        missing = [f'"{key}"' for key, found in zip(keys, lists, strict=True) if found is None]
+        which = f"has no {', '.join(missing)}" if missing else "is malformed"
+        raise DataError(f"{path}: {which}, so it is not a file of boxes; {_ACCEPTED}")
+    images, notes, categories = lists
+    kinds = {
+        _get(path, f"categories[{i}]", entry, "id", int): words_of(
+            _get(path, f"categories[{i}]", entry, "name", str).lower()
+        )
+        for i, entry in enumerate(categories)
+    }
+    named: dict[int | str, dict[str, list[Box]]] = {}
+    sizes: dict[int | str, tuple[str, int, int]] = {}
+    for i, entry in enumerate(images):
+        where = f"images[{i}]"
+        key = _get(path, where, entry, "id", int | str)
+        name = _get(path, where, entry, "file_name", str).replace("\\", "/")
+        size = entry.get("width", 0), entry.get("height", 0)
+        if not all(isinstance(side, int) and side >= 0 for side in size):
+            raise DataError(f"{path}: {where}: its width and height are not numbers of pixels.")
+        named[key], sizes[key] = {}, (name, *size)
+    for i, note in enumerate(notes):
+        where = f"annotations[{i}]"
+        if isinstance(note, dict) and "caption" in note and "bbox" not in note:
+            cure = "boxes are in COCO's instances_*.json, captions in its captions_*.json."
+            raise DataError(f"{path}: {where} has a caption and no box; {cure}")
+        box = _coco_box(path, where, _get(path, where, note, "bbox", list))
+        key = _get(path, where, note, "image_id", int | str)
+        kind = _get(path, where, note, "category_id", int)
+        if key not in named:
+            raise DataError(f'{path}: {where}: its image_id {key} is not among "images".')
+        if kind not in kinds:
+            raise DataError(f'{path}: {where}: its category_id {kind} is not among "categories".')
+        if box is not None and not note.get("iscrowd"):
+            for word in kinds[kind]:
+                named[key].setdefault(word, []).append(box)
+    found = [
+        PictureBoxes(*sizes[key], {word: tuple(boxes) for word, boxes in words.items()})
+        for key, words in named.items()
+    ]
+    return Boxes(path, "COCO instances", _by_stem(found, wanted))
+
+
+def _get(path: Path, where: str, entry: Any, key: str, kind: Any) -> Any:
+    """A value that must be there, of a type. Raises DataError naming both."""
+    value = entry.get(key) if isinstance(entry, dict) else None
+    if not isinstance(value, kind):
+        fault = "has no" if value is None else "has a malformed"
+        raise DataError(f'{path}: {where} {fault} "{key}"; copy the file again or mend it there.')
+    return value
+
+
+def _coco_box(path: Path, where: str, values: list[Any]) -> Box | None:
+    """[x, y, width, height] as a box; None for one without area, which COCO has a few of."""
+    numbers = [v for v in values if isinstance(v, int | float) and math.isfinite(v)]
+    if len(values) != 4 or len(numbers) != 4 or min(numbers[2:]) < 0:
+        raise DataError(
+            f"{path}: {where}: its bbox {values} is not [x, y, width, height] in pixels; mend it."
+        )
+    x, y, width, height = map(float, numbers)
+    return (x, y, x + width, y + height) if width and height else None
+
+
+def _by_stem(
+    found: Iterable[PictureBoxes], wanted: set[str] | None
+) -> dict[str, tuple[PictureBoxes, ...]]:
+    pictures: dict[str, tuple[PictureBoxes, ...]] = {}
+    for entry in found:
+        stem = PurePosixPath(entry.name).stem
+        if wanted is None or stem in wanted:
+            pictures[stem] = (*pictures.get(stem, ()), entry)
+    return pictures
+
+
+def _entities(folder: Path, wanted: set[str] | None) -> Boxes:
+    found = []
+    for path in sorted((folder / "Sentences").glob("*.txt")):
+        if path.name.startswith(".") or (wanted is not None and path.stem not in wanted):
+            continue
+        width, height, things = _annotation(folder / "Annotations" / f"{path.stem}.xml")
+        named: dict[str, list[Box]] = {}
+        for word, thing in _phrases(path):
+            for box in things.get(thing, ()):  # no boxes: a scene, or nothing that can be seen
+                if box not in named.setdefault(word, []):
+                    named[word].append(box)
+        words = {word: tuple(boxes) for word, boxes in named.items()}
+        found.append(PictureBoxes(path.stem, width, height, words))
+    if not found and wanted is None:
+        raise DataError(f"{folder / 'Sentences'} holds no ID.txt; unpack the annotations again.")
+    return Boxes(folder, "Flickr30k Entities", _by_stem(found, None))
+
+
+def _phrases(path: Path) -> Iterable[tuple[str, str]]:
+    """(word, id of what it names), for each form of the last word of each phrase."""
+    for number, line in read_lines(path):
+        if isinstance(line, Problem):
+            raise line.error()
+        if line.count("[/EN#") != len(_PHRASE.findall(line)):
+            cure = "phrases are written [/EN#283585/people Two young guys]; copy the file again."
+            raise DataError(f"{path}:{number}: a phrase's markup is damaged; {cure}")
+        for match in _PHRASE.finditer(line):
+            words = tokenise(match["words"])
+            if not words or not is_content(words[-1]):
+                continue  # "it", "each other"
+            pair = " ".join(words[-2:])
+            head = pair if pair in PAIRS else words[-1]
+            for form in {head, singular(head), plural(singular(head))}:
+                yield form, match["id"]
+
+
+def _annotation(path: Path) -> tuple[int, int, dict[str, list[Box]]]:
+    """The size of the annotated picture and the boxes by id, of an Annotations/ID.xml."""
+    if not path.exists():
+        raise DataError(
+            f"{path} is missing, beside Sentences/{path.stem}.txt; unpack the annotations again."
+        )
+    cure = "copy it from Flickr30k Entities again."
+    try:
+        text = read_bytes(path).decode("utf-8-sig")
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:  # entities could grow without bound
+            raise DataError(f"{path}: has a DOCTYPE, which Entities files have not; {cure}")
+        root = ElementTree.fromstring(text)
+    except (UnicodeDecodeError, ElementTree.ParseError) as error:
+        raise DataError(f"{path}: not valid XML ({error}); {cure}") from error
+    things: dict[str, list[Box]] = {}
+    try:
+        width, height = (int(root.findtext(f"size/{side}", "")) for side in ("width", "height"))
+        for thing in root.iter("object"):
+            boxes = [_entities_box(corners) for corners in thing.iter("bndbox")]
+            for name in thing.iter("name"):  # one object can be what several phrases name
+                things.setdefault((name.text or "").strip(), []).extend(boxes)
+    except ValueError as error:
+        raise DataError(f"{path}: no size, or a box not in pixels ({error}); {cure}") from error
+    return width, height, things
+
+
+def _entities_box(corners: ElementTree.Element) -> Box:
+    """Pixels are counted from 1 there, and the last one is in the box."""
+    sides = ("xmin", "ymin", "xmax", "ymax")
+    x0, y0, x1, y1 = (int(corners.findtext(side, "")) for side in sides)
+    if x0 > x1 or y0 > y1:
+        raise ValueError(f"{x0}, {y0} to {x1}, {y1}")
+    return (x0 - 1, y0 - 1, x1, y1)

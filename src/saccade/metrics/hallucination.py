@@ -1,0 +1,76 @@
+"""Words that captions name and no reference of their picture does, the commonest first.
+
+After the idea of CHAIR (Rohrbach et al. 2018, arXiv 1809.02156), but for all content words and
+against the references alone: people mention little of what is there, so a word in this list may
+still be true. Words are compared by a small stem (`saccade.english.stem`: plurals, -s, -ing, -ed),
+not by meaning: "man" is in no reference that says "guy".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from saccade.english import is_content, stem
+from saccade.errors import DataError
+from saccade.text import tokenise
+
+__all__ = ["Hallucination", "hallucinated", "is_content"]
+
+
+@dataclass(frozen=True)
+class Hallucination:
+    """A word that captions name and no reference of their pictures has."""
+
+    word: str  # its commonest form
+    count: int  # captions that name it where no reference does
+    said: int  # captions that name it at all
+    examples: tuple[Hashable, ...]  # the first of those pictures
+
+    @property
+    def rate(self) -> float:
+        """How often it is in no reference when it is said."""
+        return self.count / self.said
+
+
+def hallucinated(
+    captions: Mapping[Hashable, Sequence[str]],
+    references: Mapping[Hashable, Sequence[str]],
+    *,
+    examples: int = 5,
+) -> tuple[Hallucination, ...]:
+    """Every content word that a caption names and no reference of the picture has.
+
+    `captions` are words, by picture; `references` are texts. The most often hallucinated word comes
+    first, of equals the one said less often. A word counts once a caption, in whatever form; a
+    picture without references is left out. Raises DataError when a picture is not among the
+    references at all."""
+    said: Counter[str] = Counter()
+    forms: dict[str, Counter[str]] = {}
+    wrong: dict[str, list[Hashable]] = {}
+    for picture, words in captions.items():
+        if picture not in references:
+            raise DataError(f"picture {picture} has a caption but no references; give it an entry.")
+        known = {stem(word) for text in references[picture] for word in tokenise(text)}
+        if not known:
+            continue
+        named: dict[str, str] = {}  # stem -> the form first said
+        for word in words:
+            if is_content(word):
+                named.setdefault(stem(word), word.lower())
+        for key, form in named.items():
+            said[key] += 1
+            if key not in known:
+                wrong.setdefault(key, []).append(picture)
+                forms.setdefault(key, Counter())[form] += 1
+    found = [
+        Hallucination(
+            min(forms[key], key=lambda form, of=forms[key]: (-of[form], form)),
+            len(pictures),
+            said[key],
+            tuple(pictures[:examples]),
+        )
+        for key, pictures in wrong.items()
+    ]
+    return tuple(sorted(found, key=lambda item: (-item.count, item.said, item.word)))
