@@ -345,7 +345,7 @@ def test_a_mean_over_pictures_and_its_interval():
     assert plain.value == pytest.approx(values.mean())
     alone = mean_interval(np.array([0.5, 0.0]), np.array([1, 0]))  # half the resamples are empty
     assert (alone.value, alone.low, alone.high) == (0.5, 0.5, 0.5)
-    with pytest.raises(DataError, match="that has weight"):
+    with pytest.raises(DataError, match="picture that counts"):
         mean_interval(np.zeros(2), np.zeros(2))
     with pytest.raises(DataError, match="one value and one weight"):
         mean_interval(np.zeros(2), np.zeros(3))
