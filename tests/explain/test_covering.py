@@ -20,7 +20,7 @@ def decoder(seed: int = 0, features: int = 8, scale: float = 1.0) -> SoftAttenti
     config = DecoderConfig(hidden=9, embedding=7, attention=6, features=features)
     model = SoftAttentionDecoder(config, vocabulary=13, features=10).eval()
     with torch.no_grad():
-        for parameter in model.parameters():
+        for parameter in model.attention.key.parameters():
             parameter.mul_(scale)
     return model
 
@@ -43,7 +43,7 @@ def plainly(model, grid, filler, mask, ids) -> list[float]:
     T=st.integers(1, 5),
     block=st.integers(1, 5),
     features=st.sampled_from([0, 8]),
-    scale=st.sampled_from([1.0, 30.0]),  # keys too large for exponentials, too
+    scale=st.sampled_from([1.0, 300.0]),  # keys too large for exponentials, too
     filler=st.integers(0, 1),
     seed=st.integers(0, 1000),
 )
@@ -65,7 +65,7 @@ def test_masked_runs_equal_the_decoder_on_replaced_cells(
     for run in range(R):
         plain = np.array(plainly(model, grids[0], grids[1 + filler], torch.tensor(masks[run]), ids))
         np.testing.assert_allclose(
-            found[run][wanted[run]], plain[wanted[run]], rtol=1e-4, atol=1e-4 * scale
+            found[run][wanted[run]], plain[wanted[run]], rtol=1e-4, atol=1e-4
         )
 
 

@@ -62,6 +62,7 @@ def test_the_smaller_loss_decides_whether_a_word_was_seen(mean, blank, expected)
         (0.05, 0.01, 0.09, "weak", "real, but under"),
         (1.0, -0.5, 2.5, "weak", "no surer than chance"),
         (-1.0, -1.5, -0.5, "contradicted", "1.00 nats less than"),
+        (-0.05, -0.09, -0.01, "weak", "real, but under"),
         (1.0, -np.inf, np.inf, "weak", "no surer"),
     ],
 )

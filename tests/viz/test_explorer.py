@@ -480,7 +480,28 @@ def test_addresses_name_a_photo_a_word_and_a_beam(browser, page, made):
         assert browser.text("#name") == "scene-0000.png"
     browser.open(page, "#no-such-photo")
     assert len(visible(browser)) == 3
-    assert "4.1 bits <i>" in browser.text("#summary")
+    assert "4.1 bits <i>" in browser.text("#figures")
+
+
+def test_warnings_stand_above_and_scores_sort(browser, made, tmp_path):
+    scores = [{"CIDEr": 2.0}, {}, {"CIDEr": -1.0}]
+    rows = [(f"figure {i}", "value") for i in range(9)]
+    page = tmp_path / "scored.html"
+    write_page(made, page, summary=rows, scores=scores, warnings=["flat <b>maps</b>"])
+    browser.open(page)
+    assert browser.text("#warnings") == "Flat <b>maps</b>"
+    assert not browser.run("document.querySelector('#figures').open")  # nine rows are folded away
+    browser.run(
+        "const s = document.querySelector('#sort'); s.value = 'CIDEr'; "
+        "s.dispatchEvent(new Event('change')), 1"
+    )
+    names = browser.run("[...document.querySelectorAll('#cards li')].map((c) => c.card.row.name)")
+    order = [made[i].caption.photo.name for i in (2, 0, 1)]  # what is not known comes last
+    assert names == order
+    write_page(made, page)
+    browser.open(page)
+    assert browser.run("document.querySelector('#warnings').hidden")
+    assert browser.run("document.querySelector('#figures').hidden")
 
 
 def test_photos_of_one_name_are_told_apart(browser, made, tmp_path):

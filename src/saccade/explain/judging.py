@@ -15,7 +15,8 @@ EFFECT_SHARES = (0.05, 0.5)  # the verdict looks at coverings between these shar
 # Nats that a word loses when the picture is taken away. e^-1: it was nearly three times as likely
 # with the picture; below a quarter, the sentence before it says it about as well.
 SEEN, GUESSED = 1.0, 0.25
-# Nats beyond the random coverings' loss, at least, to count as support: 10 % of the probability.
+# Nats beyond the random coverings' loss, at least, to count for the look (or, below it, against):
+# a tenth of the probability.
 SUPPORT = 0.1
 
 # Student's t, 97.5 %, for 1 to 30 degrees of freedom.
@@ -82,15 +83,16 @@ def seen(logprob: float, without_mean: float, without_blank: float) -> Seen:
 
 def verdict(found: Interval) -> tuple[Verdict, str]:
     """On an attention map, and why, in one sentence."""
+    value, low, high = (round(x, 2) + 0.0 for x in (found.value, found.low, found.high))  # no -0
     figures = (
-        f"by {abs(found.value):.2f} nats {'more' if found.value >= 0 else 'less'} than covering as "
-        f"many random ones (95 % interval {found.low:+.2f} to {found.high:+.2f})"
+        f"by {abs(value):.2f} nats {'more' if value >= 0 else 'less'} than covering as many random "
+        f"ones (95 % interval {low:+.2f} to {high:+.2f})"
     )
     what = f"Covering the most attended 5 to 50 % of the cells lowers its log-probability {figures}"
     if found.low > 0 and found.value >= SUPPORT:
         return "supported", f"{what}."
-    if found.high < 0:
+    if found.high < 0 and found.value <= -SUPPORT:
         return "contradicted", f"{what}: the word depends on other cells."
-    if found.low > 0:
+    if found.low > 0 or found.high < 0:
         return "weak", f"{what}: real, but under {SUPPORT} nats."
     return "weak", f"{what}: no surer than chance."

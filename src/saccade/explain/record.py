@@ -18,27 +18,27 @@ def to_json(explanation: Explanation) -> dict[str, Any]:
         "words": [_word(word) for word in explanation.words],
         "instead": [_instead(item) for item in explanation.instead],
         "beams": [to_json(beam) for beam in explanation.beams],
-        "pixels": None if pixels is None else _plain(asdict(pixels)),
-        "settings": _plain(dict(explanation.settings)),
+        "pixels": None if pixels is None else plain(asdict(pixels)),
+        "settings": plain(dict(explanation.settings)),
     }
 
 
 def _word(word: WordEvidence) -> dict[str, Any]:
-    return _plain(asdict(word))
+    return plain(asdict(word))
 
 
 def _instead(item: Instead) -> dict[str, Any]:
     return {"place": item.place, "said": _word(item.said), "other": _word(item.other)}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Numbers rounded to 6 decimals, arrays and tuples as lists."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float):
         return round(value, 6) if np.isfinite(value) else None
     return value

@@ -172,6 +172,7 @@ def pack(explanation: Explanation) -> dict[str, Any]:
         "geometry": _geometry(caption.geometry),
         "sentences": [_sentence(caption, explanation), *others],
         "settings": plain(explanation.settings),
+        "pixels": None if explanation.pixels is None else explanation.pixels.sentence,
     }
 
 

@@ -12,7 +12,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -24,7 +24,7 @@ from PIL import Image
 
 from saccade.evidence import Explanation
 from saccade.files import atomic_file
-from saccade.viz.explorer.packing import MAP_LOSS, pack, row
+from saccade.viz.explorer.packing import MAP_LOSS, number, pack, row
 from saccade.viz.overlay import photo_of
 
 LONG_SIDE, QUALITY = 900, 85  # of the photos in the page: pixels, and JPEG quality
@@ -54,13 +54,18 @@ def write_page(
     path: Path | str,
     title: str = "Where the model looked",
     summary: Sequence[tuple[str, str]] | None = None,
+    scores: Sequence[Mapping[str, float]] | None = None,
+    warnings: Sequence[str] = (),
 ) -> None:
     """Write the explorer of these captions as one HTML file, atomically.
 
-    It opens without a network and asks nothing of the reader but a browser. summary: (what, value)
-    rows above the index, such as a checkpoint's attention health. Photos are kept as JPEG with a
-    long side of at most `LONG_SIDE` pixels; one of 640 x 480 with 10 words at 196 cells, one
-    other beam measured, takes about 185 kB (photo 96, evidence 77, thumbnail 11).
+    It opens without a network and asks nothing of the reader but a browser. Above the index stand
+    warnings, sentences, and summary, (what, value) rows, such as a checkpoint's attention health.
+    scores: of each photo, by name; the index can be sorted by them, the lowest first.
+
+    Photos are kept as JPEG with a long side of at most `LONG_SIDE` pixels; one of 640 x 480 with 10
+    words at 196 cells, one other beam measured, takes about 185 kB (photo 96, evidence 77,
+    thumbnail 11).
 
     Raises PictureError when a caption's photo is not to be had, ValueError without explanations or
     with maps that don't fit their grid, SaccadeError when the disk refuses."""
@@ -68,12 +73,14 @@ def write_page(
         raise ValueError("there is no explanation to show")
     rows: list[dict[str, Any]] = []
     photos: list[tuple[str, str]] = []  # per photo: its data as JSON, its pixels as base64
-    for name, explanation in zip(_names(explanations), explanations, strict=True):
+    told = scores or [{} for _ in explanations]
+    for name, explanation, known in zip(_names(explanations), explanations, told, strict=True):
         pixels = _shrunk(photo_of(explanation.caption), LONG_SIDE)
         rows.append(
             {
                 "name": name,
                 **row(explanation),
+                "scores": {what: number(value) for what, value in known.items()},
                 "thumb": _jpeg(_shrunk(pixels, THUMB_SIDE), THUMB_QUALITY),
             }
         )
@@ -81,6 +88,7 @@ def write_page(
     head = {
         "title": title,
         "summary": [[str(what), str(value)] for what, value in summary or ()],
+        "warnings": list(warnings),
         "photos": rows,
         "colours": {name: _colours(name) for name in COLOURS},
         "loss": MAP_LOSS,

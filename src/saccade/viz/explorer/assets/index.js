@@ -34,16 +34,33 @@ function prepareIndex() {
     watcher.observe(node);
   }
   byId("cards").append(...cards.map((card) => card.node));
-  const rows = head.summary.map(([what, value]) =>
-    el("div", {}, el("dt", {}, what), el("dd", {}, value)));
-  byId("summary").replaceChildren(...(rows.length ? rows : totals()));
+  byId("summary").replaceChildren(...totals());
+  prepareFigures();
   byId("summary").hidden = false;
+  const known = new Set(head.photos.flatMap((row) => Object.keys(row.scores)));
+  for (const name of known) {
+    orders[name] = (row) => row.scores[name] ?? Infinity;
+    byId("sort").append(el("option", { value: name }, `${name}, lowest first`));
+  }
   byId("search").addEventListener("input", arrange);
   byId("sort").addEventListener("change", arrange);
   arrange();
 }
 
-/** What all words together say, when the writer of the page gave no summary. */
+/** What the writer of the page says of all photos: what is wrong, and a table of figures. */
+function prepareFigures() {
+  byId("warnings").append(...head.warnings.map((text) =>
+    el("li", {}, text[0].toUpperCase() + text.slice(1))));
+  byId("warnings").hidden = head.warnings.length === 0;
+  const figures = byId("figures");
+  figures.hidden = head.summary.length === 0;
+  figures.open = head.summary.length <= 6; // more would push the photos off the screen
+  figures.querySelector("summary").textContent = `Figures (${head.summary.length})`;
+  figures.querySelector("dl").append(...head.summary.flatMap(([what, value]) =>
+    [el("dt", {}, what), el("dd", {}, value)]));
+}
+
+/** What all words together say. */
 function totals() {
   const sum = (key) => head.photos.reduce((total, row) => total + row[key], 0);
   const words = sum("words") || 1;

@@ -94,6 +94,7 @@ function renderSettings() {
   const text = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
   const tidy = ([name, value]) => [name.replaceAll("_", " "), text(value)];
   const rows = Object.entries(settings).map(tidy);
+  if (state.photo.pixels) rows.push(["pixels instead of cells", state.photo.pixels]);
   const region = box.map((edge) => Math.round(edge)).join(", ");
   rows.push(
     ["photo", `${width} × ${height} pixels; here with a long side of at most ${head.long_side}`],

@@ -1,0 +1,253 @@
+"""A checkpoint's attention on a whole split: health, grounding, verdicts, and what went wrong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from saccade.api import Captioner
+from saccade.config import DecodeConfig
+from saccade.data.boxes import Boxes, ground_words
+from saccade.data.scenes import absent_words, ground
+from saccade.errors import UsageError
+from saccade.evaluation import Evaluation, Judged, evaluate
+from saccade.evidence import Explanation, Interval
+from saccade.explain.explainer import Explainer
+from saccade.explain.record import plain, to_json
+from saccade.explain.settings import Settings
+from saccade.metrics import grounding as boxes_of_words
+from saccade.metrics import health as attention_health
+from saccade.metrics import score
+from saccade.metrics.grounding import Grounding, grounding
+from saccade.metrics.hallucination import Hallucination, hallucinated, is_content
+from saccade.metrics.health import Health, health
+from saccade.metrics.resample import mean_interval
+from saccade.progress import progress
+from saccade.types import Box, Example
+
+METRICS = ("CIDEr", "BLEU-4", "ROUGE-L")  # of each picture, where it has references
+FAITHFULNESS, GUESSED = "faithfulness", "guessed"
+RANKS = (FAITHFULNESS, GUESSED, "log-probability", "named in a reference", *METRICS)
+STATES = ("supported", "weak", "contradicted", "seen", "partly", "guessed")
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One picture of the survey that was measured word by word."""
+
+    judged: Judged
+    explanation: Explanation
+    scores: Mapping[str, float]  # by RANKS, those that are known
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What `survey` found. Shares are of words, with intervals over pictures."""
+
+    evaluation: Evaluation
+    health: Health
+    grounding: Grounding | None  # where boxes exist
+    hallucinated: tuple[Hallucination, ...]  # in no reference
+    absent: tuple[Hallucination, ...]  # on scenes: not in the picture
+    explained: tuple[Explained, ...]
+    chosen: str  # by which rule those were chosen
+    shares: Mapping[str, Interval]  # by STATES, of all their words
+    content: Mapping[str, Interval]  # ... of their content words
+    scores: Mapping[str, Mapping[str, float]] = field(repr=False)  # id -> scores, of all pictures
+
+    def ranked(self, by: str) -> list[tuple[float, Judged]]:
+        """Pictures by one of RANKS, the worst first: the lowest, or for guessed words the most."""
+        sign = -1 if by == GUESSED else 1
+        found = [
+            (values[by], item)
+            for item in self.evaluation.judged
+            if by in (values := self.scores[item.example.id])
+        ]
+        return sorted(found, key=lambda entry: sign * entry[0])
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Everything but the pictures, as rows of a table."""
+        pictures = f"{len(self.explained)} of {self.evaluation.pictures} pictures ({self.chosen})"
+        rows = [("measured word by word", pictures)]
+        for state in STATES if self.shares else ():
+            text = f"{_percent(self.shares[state])} of words"
+            if self.content:
+                text += f"; {_percent(self.content[state])} of content words"
+            rows.append((state, text))
+        rows += attention_health.rows(self.health)
+        if self.grounding is not None:
+            rows += boxes_of_words.rows(self.grounding)
+        if self.absent:
+            rows.append(("named, but not in the picture", _told(self.absent)))
+        if self.hallucinated:
+            rows.append(("named, but in no reference", _told(self.hallucinated)))
+        return rows
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but pixels, as plain JSON values."""
+        return {
+            "evaluation": self.evaluation.to_json(),
+            "health": plain(asdict(self.health)),
+            "grounding": None if self.grounding is None else plain(asdict(self.grounding)),
+            "hallucinated": [plain(asdict(item)) for item in self.hallucinated],
+            "absent": [plain(asdict(item)) for item in self.absent],
+            "chosen": self.chosen,
+            "shares": {name: plain(asdict(value)) for name, value in self.shares.items()},
+            "content": {name: plain(asdict(value)) for name, value in self.content.items()},
+            "scores": plain({key: dict(value) for key, value in self.scores.items()}),
+            "explained": [
+                {"id": item.judged.example.id, **to_json(item.explanation)}
+                for item in self.explained
+            ],
+        }
+
+
+def survey(
+    captioner: Captioner,
+    data: Path | str | Sequence[Example],
+    split: str = "val",
+    images: Path | str | None = None,
+    config: DecodeConfig | None = None,
+    boxes: Boxes | None = None,
+    mean_grid: Tensor | None = None,
+    settings: Settings | None = None,
+    measured: int = 50,
+    rank: str = FAITHFULNESS,
+    limit: int = 0,
+    show: bool = True,
+) -> Survey:
+    """Caption a split, look at all maps, and explain `measured` of its captions word by word: those
+    worst by `rank` where that is known beforehand, else pictures at even distances.
+
+    boxes: of the pictures, where they aren't drawn scenes, which know theirs. Raises UsageError for
+    an unknown rank, DataError as `evaluate`."""
+    if rank not in RANKS:
+        raise UsageError(f"there is no rank '{rank}'; choose {', '.join(RANKS)}.")
+    evaluation = evaluate(captioner, data, split, images, config, limit=limit, show=show)
+    judged = evaluation.judged
+    scores = _scores(judged)
+    before = rank not in (FAITHFULNESS, GUESSED)
+    known = [item for item in judged if rank in scores[item.example.id]] if before else []
+    if before and known:
+        chosen = sorted(known, key=lambda item: scores[item.example.id][rank])[:measured]
+        rule = f"the lowest {rank}"
+    else:
+        count = min(measured, len(judged))
+        chosen = [judged[i * len(judged) // count] for i in range(count)]
+        rule = "at even distances"
+    explainer = Explainer(captioner, mean_grid, settings)
+    explained = []
+    with progress("Explaining", len(chosen), show) as task:
+        for item in chosen:
+            # The photo could be opened a moment ago; its caption and maps are at hand.
+            grid = captioner.encode([item.example.image]).grid[0]
+            explanation = explainer.evidence(item.caption, grid)
+            own = scores[item.example.id]
+            if explanation.words:
+                effects = [w.curves["attention"].effect.value for w in explanation.words]
+                own[FAITHFULNESS] = float(np.mean(effects))
+            own[GUESSED] = float(
+                sum(w.seen == "guessed" and is_content(w.word) for w in explanation.words)
+            )
+            explained.append(Explained(item, explanation, own))
+            task.advance(1)
+    return Survey(
+        evaluation,
+        health([item.caption.alphas for item in judged]),
+        grounding(
+            (item.caption.alphas, item.caption.geometry, found)
+            for item in judged
+            if (found := grounded(item, boxes))
+        ),
+        hallucinated(
+            {item.example.id: item.caption.words for item in judged},
+            {item.example.id: item.example.captions for item in judged},
+        ),
+        _absent(judged),
+        tuple(explained),
+        rule,
+        _shares(explained, content=False),
+        _shares(explained, content=True),
+        scores,
+    )
+
+
+def grounded(item: Judged, boxes: Boxes | None) -> list[tuple[int, tuple[Box, ...]]]:
+    """The words of a caption that name something with boxes: (index, boxes)."""
+    caption, example = item.caption, item.example
+    if example.scene is not None:
+        return ground(caption.text, example.scene)
+    if boxes is None:
+        return []
+    size = (caption.geometry.width, caption.geometry.height)
+    return ground_words(caption.words, boxes.of(example.image, *size))
+
+
+def _scores(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
+    """What is known of each picture before it is explained, by id."""
+    found: dict[str, dict[str, float]] = {
+        item.example.id: {"log-probability": item.caption.logprob} for item in judged
+    }
+    scored = [item for item in judged if any(c.strip() for c in item.example.captions)]
+    if scored:
+        scores = score(
+            {item.example.id: item.example.captions for item in scored},
+            {item.example.id: item.caption.text for item in scored},
+        )
+        for place, key in enumerate(scores.ids):
+            found[key] |= {name: float(scores.per_picture[name][place]) for name in METRICS}
+    for item in scored:
+        said = [word for word in item.caption.words if is_content(word)]
+        wrong = hallucinated(
+            {item.example.id: item.caption.words}, {item.example.id: item.example.captions}
+        )
+        if said:
+            found[item.example.id]["named in a reference"] = 1 - len(wrong) / len(set(said))
+    return found
+
+
+def _absent(judged: Sequence[Judged]) -> tuple[Hallucination, ...]:
+    """On scenes: the words for what is not there, the commonest first."""
+    said: dict[str, int] = {}
+    wrong: dict[str, list[str]] = {}
+    for item in judged:
+        if item.example.scene is None:
+            continue
+        for word in set(item.caption.words):
+            said[word] = said.get(word, 0) + 1
+        for word in dict.fromkeys(absent_words(item.caption.text, item.example.scene)):
+            wrong.setdefault(word, []).append(item.example.id)
+    found = [
+        Hallucination(word, len(ids), said[word], tuple(ids[:5])) for word, ids in wrong.items()
+    ]
+    return tuple(sorted(found, key=lambda item: (-item.count, item.said, item.word)))
+
+
+def _shares(explained: Sequence[Explained], content: bool) -> dict[str, Interval]:
+    """Of the words, how many are in each of STATES; nothing where there is no such word."""
+    table = np.zeros((len(explained), len(STATES)))
+    counts = np.zeros(len(explained))
+    for i, item in enumerate(explained):
+        for word in item.explanation.words:
+            if not content or is_content(word.word):
+                counts[i] += 1
+                for state in (word.verdict, word.seen):
+                    table[i, STATES.index(state)] += 1
+    if not counts.sum():
+        return {}
+    return {state: mean_interval(table[:, j], counts) for j, state in enumerate(STATES)}
+
+
+def _percent(share: Interval) -> str:
+    return f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})"
+
+
+def _told(words: Sequence[Hallucination], most: int = 8) -> str:
+    """The commonest, with how often of how often, and a picture."""
+    return "; ".join(
+        f"{item.word} {item.count} of {item.said} (as in {item.examples[0]})"
+        for item in words[:most]
+    )
