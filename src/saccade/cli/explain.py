@@ -88,7 +88,7 @@ def explain(
         )
         return
     from saccade.api import Captioner
-    from saccade.cli.explain_show import show
+    from saccade.cli.explain_show import LEGEND, show
     from saccade.errors import PictureError
     from saccade.explain import Explainer
     from saccade.explain.record import to_json
@@ -120,7 +120,7 @@ def explain(
         found.append(explanation)
         show(explanation)
     if found:
-        typer.echo(f"Covered cells held {explainer.covered_with}.")
+        typer.echo(LEGEND.format(explainer.covered_with))
     if json_file is not None:
         write_json(json_file, [to_json(explanation) for explanation in found])
         typer.echo(f"Everything measured: {json_file}")

@@ -16,6 +16,12 @@ _COLOURS = {
 }
 
 
+LEGEND = """\
+lost: nats that the word loses without the picture
+look's effect: nats that covering the most attended cells costs beyond random ones,
+  with its 95 % interval; covered cells hold {}"""
+
+
 def show(explanation: Explanation) -> None:
     """One caption: a row per word, then what else was asked."""
     console = Console(soft_wrap=False)
@@ -23,45 +29,51 @@ def show(explanation: Explanation) -> None:
     who = "typed" if explanation.typed else f"log-probability {caption.logprob:.2f}"
     name = "" if caption.photo is None else f"{caption.photo}: "
     console.print(Text(f'{name}"{caption.text}" ({who})', style="bold"))
-    console.print(_table(explanation.words))
+    console.print(_table(explanation.words, console.width))
     for item in explanation.instead:
         gap = item.said.logprob - item.other.logprob
         console.print(
             f"Why not '{item.other.word}' for word {item.place + 1}, '{item.said.word}'? It is "
             f"{_probability(item.other.logprob)} likely there, {gap:.2f} nats less:"
         )
-        console.print(_table((item.said, item.other)))
+        console.print(_table((item.said, item.other), console.width))
     for beam in explanation.beams:
         console.print(Text(f'Beam "{beam.caption.text}" ({beam.caption.logprob:.2f})'))
-        console.print(_table(beam.words))
+        console.print(_table(beam.words, console.width))
     if explanation.pixels is not None:
         console.print(explanation.pixels.sentence)
 
 
-def _table(words: tuple[WordEvidence, ...]) -> Table:
+def _table(words: tuple[WordEvidence, ...], width: int) -> Table:
+    """Fits 80 columns; wider terminals also see how the other maps agree."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("word")
-    for name in ("prob.", "entropy", "gate", "lost without"):
-        table.add_column(name, justify="right")
-    table.add_column("so it was")
-    table.add_column("effect of its look", justify="right")
-    table.add_column("so the look is")
-    table.add_column("other maps", justify="right")
+    table.add_column("word", overflow="fold")
+    for name in ("prob.", "entropy", "gate"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("lost", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("look's effect", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    wide = width >= 100
+    if wide:
+        table.add_column("agrees with gradient, occlusion", justify="right", no_wrap=True)
     for word in words:
         effect = word.curves["attention"].effect
-        rank = word.agreement["attention-occlusion"].rank
         loss = word.logprob - max(word.without_mean, word.without_blank)
-        table.add_row(
+        cells = [
             word.word,
             _probability(word.logprob),
             f"{word.entropy:.2f}",
             f"{word.beta:.2f}",
             f"{loss:+.2f}",
             Text(word.seen, style=_COLOURS.get(word.seen, "")),
-            f"{effect.value:+.2f} [{effect.low:+.2f}, {effect.high:+.2f}]",
+            f"{effect.value:+.2f} [{effect.low:+.1f}, {effect.high:+.1f}]",
             Text(word.verdict, style=_COLOURS.get(word.verdict, "")),
-            f"{word.agreement['attention-gradient'].rank:+.2f} {rank:+.2f}",
-        )
+        ]
+        if wide:
+            pairs = (word.agreement["attention-gradient"], word.agreement["attention-occlusion"])
+            cells.append("  ".join(f"{pair.rank:+.2f}" for pair in pairs))
+        table.add_row(*cells)
     return table
 
 
