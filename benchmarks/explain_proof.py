@@ -6,8 +6,10 @@
 Three captioners of drawn scenes: a good one (the demo's); the same with its attention replaced by
 uniform weights after training; and one trained on captions shuffled between the pictures, which can
 only know the language. Each explains its own captions of unseen scenes, and, so that all three are
-asked about the same words, each scene's first reference. Shares of words over all words, of the
-nouns and colours and of the others, with 95 % intervals by bootstrap over pictures.
+asked about the same words, each scene's first reference. The good one's captions are also explained
+with false maps, on which the verdict must fall: its own mirrored left to right, and those of the
+next scene's caption. Shares of words over all words, of the nouns and colours and of the others,
+with 95 % intervals by bootstrap over pictures.
 """
 
 import argparse
@@ -83,6 +85,24 @@ def shares(
     }
 
 
+def mirrored(explainer: Explainer, own: list[Explanation]) -> list[Explanation]:
+    return [_claimed(explainer, item, item.caption.alphas[:, :, ::-1]) for item in own]
+
+
+def of_another(explainer: Explainer, own: list[Explanation]) -> list[Explanation]:
+    """Word t gets the map of word t (or the last) of the next picture's caption."""
+    found = []
+    for item, other in zip(own, [*own[1:], own[0]], strict=True):
+        places = np.minimum(np.arange(len(item.words)), len(other.words) - 1)
+        found.append(_claimed(explainer, item, other.caption.alphas[places]))
+    return found
+
+
+def _claimed(explainer: Explainer, item: Explanation, maps: np.ndarray) -> Explanation:
+    grid = explainer.captioner.encode([item.caption.photo]).grid[0]
+    return explainer.evidence(item.caption, grid, maps=np.ascontiguousarray(maps))
+
+
 def told(name: str, explanations: list[Explanation], examples: list[Example]) -> None:
     grounded = [
         {place for place, _ in ground(e.caption.text, example.scene)} if example.scene else None
@@ -144,7 +164,11 @@ def main() -> None:
     for name, captioner in captioners.items():
         mean = mean_features(captioner, asked.model or "", data, None)
         explainer = Explainer(captioner, mean)
-        told(f"{name}, own captions", [explainer.explain(e.image) for e in examples], examples)
+        own = [explainer.explain(e.image) for e in examples]
+        told(f"{name}, own captions", own, examples)
+        if name == "good":
+            for what, falsify in (("mirrored", mirrored), ("of another scene", of_another)):
+                told(f"{name}, its maps {what}", falsify(explainer, own), examples)
         kept, given = [], []
         for example in examples:
             try:

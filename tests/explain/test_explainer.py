@@ -188,6 +188,21 @@ def test_uniform_attention_supports_nothing(run, photos):
     assert np.ptp(flat) < 1e-6
 
 
+def test_any_map_can_be_put_to_the_test(explainer, captioner, explanation, photos):
+    """The attention's own maps get the same verdicts, upside-down ones are measured as such."""
+    grid = captioner.encode([photos[0]]).grid[0]
+    caption = explanation.caption
+    same = explainer.evidence(caption, grid, maps=caption.alphas)
+    turned = explainer.evidence(caption, grid, maps=caption.alphas[:, ::-1])
+    for own, other, third in zip(explanation.words, same.words, turned.words, strict=True):
+        assert other.verdict == own.verdict
+        effects = [w.curves["attention"].effect.value for w in (own, other, third)]
+        assert effects[1] == pytest.approx(effects[0], abs=0.05)
+        np.testing.assert_allclose(third.maps["attention"], own.maps["attention"][::-1], atol=1e-5)
+    colour = next(w for w in turned.words if w.word in ("red", "green", "blue"))
+    assert colour.verdict != "supported"
+
+
 def test_the_same_seed_gives_the_same_evidence(explainer, photos):
     one, two = (explainer.explain(photos[3]) for _ in range(2))
     assert to_json(one) == to_json(two)

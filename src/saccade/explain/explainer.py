@@ -99,10 +99,15 @@ class Explainer:
         instead: Sequence[str] = (),
         at: int | None = None,
         all_beams: bool = False,
+        maps: np.ndarray | None = None,
     ) -> Explanation:
-        """The same for a caption of a photo whose grid (L, F) is at hand."""
+        """The same for a caption of a photo whose grid (L, F) is at hand.
+
+        maps (T, h, w), if given, are put to the test in the place of the model's attention: maps of
+        another method, say, or of people's eyes."""
         picture = _Picture(self, grid, caption)
-        words = picture.words(caption.ids, range(len(caption.ids)))
+        claimed = None if maps is None else maps.reshape(len(caption.ids), -1)
+        words = picture.words(caption.ids, range(len(caption.ids)), claimed)
         return Explanation(
             caption,
             words,
@@ -162,8 +167,11 @@ class _Picture:
     def read(self, ids: tuple[int, ...]) -> Reading:
         return read(self.stepper, self.grid, ids, self.bos)
 
-    def words(self, ids: tuple[int, ...], places: Sequence[int]) -> tuple[WordEvidence, ...]:
-        """The evidence for the words at some places of a sentence (T,)."""
+    def words(
+        self, ids: tuple[int, ...], places: Sequence[int], claimed: np.ndarray | None = None
+    ) -> tuple[WordEvidence, ...]:
+        """The evidence for the words at some places of a sentence (T,), or, with claimed (T, L),
+        for these maps."""
         places = list(places)
         if not places:
             return ()
@@ -186,7 +194,7 @@ class _Picture:
             self.captioner.model.decoder, self.grid, ids, places, self.bos
         )
         scores = {  # (P, L) each
-            "attention": alphas[places],
+            "attention": (alphas if claimed is None else claimed)[places],
             "gradient": gradient,
             "occlusion": (full - windows)[:, places].T[:, self.index],
         }
