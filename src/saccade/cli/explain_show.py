@@ -24,11 +24,11 @@ look's effect: nats that covering the most attended cells costs beyond random on
 
 def show(explanation: Explanation) -> None:
     """One caption: a row per word, then what else was asked."""
-    console = Console(soft_wrap=False)
+    console = Console()
     caption = explanation.caption
     who = "typed" if explanation.typed else f"log-probability {caption.logprob:.2f}"
     name = "" if caption.photo is None else f"{caption.photo}: "
-    console.print(Text(f'{name}"{caption.text}" ({who})', style="bold"))
+    console.print(Text(f'{name}"{caption.text}" ({who})', style="bold"), soft_wrap=True)
     console.print(_table(explanation.words, console.width))
     for item in explanation.instead:
         gap = item.said.logprob - item.other.logprob
@@ -38,7 +38,9 @@ def show(explanation: Explanation) -> None:
         )
         console.print(_table((item.said, item.other), console.width))
     for beam in explanation.beams:
-        console.print(Text(f'Beam "{beam.caption.text}" ({beam.caption.logprob:.2f})'))
+        console.print(
+            Text(f'Beam "{beam.caption.text}" ({beam.caption.logprob:.2f})'), soft_wrap=True
+        )
         console.print(_table(beam.words, console.width))
     if explanation.pixels is not None:
         console.print(explanation.pixels.sentence)
