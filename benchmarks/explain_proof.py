@@ -15,7 +15,7 @@ with 95 % intervals by bootstrap over pictures.
 import argparse
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +23,17 @@ import torch
 
 from saccade.api import Captioner
 from saccade.cli.evaluate import evenly
-from saccade.cli.explain import mean_features
+from saccade.cli.explain import explainer_of
 from saccade.data.scenes import ground, write
 from saccade.data.sources import read
 from saccade.errors import UsageError
-from saccade.evidence import Explanation, Interval
+from saccade.evidence import Explanation, WordEvidence
 from saccade.explain import Explainer
+from saccade.explain.survey import STATES, shares
 from saccade.metrics.hallucination import is_content
 from saccade.metrics.health import health
-from saccade.metrics.resample import mean_interval
 from saccade.training.train import train
 from saccade.types import Example
-
-STATES = ("supported", "weak", "contradicted", "seen", "partly", "guessed")
 
 
 def models(out: Path) -> dict[str, Captioner]:
@@ -67,24 +65,6 @@ def models(out: Path) -> dict[str, Captioner]:
     return found
 
 
-def shares(
-    explanations: Sequence[Explanation], chosen: Callable[[int, int, str], bool]
-) -> dict[str, Interval]:
-    """Of the chosen words (picture, place, word), how many are in each state."""
-    table = np.zeros((len(explanations), len(STATES)))
-    counts = np.zeros(len(explanations))
-    for i, explanation in enumerate(explanations):
-        for word in explanation.words:
-            if chosen(i, word.place, word.word):
-                counts[i] += 1
-                for state in (word.verdict, word.seen):
-                    table[i, STATES.index(state)] += 1
-    return {
-        state: mean_interval(table[:, j], counts) if counts.sum() else Interval(*[np.nan] * 3)
-        for j, state in enumerate(STATES)
-    }
-
-
 def mirrored(explainer: Explainer, own: list[Explanation]) -> list[Explanation]:
     return [_claimed(explainer, item, item.caption.alphas[:, :, ::-1]) for item in own]
 
@@ -109,11 +89,11 @@ def told(name: str, explanations: list[Explanation], examples: list[Example]) ->
         for e, example in zip(explanations, examples, strict=True)
     ]
 
-    def content(picture: int, place: int, word: str) -> bool:
+    def content(picture: int, word: WordEvidence) -> bool:
         known = grounded[picture]
-        return is_content(word) if known is None else place in known
+        return is_content(word.word) if known is None else word.place in known
 
-    groups: dict[str, Callable[[int, int, str], bool]] = {
+    groups: dict[str, Callable[[int, WordEvidence], bool]] = {
         "all words": lambda *_: True,
         "content": content,
         "others": lambda *word: not content(*word),
@@ -162,8 +142,7 @@ def main() -> None:
     examples = [e for e in read(data).examples if e.split == asked.split]
     examples = evenly(examples, asked.pictures)
     for name, captioner in captioners.items():
-        mean = mean_features(captioner, asked.model or "", data, None)
-        explainer = Explainer(captioner, mean)
+        explainer = explainer_of(captioner, asked.model or "", data, None)
         own = [explainer.explain(e.image) for e in examples]
         told(f"{name}, own captions", own, examples)
         if name == "good":

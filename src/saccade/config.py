@@ -137,7 +137,7 @@ class DecodeConfig:
     allow_unk: bool = False
 
     def __post_init__(self) -> None:
-        _require(self.beams >= 1, f"beams is 1 or more, not {self.beams}.")
+        _require(1 <= self.beams <= 1000, f"beams is 1 to 1000, not {self.beams}.")
         _require(self.max_words >= 1, f"max_words is 1 or more, not {self.max_words}.")
         _require(self.length_power >= 0, f"length_power is 0 or more, not {self.length_power}.")
 

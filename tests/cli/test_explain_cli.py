@@ -51,6 +51,58 @@ def test_a_bad_photo_among_good_ones_is_reported_and_the_others_explained(
     assert len(json.loads(told.read_text())) == 2
 
 
+def test_a_question_that_one_photo_can_not_answer_costs_the_others_nothing(
+    run, photos, tmp_path, capsys
+):
+    """Where the caption says "red" already, "why not red?" has no answer; the rest is written."""
+    told = tmp_path / "why.json"
+    asked = ["explain", *map(str, photos), "-m", str(run), "--instead", "red", "--at", "2", "--cpu"]
+    assert main([*asked, "--json", str(told)]) == 1
+    error = capsys.readouterr().err
+    failed = [photo for photo in photos if f"{photo}: the caption says 'red' there" in error]
+    assert failed
+    assert f"{len(failed)} of {len(photos)} photos could not be explained." in error
+    assert len(json.loads(told.read_text())) == len(photos) - len(failed) > 0
+
+
+def test_mean_features_are_those_of_the_pictures_trained_on(run, data, photos, tmp_path, capsys):
+    """A checkpoint from before they were kept: its run's data wins over other data named."""
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    old = tmp_path / "old"
+    shutil.copytree(run, old)
+    weights = load_file(old / "best" / "model.safetensors")
+    kept = weights.pop("mean_grid")
+    save_file(weights, old / "best" / "model.safetensors")
+    own = json.loads((old / "run.json").read_text())["data"]
+    asked = ["explain", str(photos[0]), "--cpu", "--data", str(data)]
+    assert main([*asked, "-m", str(old)]) == 0
+    assert f"the mean features of {own}" in capsys.readouterr().out
+    alone = tmp_path / "alone"
+    shutil.move(old / "best", alone)
+    assert main([*asked, "-m", str(alone)]) == 0
+    assert f"the mean features of {data}" in capsys.readouterr().out
+    assert main(["explain", str(photos[0]), "--cpu", "-m", str(alone)]) == 0
+    found = capsys.readouterr()
+    assert "a blank picture's stand in" in found.err
+    assert "covered cells hold a blank" in found.out
+    assert kept.shape == (96, 16)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"config": {}}'])
+def test_a_damaged_run_is_said_to_be_so(run, photos, tmp_path, capsys, text):
+    import shutil
+
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text(text)
+    assert main(["explain", "--split", "val", "-m", str(tmp_path / "run"), "--cpu"]) in (1, 2)
+    error = capsys.readouterr().err
+    assert "run" in error
+    assert "Traceback" not in error
+
+
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
@@ -60,6 +112,12 @@ def test_a_bad_photo_among_good_ones_is_reported_and_the_others_explained(
         (["PHOTO", "--caption", "a rad square"], "does not know the word 'rad' (near: red"),
         (["PHOTO", "--instead", "purple"], "does not know the word 'purple'"),
         (["--split", "val", "--instead", "red"], "are for photos"),
+        (["--split", "val", "--at", "2"], "are for photos"),
+        (["--split", "val", "--measured", "0"], "--measured"),
+        (["--split", "val", "--limit", "-4"], "--limit"),
+        (["PHOTO", "--rank", "CIDEr"], "are for a --split"),
+        (["PHOTO", "--boxes", "boxes.json"], "are for a --split"),
+        (["PHOTO", "--all-beams", "--beams", "1"], "2 beams or more"),
         (["nothing.jpg"], "nothing.jpg does not exist"),
     ],
 )

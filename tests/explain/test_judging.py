@@ -49,9 +49,16 @@ def test_curves_and_their_areas():
 
 @pytest.mark.parametrize(
     ("mean", "blank", "expected"),
-    [(-3.0, -4.0, "seen"), (-3.0, -0.5, "partly"), (-3.0, -0.1, "guessed"), (-0.0, -9, "guessed")],
+    [
+        (-3.0, -4.0, "seen"),
+        (-3.0, -0.5, "partly"),
+        (-0.1, -0.2, "guessed"),
+        (-0.2, -0.8, "guessed"),
+        (-3.0, -0.1, "partly"),  # the two disagree
+        (-0.0, -9.0, "partly"),
+    ],
 )
-def test_the_smaller_loss_decides_whether_a_word_was_seen(mean, blank, expected):
+def test_a_word_is_seen_if_it_is_lost_both_ways(mean, blank, expected):
     assert seen(-0.05, mean, blank) == expected
 
 
@@ -67,6 +74,14 @@ def test_the_smaller_loss_decides_whether_a_word_was_seen(mean, blank, expected)
     ],
 )
 def test_verdicts(value, low, high, expected, says):
-    found, reason = verdict(Interval(value, low, high))
+    found, reason = verdict(Interval(value, low, high), loss=2.0)
     assert found == expected
     assert says in reason
+
+
+@pytest.mark.parametrize("loss", [-2.0, 0.1])
+def test_a_word_that_needs_no_picture_depends_on_no_other_cells(loss):
+    found, reason = verdict(Interval(-1.0, -1.5, -0.5), loss)
+    assert found == "weak"
+    assert "other cells" not in reason
+    assert "speak against" in reason

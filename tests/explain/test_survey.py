@@ -1,6 +1,7 @@
 """A whole split: captions, maps, verdicts and mistakes, on squares and on scenes."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from saccade.data.scenes import write
 from saccade.errors import UsageError
 from saccade.explain.survey import STATES, grounded, survey
 from saccade.metrics import score
+from saccade.types import Example
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,24 @@ def test_words_in_no_reference_are_named(captioner, data, tmp_path):
     assert words["red"].count == words["red"].said > 0
     assert "square" not in words
     assert any("red" in value for what, value in found.rows() if "no reference" in what)
+
+
+def test_a_share_of_named_words_counts_a_word_once_in_whatever_form():
+    from saccade.explain.survey import _scores
+
+    class Said:
+        text = "a red dog chases two red dogs"
+        words = tuple(text.split())
+        logprob = -1.0
+
+    class Item:
+        def __init__(self, name: str, *references: str) -> None:
+            self.caption, self.example = Said, Example(Path(name), references, "val", name)
+
+    found = _scores([Item("a", "a cat", "two dogs"), Item("b", "a cat")])
+    # red, dog, chase and two, of which dog and two are named
+    assert found["a"]["named in a reference"] == pytest.approx(0.5)
+    assert found["b"]["named in a reference"] == 0
 
 
 def test_boxes_of_the_users_ground_the_words(captioner, data, tmp_path):

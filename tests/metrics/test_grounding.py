@@ -124,7 +124,7 @@ def test_a_shift_by_one_word_is_found(words, pictures):
     def lag(shift):
         return grounding([alternating(shift, words)] * pictures, resamples=50).lag
 
-    assert lag(0).sentence().startswith("maps fit the word's own box best (100.0 % of words")
+    assert lag(0).sentence().startswith("maps fit the word's own box best (100.0\u00a0% of words")
     assert lag(1).sentence().startswith("maps run late: they fit the box of the thing named before")
     assert lag(-1).sentence().startswith("maps run early")
     assert lag(1).attention.last_best.value == pytest.approx((words - 1) / words)
@@ -191,13 +191,20 @@ def test_what_is_not_in_view_is_left_out():
 def test_rows():
     found = grounding([alternating(0)] * 4)
     table = dict(rows(found))
-    assert table["words with a box"] == "24 in 4 pictures"
-    assert table["pointing game"] == "100.0 % (100.0 to 100.0); uniform 25.0 %, centre 0.0 %"
-    assert table["attention mass in the box"].startswith("100.0 % (100.0 to 100.0); uniform 25.0 %")
-    assert table["fits the next thing's box best"].startswith("0.0 %")
-    assert table["lag"].endswith("(100.0 % of words fit their own best; uniform: 38.9 %), over 24 words")  # fmt: skip
+    assert table["words with a box"] == "24 in 4 pictures; too few for their intervals"
+    assert (
+        table["pointing game"]
+        == "100.0\u00a0% (100.0 to 100.0); uniform 25.0\u00a0%, centre 0.0\u00a0%"
+    )
+    assert table["attention mass in the box"].startswith(
+        "100.0\u00a0% (100.0 to 100.0); uniform 25.0\u00a0%"
+    )
+    assert table["fits the next thing's box best"].startswith("0.0\u00a0%")
+    assert table["lag"].endswith("(100.0\u00a0% of words fit their own best; uniform: 38.9\u00a0%), over 24 words")  # fmt: skip
     short = dict(rows(replace(found, lag=None, absent=2)))
-    assert short["words with a box"] == "24 in 4 pictures (2 more name what is not in view)"
+    assert short["words with a box"] == (
+        "24 in 4 pictures (2 more name what is not in view); too few for their intervals"
+    )
     assert list(short)[-1] == "attention mass in the box"
 
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from saccade.api import Captioner
+    from saccade.explain import Explainer
 
 
 def explain(
@@ -60,13 +59,19 @@ def explain(
         Path | None,
         typer.Option(help="COCO instances JSON, or a Flickr30k Entities folder, for --split."),
     ] = None,
-    limit: Annotated[int, typer.Option(help="Only the first so many of the split.")] = 0,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first so many of the split.")
+    ] = None,
     measured: Annotated[
-        int, typer.Option(help="How many of the split's pictures are measured word by word.")
-    ] = 50,
+        int | None,
+        typer.Option(
+            min=1, help="How many of the split are measured word by word; 50 if not said."
+        ),
+    ] = None,
     rank: Annotated[
-        str, typer.Option(help="Which pictures to name: lowest faithfulness, guessed, CIDEr, ...")
-    ] = "faithfulness",
+        str | None,
+        typer.Option(help="Name the worst by faithfulness (the default), guessed, CIDEr, ..."),
+    ] = None,
     cpu: Annotated[bool, typer.Option("--cpu", help="Do not use a GPU.")] = False,
 ) -> None:
     """See, word by word, whether the model looked where its map says, and whether that mattered.
@@ -78,28 +83,47 @@ def explain(
     if bool(photos) == (split is not None):
         raise UsageError("name photos to explain, or a split of the data with --split val.")
     if split is not None:
-        if caption is not None or instead or all_beams or pixels:
-            raise UsageError("--caption, --instead, --all-beams and --pixels are for photos.")
+        if caption is not None or instead or at is not None or all_beams or pixels:
+            raise UsageError("--caption, --instead, --at, --all-beams and --pixels are for photos.")
         from saccade.cli.explain_split import explain_split
 
         style = {"beams": beams, "length_power": length_power}
         explain_split(
-            model, data, split, images, boxes, limit, measured, rank, style, html, json_file, cpu
+            model,
+            data,
+            split,
+            images,
+            boxes,
+            limit or 0,
+            measured or 50,
+            rank or "faithfulness",
+            style,
+            html,
+            json_file,
+            cpu,
         )
         return
+    if boxes is not None or limit is not None or measured is not None or rank is not None:
+        raise UsageError("--boxes, --limit, --measured and --rank are for a --split.")
+    if at is not None and not instead:
+        raise UsageError("--at says where --instead WORD goes; name the word.")
+    if all_beams and (caption is not None or beams == 1):
+        raise UsageError("--all-beams needs a search with 2 beams or more.")
     from saccade.api import Captioner
     from saccade.cli.explain_show import LEGEND, show
     from saccade.errors import PictureError
-    from saccade.explain import Explainer
     from saccade.explain.record import to_json
+    from saccade.explain.sentences import to_ids, word_id
     from saccade.files import write_json
     from saccade.images import find_photos
 
-    if at is not None and not instead:
-        raise UsageError("--at says where --instead WORD goes; name the word.")
     paths = find_photos(photos or [])
     captioner = Captioner.from_pretrained(model, device="cpu" if cpu else None)
-    explainer = Explainer(captioner, mean_features(captioner, model, data, images))
+    for word in instead or ():  # what no photo can mend is said before the first one
+        word_id(word, captioner.vocabulary)
+    if caption is not None:
+        to_ids(caption, captioner.vocabulary)
+    explainer = explainer_of(captioner, model, data, images)
     config = captioner.settings(beams=beams, length_power=length_power)
     found, failed = [], 0
     for path in paths:
@@ -113,15 +137,16 @@ def explain(
                 pixels,
                 config,
             )
-        except PictureError as error:
+        except (PictureError, UsageError) as error:  # the others go on
             failed += 1
-            typer.echo(f"saccade: {error}", err=True)
+            name = "" if isinstance(error, PictureError) else f"{path}: "
+            typer.echo(f"saccade: {name}{error}", err=True)
             continue
         found.append(explanation)
         show(explanation)
     if found:
         typer.echo(LEGEND.format(explainer.covered_with))
-    if json_file is not None:
+    if json_file is not None and found:
         write_json(json_file, [to_json(explanation) for explanation in found])
         typer.echo(f"Everything measured: {json_file}")
     if html is not None and found:
@@ -134,39 +159,40 @@ def explain(
         raise typer.Exit(1)
 
 
-def own_data(model: str, data: Path | None, images: Path | None) -> tuple[Path | None, Path | None]:
-    """The data that was named, or else what the run of this checkpoint was trained on."""
-    import json
+def own_data(model: str) -> tuple[Path, Path | None] | None:
+    """The data, and the folder of its pictures, that the run of this checkpoint was trained on;
+    None when it is in no run or they are not there any more. Raises DataError for a damaged run."""
+    from saccade.training.run import Run
 
-    if data is not None:
-        return data, images
     for folder in (Path(model), Path(model).absolute().parent):
-        about = folder / "run.json"
-        if about.is_file():
-            told = json.loads(about.read_text("utf-8"))
-            where = Path(told["data"])
-            if where.exists():
-                return where, images or (Path(told["images"]) if told.get("images") else None)
-    return None, images
+        if (folder / "run.json").is_file():
+            about = Run(folder).about()
+            data, images = about.get("data"), about.get("images")
+            if data is not None and Path(data).exists():
+                return Path(data), None if images is None else Path(images)
+    return None
 
 
-def mean_features(
+def explainer_of(
     captioner: "Captioner", model: str, data: Path | None, images: Path | None
-) -> "Tensor | None":
-    """For a checkpoint that does not hold its training set's mean features: from the data."""
-    if captioner.checkpoint.mean_grid is not None:
-        return None
+) -> "Explainer":
+    """With the checkpoint's mean features, or for one that holds none those of the pictures that it
+    was trained on, or else of the data named."""
     from saccade.data.sources import read
-    from saccade.explain import mean_of
+    from saccade.explain import Explainer, mean_of
 
-    data, images = own_data(model, data, images)
-    if data is None:
+    if captioner.checkpoint.mean_grid is not None:
+        return Explainer(captioner)
+    own = own_data(model)
+    if own is None and data is None:
         typer.echo(
             "This checkpoint does not hold its training set's mean features; a blank picture's "
             "stand in. Better: add --data DATA, what it was trained on.",
             err=True,
         )
-        return None
-    examples = read(data, images=images).examples
+        return Explainer(captioner)
+    where, folder = own or (data, images)
+    assert where is not None
+    examples = read(where, images=folder).examples
     chosen = [e.image for e in examples if e.split == "train"] or [e.image for e in examples]
-    return mean_of(captioner, chosen)
+    return Explainer(captioner, mean_of(captioner, chosen), None, f"the mean features of {where}")

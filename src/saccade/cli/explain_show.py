@@ -69,7 +69,7 @@ def _table(words: tuple[WordEvidence, ...], width: int) -> Table:
             f"{word.beta:.2f}",
             f"{loss:+.2f}",
             Text(word.seen, style=_COLOURS.get(word.seen, "")),
-            f"{effect.value:+.2f} [{effect.low:+.1f}, {effect.high:+.1f}]",
+            f"{effect.value:+.2f} [{effect.low:+.2f}, {effect.high:+.2f}]",
             Text(word.verdict, style=_COLOURS.get(word.verdict, "")),
         ]
         if wide:

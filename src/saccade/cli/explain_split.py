@@ -26,30 +26,33 @@ def explain_split(
 ) -> None:
     """Print the survey; write the page and the JSON that were asked for."""
     from saccade.api import Captioner
-    from saccade.cli.explain import mean_features, own_data
+    from saccade.cli.explain import explainer_of, own_data
     from saccade.data.boxes import read_boxes
     from saccade.errors import UsageError
-    from saccade.explain.survey import survey
+    from saccade.explain.survey import check_rank, survey
     from saccade.files import write_json
 
-    found_data, images = own_data(model, data, images)
-    if found_data is None:
-        raise UsageError(f"{model} is no run that knows its data: add --data DATA.")
+    check_rank(rank)
+    if data is None:
+        own = own_data(model)
+        if own is None:
+            raise UsageError(f"{model} is no run that knows its data: add --data DATA.")
+        data, images = own[0], images or own[1]
     read = None if boxes is None else read_boxes(boxes)
     captioner = Captioner.from_pretrained(model, device="cpu" if cpu else None)
     found = survey(
         captioner,
-        found_data,
+        data,
         split,
         images,
         captioner.settings(**style),
         read,
-        mean_features(captioner, model, found_data, images),
+        explainer_of(captioner, model, data, images),
         measured=measured,
         rank=rank,
         limit=limit,
     )
-    title = f"{model} on {found_data} ({split})"
+    title = f"{model} on {data} ({split})"
     show(found, rank, title)
     if json_file is not None:
         write_json(json_file, found.to_json())
@@ -63,9 +66,18 @@ def explain_split(
             f"Where the model looked: {Path(model).name}, {split}",
             found.rows(),
             [_beyond(item.scores) for item in found.explained],
-            found.health.flags,
+            found.health.flags if found.health is not None else (),
         )
         typer.echo(f"The page: {html}")
+
+
+# Rows of the survey that begin something new.
+SECTIONS = (
+    "looked at",
+    "words with a box",
+    "named, but not in the picture",
+    "named, but in no reference",
+)
 
 
 def _beyond(scores: Mapping[str, float]) -> dict[str, float]:
@@ -84,12 +96,15 @@ def show(found: "Survey", rank: str, title: str) -> None:
     table.add_column("what")
     table.add_column("value", overflow="fold")
     for what, value in found.rows():
+        if what in SECTIONS:
+            table.add_section()
         table.add_row(what, value)
     console.print(table)
     ranked = found.ranked(rank)
     if ranked:
         order = "Most guessed content words" if rank == "guessed" else f"Lowest {rank}"
-        console.print(f"{order}:")
+        of = "" if len(ranked) == found.evaluation.pictures else f", of the {len(ranked)} measured"
+        console.print(f"{order}{of}:")
         for value, item in ranked[:10]:
             console.print(
                 f"  {value:8.2f}  {item.example.id}: {item.caption.text}",

@@ -1,5 +1,6 @@
 """`Explainer`: the evidence for and against every word of a caption."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import combinations
@@ -45,15 +46,20 @@ class Explainer:
         captioner: Captioner,
         mean_grid: Tensor | None = None,
         settings: Settings | None = None,
+        mean_of_what: str = "the mean features given",
     ) -> None:
-        """mean_grid (L, F): in the place of the checkpoint's, which older checkpoints lack. Without
-        either, the blank picture's features stand in, and `settings` of an explanation say so."""
+        """mean_grid (L, F): in the place of the checkpoint's, which older checkpoints lack, and
+        whose mean it is, in words. Without either, the blank picture's features stand in. The
+        `settings` of an explanation say which."""
         self.captioner = captioner
         self.settings = settings or Settings()
         h, w = captioner.checkpoint.model.encoder.config.image_size
         self.blank = captioner.encode([Image.new("RGB", (w, h), GREY)]).grid[0]
         mean = captioner.checkpoint.mean_grid if mean_grid is None else mean_grid
-        self.covered_with = "the training set's mean features" if mean is not None else "a blank"
+        if mean_grid is not None:
+            self.covered_with = mean_of_what
+        else:
+            self.covered_with = "a blank" if mean is None else "the training set's mean features"
         self.mean = self.blank if mean is None else mean.to(self.blank)
         if self.mean.shape != self.blank.shape:
             raise UsageError(
@@ -112,7 +118,9 @@ class Explainer:
             caption,
             words,
             typed,
-            instead=tuple(self._instead(picture, caption, words, word, at) for word in instead),
+            instead=tuple(
+                self._instead(picture, caption, words, word, at) for word in dict.fromkeys(instead)
+            ),
             beams=tuple(self.evidence(o, grid) for o in caption.others) if all_beams else (),
             settings=self.told(),
         )
@@ -136,8 +144,11 @@ class Explainer:
         return {
             **asdict(self.settings),
             "covered with": self.covered_with,
-            "verdict": f"supported from {judging.SUPPORT} nats on, when the interval is above 0",
-            "seen": f"from {judging.SEEN} nats on; guessed under {judging.GUESSED}",
+            "supported": f"effect from {judging.SUPPORT} nats on, its interval above 0",
+            "contradicted": f"effect to -{judging.SUPPORT} nats, its interval below 0, in a word "
+            "that needs the picture",
+            "seen": f"loses {judging.SEEN} nats or more both ways",
+            "guessed": f"loses under {judging.GUESSED} nats one way and {judging.SEEN} the other",
         }
 
 
@@ -152,7 +163,9 @@ class _Picture:
         fillers = torch.stack((explainer.mean, explainer.blank))
         self.coverings = Coverings(self.stepper, grid, fillers, self.bos)
         self.masks, self.index = tiles(*self.shape)
-        generator = np.random.default_rng(self.settings.seed)
+        # Other orders for every picture: else their luck would be common to a whole split.
+        name = caption.text if caption.photo is None else caption.photo.name
+        generator = np.random.default_rng([self.settings.seed, zlib.crc32(name.encode())])
         self.ties = generator  # after the orders, for equal cells
         L = len(self.index)
         orders = [generator.permutation(L) for _ in range(self.settings.repeats)]
@@ -261,7 +274,7 @@ class _Picture:
     ) -> WordEvidence:
         vocabulary = self.captioner.vocabulary
         logprob = float(logprobs[ids[place]])
-        found, reason = judging.verdict(curves["attention"].effect)
+        found, reason = judging.verdict(curves["attention"].effect, logprob - float(mean[place]))
         return WordEvidence(
             word=vocabulary.words[ids[place]],
             place=place,

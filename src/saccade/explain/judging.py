@@ -75,24 +75,30 @@ def effect(shares: Sequence[float], deletion: np.ndarray, random_deletion: np.nd
 
 
 def seen(logprob: float, without_mean: float, without_blank: float) -> Seen:
-    """Whether the word needed the picture: the smaller of the two losses decides, because either
-    way of taking the picture away may by itself mislead."""
-    loss = logprob - max(without_mean, without_blank)
-    return "seen" if loss >= SEEN else "guessed" if loss < GUESSED else "partly"
+    """Whether the word needed the picture. Seen only if it loses SEEN nats both ways, since either
+    way of taking the picture away may by itself mislead; guessed if it loses less than GUESSED one
+    way and less than SEEN the other."""
+    losses = sorted((logprob - without_mean, logprob - without_blank))
+    if losses[0] >= SEEN:
+        return "seen"
+    return "guessed" if losses[0] < GUESSED and losses[1] < SEEN else "partly"
 
 
-def verdict(found: Interval) -> tuple[Verdict, str]:
-    """On an attention map, and why, in one sentence."""
+def verdict(found: Interval, loss: float) -> tuple[Verdict, str]:
+    """On an attention map, and why, in one sentence. loss: the nats that the word loses when the
+    whole picture is covered; without a loss there is nothing that other cells could explain."""
     value, low, high = (round(x, 2) + 0.0 for x in (found.value, found.low, found.high))  # no -0
-    figures = (
-        f"by {abs(value):.2f} nats {'more' if value >= 0 else 'less'} than covering as many random "
-        f"ones (95 % interval {low:+.2f} to {high:+.2f})"
+    what = (
+        "Covering the most attended 5 to 50\u00a0% of the cells lowers its log-probability by "
+        f"{abs(value):.2f} nats {'more' if value >= 0 else 'less'} than covering as many random "
+        f"ones (95\u00a0% interval {low:+.2f} to {high:+.2f})"
     )
-    what = f"Covering the most attended 5 to 50 % of the cells lowers its log-probability {figures}"
     if found.low > 0 and found.value >= SUPPORT:
         return "supported", f"{what}."
     if found.high < 0 and found.value <= -SUPPORT:
-        return "contradicted", f"{what}: the word depends on other cells."
+        if loss > GUESSED:
+            return "contradicted", f"{what}: the word depends on other cells."
+        return "weak", f"{what}: it does not need the picture, and these cells speak against it."
     if found.low > 0 or found.high < 0:
         return "weak", f"{what}: real, but under {SUPPORT} nats."
     return "weak", f"{what}: no surer than chance."

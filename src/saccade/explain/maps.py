@@ -14,25 +14,40 @@ from saccade.models.decoder import SoftAttentionDecoder
 TILES = 7  # occlusion covers windows of about a seventh of the grid's side
 
 
-@torch.enable_grad()
+TOGETHER = 32  # words whose gradients are computed at a time: each holds a grid of its own
+
+
 def gradient_times_input(
     decoder: SoftAttentionDecoder, grid: Tensor, ids: tuple[int, ...], places: list[int], bos: int
 ) -> np.ndarray:
     """grid (L, F), the sentence's ids (T,), some P places in it -> (P, L): per cell, the gradient
     of that word's log-probability times the annotation vector a_i that attention sees, summed over
     its width (Shrikumar et al. 2016, arXiv 1605.01713)."""
-    P, T = len(places), max(places) + 1
-    inputs = torch.tensor([bos, *ids][:T], device=grid.device).expand(P, 1, T)
-    lengths = torch.tensor(places, device=grid.device).unsqueeze(1) + 1  # (P, 1)
     with torch.no_grad():
         values = decoder.memory(grid.unsqueeze(0)).values
+    return np.concatenate(
+        [
+            _gradients(decoder, values, ids, places[i : i + TOGETHER], bos)
+            for i in range(0, len(places), TOGETHER)
+        ]
+    )
+
+
+@torch.enable_grad()
+def _gradients(
+    decoder: SoftAttentionDecoder, values: Tensor, ids: tuple[int, ...], places: list[int], bos: int
+) -> np.ndarray:
+    """The same from annotation vectors (1, L, C)."""
+    P, T = len(places), max(places) + 1
+    inputs = torch.tensor([bos, *ids][:T], device=values.device).expand(P, 1, T)
+    lengths = torch.tensor(places, device=values.device).unsqueeze(1) + 1  # (P, 1)
     values = values.expand(P, -1, -1).contiguous().requires_grad_()
     unrolled = decoder.unroll_memory(
         Memory(values, decoder.attention.keys(values)), inputs, lengths
     )
     last = lengths.flatten().cumsum(0) - 1  # live words come picture by picture
     logits = decoder.output(unrolled.outputs[last])  # (P, V)
-    words = torch.tensor([ids[place] for place in places], device=grid.device)
+    words = torch.tensor([ids[place] for place in places], device=values.device)
     logprobs = logits.log_softmax(-1).gather(1, words.unsqueeze(1))
     (gradient,) = torch.autograd.grad(logprobs.sum(), values)
     return (gradient * values).sum(-1).detach().double().cpu().numpy()

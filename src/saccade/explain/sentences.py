@@ -78,6 +78,8 @@ def likeliest_place(
     noun, even where the model is sure), then with the highest probability. logprobs
     (T + 1, V). Raises UsageError when there is no such place or the caption has it there."""
     T = len(caption.ids)
+    if T == 0:
+        raise UsageError(f"the caption is empty: there is no place for '{word}' in it.")
     if at is not None and not 0 <= at < T:
         raise UsageError(f"the caption has {T} words; there is no place {at + 1} in it.")
     places = [t for t in (range(T) if at is None else (at,)) if caption.ids[t] != index]

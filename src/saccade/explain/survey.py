@@ -1,23 +1,22 @@
 """A checkpoint's attention on a whole split: health, grounding, verdicts, and what went wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from saccade.api import Captioner
 from saccade.config import DecodeConfig
 from saccade.data.boxes import Boxes, ground_words
 from saccade.data.scenes import absent_words, ground
+from saccade.english import stem
 from saccade.errors import UsageError
 from saccade.evaluation import Evaluation, Judged, evaluate
-from saccade.evidence import Explanation, Interval
+from saccade.evidence import Explanation, Interval, WordEvidence
 from saccade.explain.explainer import Explainer
 from saccade.explain.record import plain, to_json
-from saccade.explain.settings import Settings
 from saccade.metrics import grounding as boxes_of_words
 from saccade.metrics import health as attention_health
 from saccade.metrics import score
@@ -48,7 +47,7 @@ class Survey:
     """What `survey` found. Shares are of words, with intervals over pictures."""
 
     evaluation: Evaluation
-    health: Health
+    health: Health | None  # None when no caption has a word
     grounding: Grounding | None  # where boxes exist
     hallucinated: tuple[Hallucination, ...]  # in no reference
     absent: tuple[Hallucination, ...]  # on scenes: not in the picture
@@ -77,12 +76,13 @@ class Survey:
             if self.content:
                 text += f"; {_percent(self.content[state])} of content words"
             rows.append((state, text))
-        rows += attention_health.rows(self.health)
+        if self.health is not None:
+            rows += attention_health.rows(self.health)
         if self.grounding is not None:
             rows += boxes_of_words.rows(self.grounding)
         if self.absent:
             rows.append(("named, but not in the picture", _told(self.absent)))
-        if self.hallucinated:
+        elif self.hallucinated and self.evaluation.truth is None:  # of scenes the truth is known
             rows.append(("named, but in no reference", _told(self.hallucinated)))
         return rows
 
@@ -90,7 +90,7 @@ class Survey:
         """Everything but pixels, as plain JSON values."""
         return {
             "evaluation": self.evaluation.to_json(),
-            "health": plain(asdict(self.health)),
+            "health": None if self.health is None else plain(asdict(self.health)),
             "grounding": None if self.grounding is None else plain(asdict(self.grounding)),
             "hallucinated": [plain(asdict(item)) for item in self.hallucinated],
             "absent": [plain(asdict(item)) for item in self.absent],
@@ -112,8 +112,7 @@ def survey(
     images: Path | str | None = None,
     config: DecodeConfig | None = None,
     boxes: Boxes | None = None,
-    mean_grid: Tensor | None = None,
-    settings: Settings | None = None,
+    explainer: Explainer | None = None,
     measured: int = 50,
     rank: str = FAITHFULNESS,
     limit: int = 0,
@@ -122,10 +121,12 @@ def survey(
     """Caption a split, look at all maps, and explain `measured` of its captions word by word: those
     worst by `rank` where that is known beforehand, else pictures at even distances.
 
-    boxes: of the pictures, where they aren't drawn scenes, which know theirs. Raises UsageError for
+    boxes: of the pictures, where they aren't drawn scenes, which know theirs. explainer: one of the
+    captioner, if not the default. Raises UsageError for
     an unknown rank, DataError as `evaluate`."""
-    if rank not in RANKS:
-        raise UsageError(f"there is no rank '{rank}'; choose {', '.join(RANKS)}.")
+    check_rank(rank)
+    if measured < 1 or limit < 0:
+        raise UsageError("at least 1 picture is measured, and a limit is 0 (none) or more.")
     evaluation = evaluate(captioner, data, split, images, config, limit=limit, show=show)
     judged = evaluation.judged
     scores = _scores(judged)
@@ -138,7 +139,7 @@ def survey(
         count = min(measured, len(judged))
         chosen = [judged[i * len(judged) // count] for i in range(count)]
         rule = "at even distances"
-    explainer = Explainer(captioner, mean_grid, settings)
+    explainer = explainer or Explainer(captioner)
     explained = []
     with progress("Explaining", len(chosen), show) as task:
         for item in chosen:
@@ -154,9 +155,12 @@ def survey(
             )
             explained.append(Explained(item, explanation, own))
             task.advance(1)
+    explanations = [item.explanation for item in explained]
     return Survey(
         evaluation,
-        health([item.caption.alphas for item in judged]),
+        health([item.caption.alphas for item in judged])
+        if any(item.caption.words for item in judged)
+        else None,
         grounding(
             (item.caption.alphas, item.caption.geometry, found)
             for item in judged
@@ -169,10 +173,16 @@ def survey(
         _absent(judged),
         tuple(explained),
         rule,
-        _shares(explained, content=False),
-        _shares(explained, content=True),
+        shares(explanations, lambda _, word: True),
+        shares(explanations, lambda _, word: is_content(word.word)),
         scores,
     )
+
+
+def check_rank(rank: str) -> None:
+    """Raises UsageError for a rank that there isn't."""
+    if rank not in RANKS:
+        raise UsageError(f"there is no rank '{rank}'; choose {', '.join(RANKS)}.")
 
 
 def grounded(item: Judged, boxes: Boxes | None) -> list[tuple[int, tuple[Box, ...]]]:
@@ -200,12 +210,12 @@ def _scores(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
         for place, key in enumerate(scores.ids):
             found[key] |= {name: float(scores.per_picture[name][place]) for name in METRICS}
     for item in scored:
-        said = [word for word in item.caption.words if is_content(word)]
+        said = {stem(word) for word in item.caption.words if is_content(word)}
         wrong = hallucinated(
             {item.example.id: item.caption.words}, {item.example.id: item.example.captions}
         )
         if said:
-            found[item.example.id]["named in a reference"] = 1 - len(wrong) / len(set(said))
+            found[item.example.id]["named in a reference"] = 1 - len(wrong) / len(said)
     return found
 
 
@@ -226,13 +236,16 @@ def _absent(judged: Sequence[Judged]) -> tuple[Hallucination, ...]:
     return tuple(sorted(found, key=lambda item: (-item.count, item.said, item.word)))
 
 
-def _shares(explained: Sequence[Explained], content: bool) -> dict[str, Interval]:
-    """Of the words, how many are in each of STATES; nothing where there is no such word."""
-    table = np.zeros((len(explained), len(STATES)))
-    counts = np.zeros(len(explained))
-    for i, item in enumerate(explained):
-        for word in item.explanation.words:
-            if not content or is_content(word.word):
+def shares(
+    explanations: Sequence[Explanation], chosen: Callable[[int, WordEvidence], bool]
+) -> dict[str, Interval]:
+    """Of the chosen words (picture, word), how many are in each of STATES, with intervals over
+    pictures; nothing where no word is chosen."""
+    table = np.zeros((len(explanations), len(STATES)))
+    counts = np.zeros(len(explanations))
+    for i, explanation in enumerate(explanations):
+        for word in explanation.words:
+            if chosen(i, word):
                 counts[i] += 1
                 for state in (word.verdict, word.seen):
                     table[i, STATES.index(state)] += 1
@@ -242,7 +255,7 @@ def _shares(explained: Sequence[Explained], content: bool) -> dict[str, Interval
 
 
 def _percent(share: Interval) -> str:
-    return f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})"
+    return f"{100 * share.value:.1f}\u00a0% ({100 * share.low:.1f} to {100 * share.high:.1f})"
 
 
 def _told(words: Sequence[Hallucination], most: int = 8) -> str:

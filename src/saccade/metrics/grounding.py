@@ -23,6 +23,7 @@ from saccade.evidence import Interval
 from saccade.metrics.resample import mean_interval
 from saccade.types import Box, Geometry
 
+FEW = 10  # pictures: a bootstrap over fewer says little
 SIGMA = 0.25  # of the centred Gaussian, of the photo's width and height
 
 # A picture's caption: alphas (T, h, w), how the grid lies, and (word, boxes) of the words that name
@@ -213,9 +214,10 @@ def grounding(
 
 def rows(found: Grounding) -> list[tuple[str, str]]:
     """The figures as rows of a table: what, and its value beside uniform and centre."""
+    few = "; too few for their intervals" if found.pictures < FEW else ""
     left = f" ({found.absent} more name what is not in view)" if found.absent else ""
     table = [
-        ("words with a box", f"{found.words} in {found.pictures} pictures{left}"),
+        ("words with a box", f"{found.words} in {found.pictures} pictures{left}{few}"),
         ("pointing game", _beside(found.pointing)),
         ("attention mass in the box", _beside(found.mass)),
     ]
@@ -306,7 +308,7 @@ def _intervals(tables: list[np.ndarray], resamples: int, seed: int) -> list[Inte
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f}\u00a0%"
 
 
 def _beside(figures: Beside) -> str:

@@ -58,7 +58,10 @@ class Run:
         """run.json. Raises DataError when the folder is no run."""
         path = self.folder / "run.json"
         try:
-            return json.loads(path.read_text("utf-8"))
+            about = json.loads(path.read_text("utf-8"))
+            if not isinstance(about, dict):
+                raise ValueError("it is no table")
+            return about
         except FileNotFoundError as error:
             raise DataError(
                 f"{self.folder} is no run (it has no run.json); "

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from saccade.english import is_content
 from saccade.evidence import MAPS, Curves, Explanation, WordEvidence
 from saccade.text import join
 from saccade.types import Caption, Geometry
@@ -188,6 +189,7 @@ def row(explanation: Explanation) -> dict[str, Any]:
         "effect": number(float(np.mean(effects))) if effects else None,
         "words": len(words),
         "guessed": sum(word.seen == "guessed" for word in words),
+        "guessed_content": sum(word.seen == "guessed" and is_content(word.word) for word in words),
         **{
             verdict: sum(word.verdict == verdict for word in words)
             for verdict in ("supported", "weak", "contradicted")

@@ -19,7 +19,7 @@ const tickText = (value) => minus(String(Number(value.toFixed(2))));
  * orders. lines: [{values, control, name}]. */
 function curveChart(shares, lines, xLabel, range) {
   const [width, height] = [340, 200];
-  const box = { left: 44, right: 12, top: 10, bottom: 40 };
+  const box = { left: 56, right: 12, top: 10, bottom: 40 };
   const [low, high] = range;
   const last = shares.at(-1) || 1;
   const x = (value) => box.left + (value / last) * (width - box.left - box.right);

@@ -74,7 +74,7 @@ function totals() {
 const orders = {
   given: (row) => 0,
   effect: (row) => row.effect ?? Infinity,
-  guessed: (row) => -row.guessed,
+  guessed: (row) => -row.guessed_content,
   logprob: (row) => row.logprob ?? Infinity,
 };
 

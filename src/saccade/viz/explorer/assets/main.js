@@ -91,7 +91,8 @@ async function open(place) {
 /** How it was measured, and what this file keeps of it; what the model could not see. */
 function renderSettings() {
   const { geometry: { width, height, box, grid }, settings } = state.photo;
-  const text = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+  const text = (value) => (Array.isArray(value) ? value.join(", ")
+    : typeof value === "object" ? JSON.stringify(value) : String(value));
   const tidy = ([name, value]) => [name.replaceAll("_", " "), text(value)];
   const rows = Object.entries(settings).map(tidy);
   if (state.photo.pixels) rows.push(["pixels instead of cells", state.photo.pixels]);

@@ -140,7 +140,7 @@ function peakOf(cells, geometry) {
   }
   const [row, column] = [Math.floor(at / w), at % w];
   let entropy = 0;
-  for (const cell of cells) if (cell > 0) entropy -= (cell / total) * Math.log2(cell / total);
+  for (const cell of cells) if (cell > 0) entropy -= (cell / total) * Math.log(cell / total);
   return {
     row,
     column,
@@ -148,7 +148,7 @@ function peakOf(cells, geometry) {
     uniform: 1 / cells.length,
     ratio: total > 0 ? (cells[at] * cells.length) / total : null,
     entropy: total > 0 ? entropy : null,
-    flat: Math.log2(cells.length),
+    flat: Math.log(cells.length),
     place: total > 0 ? placeName(row, column, geometry) : "nowhere",
   };
 }

@@ -59,8 +59,13 @@ function seenBlock(word) {
   const sentences = {
     seen: "The photo makes this word likelier than language alone does",
     partly: "The photo adds something to what language alone says",
-    guessed: "Language alone says this word as well as with the photo",
+    guessed: "Language alone says this word about as well as with the photo",
   };
+  const gained = [word.without_mean, word.without_blank].map((value) => word.logprob - value);
+  // One way of taking the picture away leaves the word, the other does not.
+  if (Math.min(...gained) < 0.25 && Math.max(...gained) >= 1) {
+    sentences.partly = "The two ways of taking the photo away disagree";
+  }
   return el("section", { className: "block" },
     el("h3", {}, "Seen or guessed"),
     seenChart(word),
@@ -107,7 +112,7 @@ function figures(word) {
     rows.push(
       line(`Peak of the ${state.map} map`, `${times(peak.ratio)}\u00a0uniform`,
         `${peak.weight.toPrecision(2)} beside 1/${cells.length} = ${peak.uniform.toPrecision(2)}`),
-      line("Its entropy", `${peak.entropy.toFixed(2)} bits`, `uniform: ${peak.flat.toFixed(2)}`),
+      line("Its entropy", nats(peak.entropy), `uniform: ${peak.flat.toFixed(2)}`),
     );
   }
   return el("section", { className: "block" }, el("h3", {}, "Figures"),

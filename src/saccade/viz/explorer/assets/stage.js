@@ -127,7 +127,7 @@ function legend(cells) {
     { className: "legend", title: "After the blur; the line: where uniform weights would be." },
     "0",
     el("span", { className: "strip" }, strip, line),
-    `${times(top / uniform)}\u00a0uniform`,
+    `${times(top / uniform)}\u00a0uniform, blurred`,
   );
 }
 
