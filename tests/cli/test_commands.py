@@ -141,7 +141,7 @@ BAD = {  # arguments -> exit code and what the one sentence must say
     "no such model": (["caption", "PHOTO", "-m", "nothing"], 1, "no such checkpoint folder"),
     "model is a folder of something else": (["caption", "PHOTO", "-m", "EMPTY"], 1, "config.json"),
     "gif without folder": (["caption", "PHOTO", "-m", "RUN", "--gif"], 2, "--attention"),
-    "no beams": (["caption", "PHOTO", "-m", "RUN", "--beams", "0"], 2, "beams is 1 or more"),
+    "no beams": (["caption", "PHOTO", "-m", "RUN", "--beams", "0"], 2, "beams is 1 to 1000"),
     "unknown colour map": (
         ["caption", "PHOTO", "-m", "RUN", "--attention", "a", "--cmap", "nonsense"],
         2,
