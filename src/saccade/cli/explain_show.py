@@ -18,8 +18,8 @@ _COLOURS = {
 
 LEGEND = """\
 lost: nats that the word loses without the picture
-look's effect: nats that covering the most attended cells costs beyond random ones,
-  with its 95 % interval; covered cells hold {}"""
+look's effect: nats that covering the most attended cells costs beyond random
+  ones, with a 95 % interval; covered cells hold {}"""
 
 
 def show(explanation: Explanation) -> None:
