@@ -61,10 +61,12 @@ function seenBlock(word) {
     partly: "The photo adds something to what language alone says",
     guessed: "Language alone says this word about as well as with the photo",
   };
-  const gained = [word.without_mean, word.without_blank].map((value) => word.logprob - value);
   // One way of taking the picture away leaves the word, the other does not.
+  const gained = [word.without_mean, word.without_blank].map((value) => word.logprob - value);
   if (Math.min(...gained) < 0.25 && Math.max(...gained) >= 1) {
-    sentences.partly = "The two ways of taking the photo away disagree";
+    const who = gained[0] < gained[1] ? "mean features say" : "a blank picture says";
+    sentences.partly = sentences.guessed =
+      `The two stand\u2011ins for no photo disagree: ${who} this word about as well`;
   }
   return el("section", { className: "block" },
     el("h3", {}, "Seen or guessed"),
