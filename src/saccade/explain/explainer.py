@@ -148,8 +148,7 @@ class Explainer:
             "contradicted": f"effect to -{judging.SUPPORT} nats, its interval below 0, in a word "
             "that needs the picture",
             "seen": f"loses {judging.SEEN} nats or more both ways",
-            "guessed": f"loses under {judging.GUESSED} nats beside the mean, or beside the blank "
-            f"while under {judging.SEEN} beside the mean",
+            "guessed": f"loses under {judging.GUESSED} nats one way or the other",
         }
 
 

@@ -75,14 +75,11 @@ def effect(shares: Sequence[float], deletion: np.ndarray, random_deletion: np.nd
 
 
 def seen(logprob: float, without_mean: float, without_blank: float) -> Seen:
-    """Whether the word needed the picture. Seen if it loses SEEN nats both ways of taking the
-    picture away; guessed if it loses less than GUESSED without the picture's features. A blank is
-    further from all that the model knows (on photographs even "a" may lose by it), so where only
-    the blank says the word, that counts as guessed only up to a loss of SEEN beside the mean."""
-    mean, blank = logprob - without_mean, logprob - without_blank
-    if min(mean, blank) >= SEEN:
-        return "seen"
-    return "guessed" if mean < GUESSED or (blank < GUESSED and mean < SEEN) else "partly"
+    """Whether the word needed the picture: the smaller of the two losses decides. Either way of
+    taking the picture away may break the model instead, so that even "a" is lost: mean features of
+    photographs are like no photograph's, a blank is like no drawn scene (docs/explanation.md)."""
+    loss = logprob - max(without_mean, without_blank)
+    return "seen" if loss >= SEEN else "guessed" if loss < GUESSED else "partly"
 
 
 def verdict(found: Interval, loss: float) -> tuple[Verdict, str]:
