@@ -274,7 +274,8 @@ class _Picture:
     ) -> WordEvidence:
         vocabulary = self.captioner.vocabulary
         logprob = float(logprobs[ids[place]])
-        found, reason = judging.verdict(curves["attention"].effect, logprob - float(mean[place]))
+        loss = logprob - max(float(mean[place]), float(blank[place]))
+        found, reason = judging.verdict(curves["attention"].effect, loss)
         return WordEvidence(
             word=vocabulary.words[ids[place]],
             place=place,
