@@ -84,7 +84,7 @@ def seen(logprob: float, without_mean: float, without_blank: float) -> Seen:
 
 def verdict(found: Interval, loss: float) -> tuple[Verdict, str]:
     """On an attention map, and why, in one sentence. loss: the nats that the word loses without
-    the picture, as `seen` has it; without a loss there is nothing that other cells could explain."""
+    the picture, as `seen` has it; without one there is nothing that other cells could explain."""
     value, low, high = (round(x, 2) + 0.0 for x in (found.value, found.low, found.high))  # no -0
     what = (
         "Covering the most attended 5 to 50\u00a0% of the cells lowers its log-probability by "
