@@ -124,7 +124,9 @@ def rows(found: Health) -> list[tuple[str, str]]:
 
     def row(what: str, name: str) -> tuple[str, str]:
         interval: Interval | None = getattr(found, name)
-        beside = ", ".join(f"{look} {found.baselines[look][name]:.2f}" for look in found.baselines)
+        beside = ", ".join(
+            f"{look} {found.baselines[look][name] + 0.0:.2f}" for look in found.baselines
+        )
         return what, f"{_text(interval)}; {beside}"
 
     h, w = found.grid
