@@ -52,8 +52,10 @@ function curveChart(shares, lines, xLabel, range) {
     parts.push(svg("polyline", { class: lineClass(control), points: points.join(" ") }));
   }
   // Names stand in the corner where the lines are not.
-  const falling = lines[0].values[0] >= lines[0].values.at(-1);
-  const corner = falling ? box.top + 12 : y(low) - 22;
+  const onRight = lines.flatMap(({ values }) => values.filter((value, i) =>
+    known(value) && shares[i] >= last / 2));
+  const average = onRight.reduce((sum, value) => sum + value, 0) / (onRight.length || 1);
+  const corner = average < (low + high) / 2 ? box.top + 12 : y(low) - 22;
   for (const [i, { control, name }] of lines.entries()) {
     const [right, level] = [width - box.right - 4, corner + 14 * i];
     parts.push(
