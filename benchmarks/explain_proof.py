@@ -22,7 +22,6 @@ import numpy as np
 import torch
 
 from saccade.api import Captioner
-from saccade.cli.evaluate import evenly
 from saccade.cli.explain import explainer_of
 from saccade.data.scenes import ground, write
 from saccade.data.sources import read
@@ -32,6 +31,7 @@ from saccade.explain import Explainer
 from saccade.explain.survey import STATES, shares
 from saccade.metrics.hallucination import is_content
 from saccade.metrics.health import health
+from saccade.spacing import evenly
 from saccade.training.train import train
 from saccade.types import Example
 

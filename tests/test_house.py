@@ -17,6 +17,7 @@ BASE = {
     "config",
     "text",
     "english",
+    "spacing",
     "errors",
     "files",
     "images",

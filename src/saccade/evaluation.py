@@ -14,7 +14,7 @@ from saccade.data.features import Skipped
 from saccade.data.scenes import check, ground
 from saccade.data.sources import read
 from saccade.errors import DataError, PictureError
-from saccade.metrics import score
+from saccade.metrics import Scores, score
 from saccade.metrics.grounding import Look, Pointing, look, pointing
 from saccade.progress import progress
 from saccade.training.tasks import CrossEntropy
@@ -46,6 +46,7 @@ class Evaluation:
     decode: DecodeConfig
     judged: tuple[Judged, ...] = field(repr=False)
     skipped: tuple[Skipped, ...] = field(repr=False)
+    scored: Scores | None = field(repr=False, default=None)  # by picture; None without references
 
     def to_json(self) -> dict[str, Any]:
         """The figures and every caption, as plain JSON values (alphas not among them)."""
@@ -102,24 +103,25 @@ def evaluate(
     if not judged:
         raise DataError(f"no picture of the split '{split}' can be decoded: {skipped[0].reason}")
     scored = [item for item in judged if any(c.strip() for c in item.example.captions)]
-    scores = {}
+    scores = None
     if scored:
         scores = score(
             {item.example.id: item.example.captions for item in scored},
             {item.example.id: item.caption.text for item in scored},
-        ).values
+        )
     loss = totals[0] / totals[1] if totals[1] else float("nan")
     truths = [item.truth for item in judged if item.truth is not None]
     return Evaluation(
         len(judged),
         loss,
         perplexity(loss),
-        {name: 100 * value for name, value in scores.items()},
+        {} if scores is None else {name: 100 * value for name, value in scores.values.items()},
         sum(truths) / len(truths) if truths else None,
         pointing(x for item in judged for x in item.looks) if truths else None,
         config,
         tuple(judged),
         tuple(skipped),
+        scores,
     )
 
 

@@ -4,7 +4,6 @@ Samples are chosen by rules that nobody can tune: the best and the worst scored 
 validation split, and others at even distances.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from saccade.api import Captioner
 from saccade.data.sources import read
 from saccade.evaluation import Evaluation, Judged, evaluate
-from saccade.metrics import score
+from saccade.spacing import evenly
 from saccade.training.run import Run
 from saccade.viz.report import ReportSample, write_report
 
@@ -171,15 +170,13 @@ def _samples(found: Evaluation, count: int) -> list[ReportSample]:
     judged = [item for item in found.judged if any(c.strip() for c in item.example.captions)]
     if not judged:
         return [_sample(item, None, "fixed rule") for item in found.judged[:count]]
-    values = score(
-        {item.example.id: item.example.captions for item in judged},
-        {item.example.id: item.caption.text for item in judged},
-    ).per_picture["CIDEr"]
+    assert found.scored is not None  # of these pictures, in this order
+    values = found.scored.per_picture["CIDEr"]
     order = np.argsort(-np.asarray(values), kind="stable")
     chosen: list[tuple[int, str]] = [(int(i), "good") for i in order[:count]]
     chosen += [(int(i), "bad") for i in order[::-1][:count] if int(i) not in dict(chosen)]
     taken = dict(chosen)
-    spaced: Sequence[int] = [i * len(judged) // count for i in range(min(count, len(judged)))]
+    spaced = evenly(range(len(judged)), count)
     chosen += [(i, "fixed rule") for i in spaced if i not in taken]
     return [_sample(judged[i], 100 * float(values[i]), group) for i, group in chosen]
 

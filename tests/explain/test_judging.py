@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from saccade.evidence import Interval
-from saccade.explain.judging import curves, effect, seen, student, verdict
+from saccade.explain.judging import curves, effect, loss, seen, student, verdict
 
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95, 1.0)
 
@@ -60,7 +60,7 @@ def test_curves_and_their_areas():
     ],
 )
 def test_the_smaller_loss_decides_whether_a_word_was_seen(mean, blank, expected):
-    assert seen(-0.05, mean, blank) == expected
+    assert seen(loss(-0.05, mean, blank)) == expected
 
 
 @pytest.mark.parametrize(

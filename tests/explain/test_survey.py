@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -96,7 +97,8 @@ def test_a_share_of_named_words_counts_a_word_once_in_whatever_form():
         def __init__(self, name: str, *references: str) -> None:
             self.caption, self.example = Said, Example(Path(name), references, "val", name)
 
-    found = _scores([Item("a", "a cat", "two dogs"), Item("b", "a cat")])
+    judged = (Item("a", "a cat", "two dogs"), Item("b", "a cat"))
+    found = _scores(SimpleNamespace(judged=judged, scored=None))
     # red, dog, chase and two, of which dog and two are named
     assert found["a"]["named in a reference"] == pytest.approx(0.5)
     assert found["b"]["named in a reference"] == 0

@@ -18,12 +18,13 @@ def demo(
     import shutil
 
     from saccade.api import Captioner
-    from saccade.cli.evaluate import evenly, show
+    from saccade.cli.evaluate import show
     from saccade.data.scenes import write
     from saccade.explain import Explainer
     from saccade.files import write_json
     from saccade.lab_report import report
     from saccade.progress import progress
+    from saccade.spacing import evenly
     from saccade.training.train import train
     from saccade.viz.attention import save_gif, save_png
     from saccade.viz.curves import save_loss_curve

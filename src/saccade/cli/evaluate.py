@@ -41,6 +41,7 @@ def evaluate(
     from saccade.api import Captioner
     from saccade.evaluation import evaluate as measure
     from saccade.files import write_json
+    from saccade.spacing import evenly
 
     captioner = Captioner.from_pretrained(model, device="cpu" if cpu else None)
     config = captioner.settings(beams=beams, length_power=length_power, max_words=max_words)
@@ -55,12 +56,6 @@ def evaluate(
         for item in evenly(list(found.judged), pictures):
             save_png(item.caption, attention / f"{item.example.image.stem}.png")
         typer.echo(f"Attention pictures: {attention}")
-
-
-def evenly(items: list, count: int) -> list:
-    """`count` items at equal distances, the first among them: a choice nobody can tune."""
-    count = min(count, len(items))
-    return [items[i * len(items) // count] for i in range(count)]
 
 
 def show(found: "Evaluation", title: str) -> None:

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from saccade.evidence import Explanation, WordEvidence
+from saccade.explain.judging import loss
 
 _COLOURS = {
     "seen": "green",
@@ -61,13 +62,13 @@ def _table(words: tuple[WordEvidence, ...], width: int) -> Table:
         table.add_column("agrees with gradient, occlusion", justify="right", no_wrap=True)
     for word in words:
         effect = word.curves["attention"].effect
-        loss = word.logprob - max(word.without_mean, word.without_blank)
+        lost = loss(word.logprob, word.without_mean, word.without_blank)
         cells = [
             word.word,
             _probability(word.logprob),
             f"{word.entropy:.2f}",
             f"{word.beta:.2f}",
-            f"{loss:+.2f}",
+            f"{lost:+.2f}",
             Text(word.seen, style=_COLOURS.get(word.seen, "")),
             f"{effect.value:+.2f} [{effect.low:+.2f}, {effect.high:+.2f}]",
             Text(word.verdict, style=_COLOURS.get(word.verdict, "")),

@@ -7,7 +7,6 @@ else, so they step together, each only as far as it is wanted.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -70,7 +69,7 @@ def logprobs(
         state = begin(runs)
         for t in range(int(length[runs[0]])):
             live = int((length[runs] > t).sum())
-            state = _first(state, live)
+            state = state.select_pictures(slice(live))
             tokens = torch.full((live,), inputs[t], device=state.device)
             deep, state, _, _ = stepper.advance(tokens, state)
             rows = np.flatnonzero(wanted[runs[:live], t])
@@ -79,17 +78,6 @@ def logprobs(
                 values = logits[:, ids[t]] - logits.logsumexp(1)
                 found[runs[rows], t] = values.double().cpu().numpy()
     return found
-
-
-def _first(state: SteppingState, count: int) -> SteppingState:
-    """The first so many pictures of a state of one hypothesis each, nothing copied."""
-    return replace(
-        state,
-        said=state.said[:count],
-        cell=state.cell[:count],
-        values=state.values[:count],
-        keys=state.keys[:count],
-    )
 
 
 def cells(share: float, L: int) -> int:

@@ -28,6 +28,7 @@ from saccade.explain.sentences import (
     word_id,
 )
 from saccade.explain.settings import Settings
+from saccade.spacing import evenly
 from saccade.types import Caption
 
 GREY = (128, 128, 128)  # the blank picture
@@ -114,12 +115,14 @@ class Explainer:
         picture = _Picture(self, grid, caption)
         claimed = None if maps is None else maps.reshape(len(caption.ids), -1)
         words = picture.words(caption.ids, range(len(caption.ids)), claimed)
+        logprobs = picture.read(caption.ids).logprobs if instead else None
         return Explanation(
             caption,
             words,
             typed,
             instead=tuple(
-                self._instead(picture, caption, words, word, at) for word in dict.fromkeys(instead)
+                self._instead(picture, caption, words, logprobs, word, at)
+                for word in dict.fromkeys(instead)
             ),
             beams=tuple(self.evidence(o, grid) for o in caption.others) if all_beams else (),
             settings=self.told(),
@@ -130,11 +133,12 @@ class Explainer:
         picture: "_Picture",
         caption: Caption,
         words: tuple[WordEvidence, ...],
+        logprobs: np.ndarray,
         word: str,
         at: int | None,
     ) -> Instead:
+        """logprobs (T + 1, V) of the caption's places."""
         index = word_id(word, self.captioner.vocabulary)
-        logprobs = picture.read(caption.ids).logprobs
         place = likeliest_place(logprobs, caption, index, word, at)
         (other,) = picture.words((*caption.ids[:place], index), (place,))
         return Instead(place, words[place], other)
@@ -213,9 +217,16 @@ class _Picture:
         }
         curves = self._curves(ids, places, scores, full, mean, random)
         return tuple(
-            self._word(place, ids, logprobs[place], betas[place], mean, blank, own, curves[i])
+            self._word(
+                place,
+                ids[place],
+                logprobs[place],
+                float(betas[place]),
+                (float(mean[place]), float(blank[place])),
+                {name: rows[i] for name, rows in scores.items()},
+                curves[i],
+            )
             for i, place in enumerate(places)
-            for own in ({name: rows[i] for name, rows in scores.items()},)
         )
 
     def _curves(
@@ -264,30 +275,31 @@ class _Picture:
     def _word(
         self,
         place: int,
-        ids: tuple[int, ...],
+        index: int,
         logprobs: np.ndarray,
         beta: float,
-        mean: np.ndarray,
-        blank: np.ndarray,
+        without: tuple[float, float],
         scores: dict[str, np.ndarray],
         curves: dict[str, Curves],
     ) -> WordEvidence:
+        """Word `index` at a place: logprobs (V,) there, its own without the picture both ways, and
+        the maps' scores (L,) and curves."""
         vocabulary = self.captioner.vocabulary
-        logprob = float(logprobs[ids[place]])
-        loss = logprob - max(float(mean[place]), float(blank[place]))
+        logprob = float(logprobs[index])
+        loss = judging.loss(logprob, *without)
         found, reason = judging.verdict(curves["attention"].effect, loss)
         return WordEvidence(
-            word=vocabulary.words[ids[place]],
+            word=vocabulary.words[index],
             place=place,
             logprob=logprob,
             entropy=float(-(np.exp(logprobs) * logprobs).sum()),
             runners_up=tuple(
                 (vocabulary.words[i], value) for i, value in runners_up(logprobs, vocabulary)
             ),
-            beta=float(beta),
-            without_mean=float(mean[place]),
-            without_blank=float(blank[place]),
-            seen=judging.seen(logprob, mean[place], blank[place]),
+            beta=beta,
+            without_mean=without[0],
+            without_blank=without[1],
+            seen=judging.seen(loss),
             verdict=found,
             reason=reason,
             maps={name: shown(values, self.shape) for name, values in scores.items()},
@@ -301,14 +313,15 @@ class _Picture:
 def mean_of(captioner: Captioner, photos: Sequence[Photo], count: int = 256) -> Tensor:
     """(L, F) the mean grid features of photos, of `count` at even distances where there are more,
     cell by cell; a photo that can't be opened is left out. Raises DataError when none can."""
-    total = min(count, len(photos))
-    chosen = [photos[i * len(photos) // total] for i in range(total)]
-    sums, seen = 0.0, 0
-    for group in captioner.encoded(chosen, 32):
-        good = [item for _, item in group if not isinstance(item, PictureError)]
+    sums: Tensor | None = None
+    seen = 0
+    for group in captioner.encoded(evenly(photos, count), 32):
+        good = [entry for entry in group if not isinstance(entry[1], PictureError)]
         if good:
-            grid = captioner.encode_prepared(good, chosen[: len(good)]).grid
-            sums, seen = sums + grid.double().sum(0), seen + len(good)
-    if not isinstance(sums, Tensor):
+            encoded = captioner.encode_prepared([item for _, item in good], [p for p, _ in good])
+            found = encoded.grid.double().sum(0)
+            sums = found if sums is None else sums + found
+            seen += len(good)
+    if sums is None:
         raise DataError("none of the pictures for the mean features can be opened.")
     return (sums / seen).float()

@@ -74,17 +74,21 @@ def effect(shares: Sequence[float], deletion: np.ndarray, random_deletion: np.nd
     return Interval(value, value - width, value + width)
 
 
-def seen(logprob: float, without_mean: float, without_blank: float) -> Seen:
-    """Whether the word needed the picture: the smaller of the two losses decides. Either way of
+def loss(logprob: float, without_mean: float, without_blank: float) -> float:
+    """The nats that a word loses without the picture: the smaller of the two losses. Either way of
     taking the picture away may break the model instead, so that even "a" is lost: mean features of
     photographs are like no photograph's, a blank is like no drawn scene (docs/explanation.md)."""
-    loss = logprob - max(without_mean, without_blank)
+    return logprob - max(without_mean, without_blank)
+
+
+def seen(loss: float) -> Seen:
+    """Whether the word needed the picture, from what `loss` says."""
     return "seen" if loss >= SEEN else "guessed" if loss < GUESSED else "partly"
 
 
 def verdict(found: Interval, loss: float) -> tuple[Verdict, str]:
-    """On an attention map, and why, in one sentence. loss: the nats that the word loses without
-    the picture, as `seen` has it; without one there is nothing that other cells could explain."""
+    """On an attention map, and why, in one sentence. loss: what `loss` says of the
+    word; without one there is nothing that other cells could explain."""
     value, low, high = (round(x, 2) + 0.0 for x in (found.value, found.low, found.high))  # no -0
     what = (
         "Covering the most attended 5 to 50\u00a0% of the cells lowers its log-probability by "

@@ -1,5 +1,6 @@
 """A checkpoint's attention on a whole split: health, grounding, verdicts, and what went wrong."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,7 +12,6 @@ from saccade.api import Captioner
 from saccade.config import DecodeConfig
 from saccade.data.boxes import Boxes, ground_words
 from saccade.data.scenes import absent_words, ground
-from saccade.english import stem
 from saccade.errors import UsageError
 from saccade.evaluation import Evaluation, Judged, evaluate
 from saccade.evidence import Explanation, Interval, WordEvidence
@@ -19,12 +19,19 @@ from saccade.explain.explainer import Explainer
 from saccade.explain.record import plain, to_json
 from saccade.metrics import grounding as boxes_of_words
 from saccade.metrics import health as attention_health
-from saccade.metrics import score
 from saccade.metrics.grounding import Grounding, grounding
-from saccade.metrics.hallucination import Hallucination, hallucinated, is_content
+from saccade.metrics.hallucination import (
+    Hallucination,
+    content_stems,
+    hallucinated,
+    is_content,
+    known_stems,
+    ranked,
+)
 from saccade.metrics.health import Health, health
 from saccade.metrics.resample import mean_interval
 from saccade.progress import progress
+from saccade.spacing import evenly
 from saccade.types import Box, Example
 
 METRICS = ("CIDEr", "BLEU-4", "ROUGE-L")  # of each picture, where it has references
@@ -122,22 +129,21 @@ def survey(
     worst by `rank` where that is known beforehand, else pictures at even distances.
 
     boxes: of the pictures, where they aren't drawn scenes, which know theirs. explainer: one of the
-    captioner, if not the default. Raises UsageError for
-    an unknown rank, DataError as `evaluate`."""
+    captioner, if not the default. Raises UsageError for an unknown rank; DataError as
+    `evaluate`."""
     check_rank(rank)
     if measured < 1 or limit < 0:
         raise UsageError("at least 1 picture is measured, and a limit is 0 (none) or more.")
     evaluation = evaluate(captioner, data, split, images, config, limit=limit, show=show)
     judged = evaluation.judged
-    scores = _scores(judged)
+    scores = _scores(evaluation)
     before = rank not in (FAITHFULNESS, GUESSED)
     known = [item for item in judged if rank in scores[item.example.id]] if before else []
     if before and known:
         chosen = sorted(known, key=lambda item: scores[item.example.id][rank])[:measured]
         rule = f"the lowest {rank}"
     else:
-        count = min(measured, len(judged))
-        chosen = [judged[i * len(judged) // count] for i in range(count)]
+        chosen = evenly(judged, measured)
         rule = "at even distances"
     explainer = explainer or Explainer(captioner)
     explained = []
@@ -196,44 +202,34 @@ def grounded(item: Judged, boxes: Boxes | None) -> list[tuple[int, tuple[Box, ..
     return ground_words(caption.words, boxes.of(example.image, *size))
 
 
-def _scores(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
+def _scores(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     """What is known of each picture before it is explained, by id."""
     found: dict[str, dict[str, float]] = {
-        item.example.id: {"log-probability": item.caption.logprob} for item in judged
+        item.example.id: {"log-probability": item.caption.logprob} for item in evaluation.judged
     }
-    scored = [item for item in judged if any(c.strip() for c in item.example.captions)]
-    if scored:
-        scores = score(
-            {item.example.id: item.example.captions for item in scored},
-            {item.example.id: item.caption.text for item in scored},
-        )
+    scores = evaluation.scored
+    if scores is not None:
         for place, key in enumerate(scores.ids):
             found[key] |= {name: float(scores.per_picture[name][place]) for name in METRICS}
-    for item in scored:
-        said = {stem(word) for word in item.caption.words if is_content(word)}
-        wrong = hallucinated(
-            {item.example.id: item.caption.words}, {item.example.id: item.example.captions}
-        )
-        if said:
-            found[item.example.id]["named in a reference"] = 1 - len(wrong) / len(said)
+    for item in evaluation.judged:
+        known = known_stems(item.example.captions)
+        said = content_stems(item.caption.words)
+        if known and said:
+            found[item.example.id]["named in a reference"] = len(said.keys() & known) / len(said)
     return found
 
 
 def _absent(judged: Sequence[Judged]) -> tuple[Hallucination, ...]:
     """On scenes: the words for what is not there, the commonest first."""
-    said: dict[str, int] = {}
+    said: Counter[str] = Counter()
     wrong: dict[str, list[str]] = {}
     for item in judged:
         if item.example.scene is None:
             continue
-        for word in set(item.caption.words):
-            said[word] = said.get(word, 0) + 1
+        said.update(set(item.caption.words))
         for word in dict.fromkeys(absent_words(item.caption.text, item.example.scene)):
             wrong.setdefault(word, []).append(item.example.id)
-    found = [
-        Hallucination(word, len(ids), said[word], tuple(ids[:5])) for word, ids in wrong.items()
-    ]
-    return tuple(sorted(found, key=lambda item: (-item.count, item.said, item.word)))
+    return ranked(wrong, said, {word: word for word in wrong})
 
 
 def shares(

@@ -52,25 +52,44 @@ def hallucinated(
     for picture, words in captions.items():
         if picture not in references:
             raise DataError(f"picture {picture} has a caption but no references; give it an entry.")
-        known = {stem(word) for text in references[picture] for word in tokenise(text)}
+        known = known_stems(references[picture])
         if not known:
             continue
-        named: dict[str, str] = {}  # stem -> the form first said
-        for word in words:
-            if is_content(word):
-                named.setdefault(stem(word), word.lower())
-        for key, form in named.items():
+        for key, form in content_stems(words).items():
             said[key] += 1
             if key not in known:
                 wrong.setdefault(key, []).append(picture)
                 forms.setdefault(key, Counter())[form] += 1
+    commonest = {
+        key: min(of, key=lambda form, of=of: (-of[form], form)) for key, of in forms.items()
+    }
+    return ranked(wrong, said, commonest, examples)
+
+
+def content_stems(words: Sequence[str]) -> dict[str, str]:
+    """The content words of a caption: stem -> the form first said."""
+    named: dict[str, str] = {}
+    for word in words:
+        if is_content(word):
+            named.setdefault(stem(word), word.lower())
+    return named
+
+
+def known_stems(references: Sequence[str]) -> set[str]:
+    """The stems of all words of a picture's references."""
+    return {stem(word) for text in references for word in tokenise(text)}
+
+
+def ranked(
+    wrong: Mapping[str, Sequence[Hashable]],
+    said: Mapping[str, int],
+    words: Mapping[str, str],
+    examples: int = 5,
+) -> tuple[Hallucination, ...]:
+    """By key: the pictures where it was wrong, how often it was said at all, and the word to show;
+    the most often wrong one first, of equals the one said less often."""
     found = [
-        Hallucination(
-            min(forms[key], key=lambda form, of=forms[key]: (-of[form], form)),
-            len(pictures),
-            said[key],
-            tuple(pictures[:examples]),
-        )
+        Hallucination(words[key], len(pictures), said[key], tuple(pictures[:examples]))
         for key, pictures in wrong.items()
     ]
     return tuple(sorted(found, key=lambda item: (-item.count, item.said, item.word)))

@@ -49,8 +49,9 @@ class SteppingState:
         """As `State.select`: the state of hypotheses `rows` (N',), in that order."""
         return replace(self, said=self.said[rows], cell=self.cell[rows])
 
-    def select_pictures(self, pictures: Tensor) -> "SteppingState":
-        """As `State.select_pictures`: some pictures (B',) only, with all their hypotheses."""
+    def select_pictures(self, pictures: Tensor | slice) -> "SteppingState":
+        """As `State.select_pictures`: some pictures (B',) only, with all their hypotheses; nothing
+        is copied for a slice."""
         said, cell = (
             x.unflatten(0, (self.values.size(0), -1))[pictures].flatten(0, 1)
             for x in (self.said, self.cell)

@@ -11,6 +11,7 @@ from saccade.data.dataset import CaptionSet
 from saccade.errors import DataError
 from saccade.metrics.health import health
 from saccade.models.captioner import CaptionModel
+from saccade.spacing import evenly
 from saccade.text import Vocabulary
 from saccade.training.validation import greedy_hypotheses
 
@@ -54,8 +55,7 @@ class Monitor:
     def maps(self, model: CaptionModel) -> list[np.ndarray]:
         """(T, h, w) each: where the pictures' greedy captions looked."""
         model.eval()
-        total = min(self.count, len(self.pictures))
-        chosen = [i * len(self.pictures) // total for i in range(total)]
+        chosen = evenly(range(len(self.pictures)), self.count)
         found = greedy_hypotheses(model, self.pictures, self.vocabulary, chosen, self.device)
         maps = [hypothesis.alphas.reshape(-1, *self.grid) for _, hypothesis in found]
         model.train()

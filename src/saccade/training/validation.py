@@ -14,6 +14,7 @@ from saccade.data.dataset import CaptionSet
 from saccade.decoding import Hypothesis, search
 from saccade.models.captioner import CaptionModel
 from saccade.models.stepping import Stepper
+from saccade.spacing import evenly
 from saccade.text import Vocabulary, join
 from saccade.training.tasks import CrossEntropy
 from saccade.types import Example
@@ -87,13 +88,12 @@ def mean_grid(
     """(L, F) the mean grid features of pictures at even distances in the set, at most `count`, cell
     by cell: what the model knows of a picture before it has seen it."""
     model.eval()
-    total = min(count, len(pictures))
-    chosen = [i * len(pictures) // total for i in range(total)]
+    chosen = evenly(range(len(pictures)), count)
     sums: Tensor | None = None
-    for start in range(0, total, 32):
+    for start in range(0, len(chosen), 32):
         stacked = torch.stack([pictures.pictures(i, False) for i in chosen[start : start + 32]])
         found = model.grid(stacked.to(accelerator.device)).double().sum(0)
         sums = found if sums is None else sums + found
     assert sums is not None
     model.train()
-    return (sums / total).float().cpu()
+    return (sums / len(chosen)).float().cpu()
