@@ -1,7 +1,7 @@
 """Decoding and training beside their plain twins (plain.py) and the machine's limit, in one run:
 
     python benchmarks/decode.py                    # CPU: table of docs/performance.md
-    python benchmarks/decode.py --keep-memory      # with saccade.allocator, as the program runs
+    python benchmarks/decode.py --keep-memory      # with saccade.cli.allocator, as the program runs
     python benchmarks/decode.py --device cuda      # float32, bfloat16 and captured graphs
     python benchmarks/decode.py --model runs/flickr8k --data ../shared/data/flickr8k
                                                    # the same captions, from a trained model?
@@ -31,15 +31,15 @@ from timing import best
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from saccade.allocator import keep_memory
+from saccade.cli.allocator import keep_memory
 from saccade.config import DecoderConfig
 from saccade.decoding import Tokens, beam_search, greedy
-from saccade.models import products
 from saccade.models.captioner import Predictions
-from saccade.models.decoder import SoftAttentionDecoder
-from saccade.models.stepping import Stepper
+from saccade.models.decoders.soft_attention import products
+from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.decoders.soft_attention.stepping import Stepper
 from saccade.training.tasks import CrossEntropy
-from saccade.types import Batch
+from saccade.values.batch import Batch
 
 F, L, V = 2048, 196, 9488
 WORDS = 16

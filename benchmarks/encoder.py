@@ -18,7 +18,7 @@ from torch import nn
 from transformers import AutoModel, ResNetConfig
 from transformers.utils import logging
 
-from saccade.allocator import keep_memory
+from saccade.cli.allocator import keep_memory
 
 
 def backbone(name: str) -> nn.Module:

@@ -13,16 +13,16 @@ import argparse
 import torch
 from timing import best
 
-from saccade.allocator import keep_memory
 from saccade.api import Captioner, Encoded
 from saccade.checkpoint import Checkpoint
+from saccade.cli.allocator import keep_memory
 from saccade.config import SMALL_CONV, DecodeConfig, DecoderConfig, EncoderConfig
 from saccade.explain import Explainer, Settings
 from saccade.models.captioner import CaptionModel
-from saccade.models.decoder import SoftAttentionDecoder
-from saccade.models.encoder import load_encoder
+from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.encoders.encoder import load_encoder
 from saccade.text import Vocabulary
-from saccade.types import Geometry
+from saccade.values.places import Grid
 
 WORDS = 12
 
@@ -62,9 +62,9 @@ def main() -> None:
     for cells in (49, 196, 576):
         model = captioner(cells, asked.device)
         side = round(cells**0.5)
-        geometry = Geometry(side, side, (0, 0, side, side), (side, side))
+        where = Grid(side, side, (0, 0, side, side), (side, side))
         grid = torch.rand(1, cells, 2048, device=asked.device)
-        encoded = Encoded(grid, (geometry,), ("photo",))
+        encoded = Encoded(grid, (where,), ("photo",))
         (caption,) = model.decode(encoded)
         assert len(caption.words) == WORDS
         whole = Explainer(model)

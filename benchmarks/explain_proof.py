@@ -26,14 +26,13 @@ from saccade.cli.explain import explainer_of
 from saccade.data.scenes import ground, write
 from saccade.data.sources import read
 from saccade.errors import UsageError
-from saccade.evidence import Explanation, WordEvidence
+from saccade.evaluation.survey import STATES, shares
 from saccade.explain import Explainer
-from saccade.explain.survey import STATES, shares
 from saccade.metrics.hallucination import is_content
 from saccade.metrics.health import health
-from saccade.spacing import evenly
 from saccade.training.train import train
-from saccade.types import Example
+from saccade.values.evidence import Explanation, WordEvidence
+from saccade.values.examples import Example, evenly
 
 
 def models(out: Path) -> dict[str, Captioner]:
@@ -83,7 +82,7 @@ def _claimed(explainer: Explainer, item: Explanation, maps: np.ndarray) -> Expla
     return explainer.evidence(item.caption, grid, maps=np.ascontiguousarray(maps))
 
 
-def told(name: str, explanations: list[Explanation], examples: list[Example]) -> None:
+def report_row(name: str, explanations: list[Explanation], examples: list[Example]) -> None:
     grounded = [
         {place for place, _ in ground(e.caption.text, example.scene)} if example.scene else None
         for e, example in zip(explanations, examples, strict=True)
@@ -144,10 +143,10 @@ def main() -> None:
     for name, captioner in captioners.items():
         explainer = explainer_of(captioner, asked.model or "", data, None)
         own = [explainer.explain(e.image) for e in examples]
-        told(f"{name}, own captions", own, examples)
+        report_row(f"{name}, own captions", own, examples)
         if name == "good":
             for what, falsify in (("mirrored", mirrored), ("of another scene", of_another)):
-                told(f"{name}, its maps {what}", falsify(explainer, own), examples)
+                report_row(f"{name}, its maps {what}", falsify(explainer, own), examples)
         kept, given = [], []
         for example in examples:
             try:
@@ -155,7 +154,7 @@ def main() -> None:
                 kept.append(example)
             except UsageError:  # a word that it does not know
                 continue
-        told(f"{name}, the first reference of {len(kept)}", given, kept)
+        report_row(f"{name}, the first reference of {len(kept)}", given, kept)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 
-from saccade.allocator import keep_memory
 from saccade.api import Captioner
-from saccade.images import find_photos
+from saccade.cli.allocator import keep_memory
+from saccade.photos.opening import find_photos
 
 BATCH = 16
 

@@ -15,11 +15,11 @@ import torch
 from matplotlib import pyplot as plt
 from timing import best
 
-from saccade.allocator import keep_memory
+from saccade.cli.allocator import keep_memory
 from saccade.config import DecoderConfig
 from saccade.decoding import Tokens, beam_search
-from saccade.models.decoder import SoftAttentionDecoder
-from saccade.models.stepping import Stepper
+from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.decoders.soft_attention.stepping import Stepper
 
 F, WORDS = 2048, 16
 USUAL = {"beams": 5, "pictures": 16, "cells": 196, "words in the vocabulary": 9488}

@@ -22,8 +22,8 @@ from transformers import AutoModel, ResNetConfig
 from saccade.checkpoint import Checkpoint, save
 from saccade.config import DecoderConfig, EncoderConfig
 from saccade.models.captioner import CaptionModel
-from saccade.models.decoder import SoftAttentionDecoder
-from saccade.models.encoder import load_encoder
+from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.encoders.encoder import load_encoder
 from saccade.text import Vocabulary
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from saccade import Caption, Captioner
 from saccade.errors import CheckpointError, PictureError
-from saccade.evaluation import evaluate
+from saccade.evaluation.split import evaluate
 from saccade.files import replace_folder
 
 
@@ -41,7 +41,7 @@ def test_a_caption_carries_everything(captioner, photos):
     np.testing.assert_allclose(caption.alphas.sum((1, 2)), 1, rtol=1e-4)
     assert ((caption.betas > 0) & (caption.betas < 1)).all()
     assert caption.score == pytest.approx(caption.logprob, abs=1e-4)
-    assert (caption.geometry.width, caption.geometry.height) == (48, 32)
+    assert (caption.where.width, caption.where.height) == (48, 32)
     assert caption.photo == photos[0]
     assert caption.finished
     assert all(entry[0][1] >= entry[-1][1] for entry in caption.runners_up)
@@ -177,7 +177,7 @@ def test_evaluation_equals_a_plain_loop(captioner, data):
     assert found.truth is None
     nll, words = 0.0, 0
     vocabulary = captioner.vocabulary
-    for item in found.judged:
+    for item in found.captioned:
         grid = captioner.encode([item.example.image]).grid
         for caption in item.example.captions:
             ids = vocabulary.encode(caption)

@@ -15,8 +15,8 @@ from saccade.checkpoint import Checkpoint, load, save
 from saccade.config import DecoderConfig, EncoderConfig
 from saccade.errors import CheckpointError, SaccadeError
 from saccade.models.captioner import CaptionModel
-from saccade.models.decoder import SoftAttentionDecoder
-from saccade.models.encoder import load_encoder
+from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.encoders.encoder import load_encoder
 from saccade.text import SPECIALS, Vocabulary
 
 WORDS = Vocabulary((*SPECIALS, "a", "red", "square", "ünïcode", "红"))

@@ -7,8 +7,8 @@ import torch
 from saccade.config import DecoderConfig
 from saccade.decoding import Tokens, beam_search
 from saccade.explain.covering import Coverings
-from saccade.models.decoder import SoftAttentionDecoder
-from saccade.models.stepping import Stepper
+from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.decoders.soft_attention.stepping import Stepper
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU here")
 

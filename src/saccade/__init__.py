@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from saccade.api import Captioner
     from saccade.errors import SaccadeError
-    from saccade.evaluation import evaluate
+    from saccade.evaluation.split import evaluate
     from saccade.metrics import score
     from saccade.training.train import resume, train
-    from saccade.types import Caption
+    from saccade.values.captions import Caption
 
 __all__ = ["Caption", "Captioner", "SaccadeError", "evaluate", "resume", "score", "train"]
 
 _HOMES = {
-    "Caption": "saccade.types",
+    "Caption": "saccade.values.captions",
     "Captioner": "saccade.api",
     "SaccadeError": "saccade.errors",
-    "evaluate": "saccade.evaluation",
+    "evaluate": "saccade.evaluation.split",
     "resume": "saccade.training.train",
     "score": "saccade.metrics",
     "train": "saccade.training.train",

@@ -16,12 +16,13 @@ from saccade.decoding import Hypothesis, search
 from saccade.errors import CheckpointError, PictureError
 from saccade.files import surviving_folder
 from saccade.models.captioner import CaptionModel
-from saccade.models.stepping import Stepper
+from saccade.models.decoders.soft_attention.stepping import Stepper
 from saccade.text import Vocabulary, join
-from saccade.types import Caption, Geometry
+from saccade.values.captions import Caption
+from saccade.values.places import Grid
 
 if TYPE_CHECKING:
-    from saccade.evidence import Explanation
+    from saccade.values.evidence import Explanation
 
 Photo = Path | str | Image.Image
 
@@ -40,7 +41,7 @@ class Encoded:
     """Photos seen once: decode them as often as wanted."""
 
     grid: Tensor  # (B, L, F)
-    geometries: tuple[Geometry, ...]
+    places: tuple[Grid, ...]
     photos: tuple[Photo, ...]
 
 
@@ -121,10 +122,8 @@ class Captioner:
             keep,
         )
         captions = []
-        for hypotheses, geometry, photo in zip(
-            found, encoded.geometries, encoded.photos, strict=True
-        ):
-            best, *others = (self.as_caption(h, geometry, photo) for h in hypotheses[:keep])
+        for hypotheses, where, photo in zip(found, encoded.places, encoded.photos, strict=True):
+            best, *others = (self.as_caption(h, where, photo) for h in hypotheses[:keep])
             captions.append(replace(best, others=tuple(others)))
         return captions
 
@@ -177,10 +176,10 @@ class Captioner:
 
     def encoded(
         self, photos: Iterable[Photo], batch: int
-    ) -> Iterator[list[tuple[Photo, tuple[Tensor, Geometry] | PictureError]]]:
+    ) -> Iterator[list[tuple[Photo, tuple[Tensor, Grid] | PictureError]]]:
         """Groups of up to `batch` photos as the encoder wants them, read one group ahead."""
 
-        def attempt(photo: Photo) -> tuple[Tensor, Geometry] | PictureError:
+        def attempt(photo: Photo) -> tuple[Tensor, Grid] | PictureError:
             try:
                 return self._prepare(photo)
             except PictureError as error:
@@ -212,20 +211,20 @@ class Captioner:
             self._stepper = Stepper(self.model.decoder)
         return self._stepper
 
-    def _prepare(self, photo: Photo) -> tuple[Tensor, Geometry]:
+    def _prepare(self, photo: Photo) -> tuple[Tensor, Grid]:
         return self.model.encoder.prepare(photo)
 
     @torch.no_grad()
     def encode_prepared(
-        self, prepared: Sequence[tuple[Tensor, Geometry]], photos: Sequence[Photo]
+        self, prepared: Sequence[tuple[Tensor, Grid]], photos: Sequence[Photo]
     ) -> Encoded:
-        """The same for pixels and geometries that `Encoder.prepare` gave."""
+        """The same for pixels and places that `Encoder.prepare` gave."""
         pixels = torch.stack([pixels for pixels, _ in prepared]).to(self.device)
         return Encoded(
-            self.model.grid(pixels), tuple(geometry for _, geometry in prepared), tuple(photos)
+            self.model.grid(pixels), tuple(where for _, where in prepared), tuple(photos)
         )
 
-    def as_caption(self, found: Hypothesis, geometry: Geometry, photo: Photo) -> Caption:
+    def as_caption(self, found: Hypothesis, where: Grid, photo: Photo) -> Caption:
         """A hypothesis as people read it."""
         words = tuple(self.vocabulary.words[index] for index in found.ids)
         given = isinstance(photo, Image.Image)
@@ -234,9 +233,9 @@ class Captioner:
             words=words,
             ids=found.ids,
             logprobs=found.logprobs,
-            alphas=found.alphas.reshape(len(words), *geometry.grid),
+            alphas=found.alphas.reshape(len(words), *where.shape),
             betas=found.betas,
-            geometry=geometry,
+            where=where,
             score=found.score,
             end_logprob=found.end_logprob,
             finished=found.finished,

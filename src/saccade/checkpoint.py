@@ -22,8 +22,8 @@ from saccade.config import (
 from saccade.errors import CheckpointError, UsageError
 from saccade.files import replace_folder, surviving_folder
 from saccade.models.captioner import CaptionModel
-from saccade.models.decoder import SoftAttentionDecoder
-from saccade.models.encoder import (
+from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.encoders.encoder import (
     Encoder,
     describe_backbone,
     load_encoder,

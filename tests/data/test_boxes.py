@@ -8,9 +8,9 @@ import pytest
 from saccade.data.boxes import ground_words, read_boxes
 from saccade.data.coco_words import PAIRS, words_of
 from saccade.data.sources import read
-from saccade.english import is_content
 from saccade.errors import DataError
 from saccade.text import tokenise
+from saccade.text.english import is_content
 
 CATEGORIES = [(1, "person"), (6, "bus"), (10, "traffic light"), (18, "dog"), (58, "hot dog"), (99, "garden gnome")]  # fmt: skip
 NAMES = dict(CATEGORIES)

@@ -25,7 +25,7 @@ from saccade.data.scenes import (
     write,
 )
 from saccade.errors import SaccadeError
-from saccade.types import Thing
+from saccade.values.examples import Thing
 
 MANY = 1500
 RECORDED = "a picture of a green flower left of a green mushroom"  # of scene (0, 1)

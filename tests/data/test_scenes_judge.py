@@ -18,7 +18,7 @@ from saccade.data.scenes import (
     make_scene,
 )
 from saccade.data.scenes.layout import groups
-from saccade.types import Scene, Thing
+from saccade.values.examples import Scene, Thing
 
 MANY = 500
 INVERSE = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from saccade.data.reading import caption_source, spell_lines
 from saccade.data.sources import draw_splits, gather, read, select
 from saccade.errors import DataError
-from saccade.types import Example, Region, Scene, Thing
+from saccade.values.examples import Example, Region, Scene, Thing
 
 SCRIPTS = (
     "A dog runs.",

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from saccade.config import DecoderConfig
 from saccade.explain import covering
 from saccade.explain.covering import Coverings, cells, first_covered
-from saccade.models.decoder import SoftAttentionDecoder
-from saccade.models.stepping import Stepper
+from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.decoders.soft_attention.stepping import Stepper
 
 BOS = 1
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from saccade.evidence import Interval
 from saccade.explain.judging import curves, effect, loss, seen, student, verdict
+from saccade.values.evidence import Interval
 
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95, 1.0)
 

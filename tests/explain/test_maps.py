@@ -17,7 +17,7 @@ from saccade.explain.maps import (
     spearman,
     tiles,
 )
-from saccade.models.attention import Memory
+from saccade.models.attention.additive import Memory
 
 
 @pytest.mark.parametrize("features", [0, 8])

@@ -16,25 +16,25 @@ from saccade.metrics.grounding import (
     rows,
     uniform_map,
 )
-from saccade.types import Box, Geometry
+from saccade.values.places import Box, Grid
 
-PLAIN = Geometry(40, 20, (0.0, 0.0, 40.0, 20.0), (2, 4))  # cells of 10 x 10 pixels
-PADDED = Geometry(40, 20, (0.0, -10.0, 40.0, 30.0), (4, 4))  # a row of padding above and below
-CROPPED = Geometry(40, 20, (10.0, 0.0, 30.0, 20.0), (2, 2))
+PLAIN = Grid(40, 20, (0.0, 0.0, 40.0, 20.0), (2, 4))  # cells of 10 x 10 pixels
+PADDED = Grid(40, 20, (0.0, -10.0, 40.0, 30.0), (4, 4))  # a row of padding above and below
+CROPPED = Grid(40, 20, (10.0, 0.0, 30.0, 20.0), (2, 2))
 LEFT, RIGHT = (0.0, 0.0, 10.0, 20.0), (30.0, 0.0, 40.0, 20.0)
 MIDDLE = (10.0, 0.0, 20.0, 20.0)
 
 
-def on(box: Box, geometry: Geometry = PLAIN) -> np.ndarray:
+def on(box: Box, where: Grid = PLAIN) -> np.ndarray:
     """A map on the cells that the box covers."""
-    cells = coverage(geometry, [box])
+    cells = coverage(where, [box])
     return (cells / cells.sum()).astype(np.float32)
 
 
-def plain_mass(alpha: np.ndarray, geometry: Geometry, boxes: list[Box]) -> float:
+def plain_mass(alpha: np.ndarray, where: Grid, boxes: list[Box]) -> float:
     """The slow twin: pixel by pixel, for integer edges and grids that divide the pixels."""
-    h, w = geometry.grid
-    x0, y0, x1, y1 = (int(edge) for edge in geometry.box)
+    h, w = where.shape
+    x0, y0, x1, y1 = (int(edge) for edge in where.box)
     high, wide = (y1 - y0) // h, (x1 - x0) // w
     total = 0.0
     for row in range(h):
@@ -42,7 +42,7 @@ def plain_mass(alpha: np.ndarray, geometry: Geometry, boxes: list[Box]) -> float
             seen = inside = 0
             for y in range(y0 + row * high, y0 + (row + 1) * high):
                 for x in range(x0 + column * wide, x0 + (column + 1) * wide):
-                    if 0 <= x < geometry.width and 0 <= y < geometry.height:
+                    if 0 <= x < where.width and 0 <= y < where.height:
                         seen += 1
                         inside += any(b[0] <= x < b[2] and b[1] <= y < b[3] for b in boxes)
             total += float(alpha[row, column]) * inside / seen if seen else 0.0
@@ -60,12 +60,12 @@ GEOMETRIES = st.sampled_from([PLAIN, PADDED, CROPPED])
 
 
 @settings(max_examples=60, deadline=None)
-@given(geometry=GEOMETRIES, boxes=BOXES, seed=st.integers(0, 99))
-def test_mass_is_as_counted_pixel_by_pixel(geometry, boxes, seed):
-    alpha = np.random.default_rng(seed).dirichlet(np.ones(geometry.grid).ravel())
-    alpha = alpha.reshape(geometry.grid)
-    found = mass(alpha, geometry, boxes)
-    assert found == pytest.approx(plain_mass(alpha, geometry, boxes), abs=1e-9)
+@given(where=GEOMETRIES, boxes=BOXES, seed=st.integers(0, 99))
+def test_mass_is_as_counted_pixel_by_pixel(where, boxes, seed):
+    alpha = np.random.default_rng(seed).dirichlet(np.ones(where.shape).ravel())
+    alpha = alpha.reshape(where.shape)
+    found = mass(alpha, where, boxes)
+    assert found == pytest.approx(plain_mass(alpha, where, boxes), abs=1e-9)
     assert 0 <= found <= 1 + 1e-9
 
 
@@ -76,18 +76,18 @@ ANY_BOX = st.tuples(FLOATS, FLOATS, FLOATS, FLOATS).map(
 
 
 @settings(max_examples=60, deadline=None)
-@given(geometry=GEOMETRIES, box=ANY_BOX)
-def test_uniform_mass_is_the_share_of_the_area(geometry, box):
-    for even in (uniform_map(geometry), centre_map(geometry)):
+@given(where=GEOMETRIES, box=ANY_BOX)
+def test_uniform_mass_is_the_share_of_the_area(where, box):
+    for even in (uniform_map(where), centre_map(where)):
         assert even.sum() == pytest.approx(1)
-        assert 0 <= mass(even, geometry, [box]) <= 1 + 1e-9
-    x0, y0 = max(0, geometry.box[0]), max(0, geometry.box[1])
-    x1, y1 = min(40, geometry.box[2]), min(20, geometry.box[3])
+        assert 0 <= mass(even, where, [box]) <= 1 + 1e-9
+    x0, y0 = max(0, where.box[0]), max(0, where.box[1])
+    x1, y1 = min(40, where.box[2]), min(20, where.box[3])
     wide = max(0.0, min(x1, box[2]) - max(x0, box[0]))
     high = max(0.0, min(y1, box[3]) - max(y0, box[1]))
     share = wide * high / ((x1 - x0) * (y1 - y0))
-    assert mass(uniform_map(geometry), geometry, [box]) == pytest.approx(share, abs=1e-6)
-    assert mass(uniform_map(geometry), geometry, [box, box]) == pytest.approx(share, abs=1e-6)
+    assert mass(uniform_map(where), where, [box]) == pytest.approx(share, abs=1e-6)
+    assert mass(uniform_map(where), where, [box, box]) == pytest.approx(share, abs=1e-6)
 
 
 @given(row=st.integers(0, 1), column=st.integers(0, 3))
@@ -100,15 +100,15 @@ def test_a_map_on_the_box_has_all_its_mass_there(row, column):
 def test_baselines():
     """The centre's Gaussian: 38.3 % within half a sigma, 95.4 % of the photo within two."""
     middle = (15.0, 0.0, 25.0, 20.0)
-    fine = Geometry(40, 20, (0.0, 0.0, 40.0, 20.0), (1, 40))
+    fine = Grid(40, 20, (0.0, 0.0, 40.0, 20.0), (1, 40))
     assert mass(centre_map(fine), fine, [middle]) == pytest.approx(0.38292 / 0.9545, abs=1e-4)
     assert uniform_map(PADDED)[:, 0] == pytest.approx([0, 1 / 8, 1 / 8, 0])
     assert look("x", on(LEFT), PADDED, [LEFT]).uniform == 0.25  # padding doesn't count
     assert mass(np.full((4, 4), 1 / 16), PADDED, [(0, 0, 40, 20)]) == 0.5  # but takes mass
 
 
-def caption(maps, named, geometry=PLAIN):
-    return np.stack(maps), geometry, named
+def caption(maps, named, where=PLAIN):
+    return np.stack(maps), where, named
 
 
 def alternating(shift: int, words: int = 6):

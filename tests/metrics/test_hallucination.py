@@ -3,10 +3,10 @@
 import pytest
 
 from saccade.data.sources import read
-from saccade.english import is_content
 from saccade.errors import DataError
 from saccade.metrics import Hallucination, hallucinated
 from saccade.text import tokenise
+from saccade.text.english import is_content
 
 REFERENCES = {
     1: ["A dog runs on the grass.", "A brown dog."],

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saccade.config import DecoderConfig
-from saccade.models.decoder import SoftAttentionDecoder
+from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
 
 V, F = 23, 11
 

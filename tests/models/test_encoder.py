@@ -24,9 +24,9 @@ from transformers import (
 
 from saccade.config import SMALL_CONV, EncoderConfig
 from saccade.errors import UsageError
-from saccade.images import open_photo
-from saccade.models.encoder import describe_backbone, load_encoder, rebuild_encoder
-from saccade.models.photo import fit_box, to_input
+from saccade.models.encoders.encoder import describe_backbone, load_encoder, rebuild_encoder
+from saccade.photos.fitting import fit_box, to_input
+from saccade.photos.opening import open_photo
 
 VIT = {
     "hidden_size": 16,
@@ -229,32 +229,32 @@ def test_a_marker_is_seen_in_the_cell_that_maps_back_to_it(fit, size):
         x, y = int(size[0] * fx), int(size[1] * fy)
         photo = Image.new("RGB", size)
         photo.paste((255, 0, 0), (x - 3, y - 3, x + 4, y + 4))
-        pixels, geometry = to_input(photo, (128, 128), fit, (8, 8))
+        pixels, where = to_input(photo, (128, 128), fit, (8, 8))
         red = (pixels[0].float() - pixels[2].float()).clamp(min=0)
         light = red.unfold(0, 16, 16).unfold(1, 16, 16).sum((-1, -2)).numpy()
         row, column = np.unravel_index(light.argmax(), light.shape)
-        x0, y0, x1, y1 = geometry.cell_box(int(row), int(column))
+        x0, y0, x1, y1 = where.cell_box(int(row), int(column))
         slack = 4 + max(size) / 128
         assert x0 - slack <= x <= x1 + slack
         assert y0 - slack <= y <= y1 + slack
-        assert (geometry.width, geometry.height) == size
+        assert (where.width, where.height) == size
 
 
 def test_padding_is_grey_and_a_one_pixel_photo_fits():
-    pixels, geometry = to_input(Image.new("RGB", (100, 50), (255, 0, 0)), (64, 64), "pad", (4, 4))
+    pixels, where = to_input(Image.new("RGB", (100, 50), (255, 0, 0)), (64, 64), "pad", (4, 4))
     assert pixels[:, 0, 0].tolist() == [128, 128, 128]
     assert pixels[:, 32, 32].tolist() == [255, 0, 0]
-    assert geometry.box == (0.0, -25.0, 100.0, 75.0)
+    assert where.box == (0.0, -25.0, 100.0, 75.0)
     for fit in ("stretch", "crop", "pad"):
-        pixels, geometry = to_input(Image.new("RGB", (1, 1), (9, 8, 7)), (32, 16), fit, (2, 1))
+        pixels, where = to_input(Image.new("RGB", (1, 1), (9, 8, 7)), (32, 16), fit, (2, 1))
         assert pixels.shape == (3, 32, 16)
-        assert (geometry.width, geometry.height) == (1, 1)
+        assert (where.width, where.height) == (1, 1)
 
 
 @pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_large_jpeg_decoded_small_looks_the_same(tmp_path, fit, turned):
-    """The geometry is that of the whole photo, to the digit, and the pixels nearly those of a photo
+    """The where is that of the whole photo, to the digit, and the pixels nearly those of a photo
     decoded whole; also where EXIF says that width and height change places."""
     encoder = load_encoder(EncoderConfig(backbone=SMALL_CONV, trainable=True, fit=fit))
     encoder.config = replace(encoder.config, image_size=(32, 48))
@@ -265,11 +265,11 @@ def test_a_large_jpeg_decoded_small_looks_the_same(tmp_path, fit, turned):
     exif[ExifTags.Base.Orientation] = 6 if turned else 1
     photo.save(tmp_path / "large.jpg", quality=95, exif=exif)
     assert open_photo(tmp_path / "large.jpg", draft=(96, 64)).width < 601  # it can be decoded small
-    pixels, geometry = encoder.prepare(tmp_path / "large.jpg")
+    pixels, where = encoder.prepare(tmp_path / "large.jpg")
     whole = open_photo(tmp_path / "large.jpg")
     expected, where = to_input(whole, (32, 48), fit, encoder.grid)
-    assert geometry == where
-    assert geometry.width == (601 if turned else 803)
+    assert where == where
+    assert where.width == (601 if turned else 803)
     assert (pixels.float() - expected.float()).abs().mean() < 0.8
     assert (pixels.float() - expected.float()).abs().max() < 6
     with Image.open(tmp_path / "large.jpg") as lazy:  # not decoded yet, and somebody else's

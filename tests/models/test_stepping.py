@@ -13,9 +13,9 @@ from saccade.api import Captioner
 from saccade.config import DecoderConfig
 from saccade.decoding import Tokens, beam_search, greedy
 from saccade.decoding.words import BLOCK, likeliest
-from saccade.models import products
-from saccade.models.decoder import SoftAttentionDecoder
-from saccade.models.stepping import Stepper
+from saccade.models.decoders.soft_attention import products
+from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.decoders.soft_attention.stepping import Stepper
 
 V, F = 31, 11
 
@@ -85,7 +85,9 @@ def test_blocks_of_pictures_do_not_change_attention(monkeypatch):
     grid = torch.randn(7, 5, F)
     tokens = torch.randint(0, V, (7,))
     whole = Stepper(model).step(tokens, Stepper(model).start(grid))
-    monkeypatch.setattr("saccade.models.attention.IN_CACHE", 3 * 5 * 7)  # three pictures at a time
+    monkeypatch.setattr(
+        "saccade.models.attention.additive.IN_CACHE", 3 * 5 * 7
+    )  # three pictures at a time
     blocked = Stepper(model).step(tokens, Stepper(model).start(grid))
     torch.testing.assert_close(blocked.alpha, whole.alpha, rtol=0, atol=0)
 

@@ -9,7 +9,7 @@ from conftest import TINY, squares
 from safetensors.torch import load_file
 
 from saccade.config import merge
-from saccade.models.attention import AdditiveAttention
+from saccade.models.attention.additive import AdditiveAttention
 from saccade.training.monitor import Monitor, attention_record
 from saccade.training.run import read_log
 from saccade.training.train import train

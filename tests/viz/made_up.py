@@ -11,27 +11,36 @@ import numpy as np
 from PIL import Image
 
 from saccade.data.scenes import draw as draw_scene
-from saccade.evidence import MAPS, Agreement, Curves, Explanation, Instead, Interval, WordEvidence
-from saccade.images import open_photo
-from saccade.types import Caption, Geometry
+from saccade.photos.opening import open_photo
+from saccade.values.captions import Caption
+from saccade.values.evidence import (
+    MAPS,
+    Agreement,
+    Counterfactual,
+    Curves,
+    Explanation,
+    Interval,
+    WordEvidence,
+)
+from saccade.values.places import Grid
 
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 SPARE = ("man", "woman", "truck", "boat", "dog", "two", "white", "standing", "near", "small")
 
 
-def geometry(size: tuple[int, int], grid=(14, 14), fit: str = "stretch") -> Geometry:
+def placed(size: tuple[int, int], grid=(14, 14), fit: str = "stretch") -> Grid:
     """How a square input lies on a photo that was stretched, cropped or padded to it."""
     width, height = size
     if fit == "stretch":
-        return Geometry(width, height, (0.0, 0.0, float(width), float(height)), grid)
+        return Grid(width, height, (0.0, 0.0, float(width), float(height)), grid)
     side = min(size) if fit == "crop" else max(size)
     left, top = (width - side) / 2, (height - side) / 2
-    return Geometry(width, height, (left, top, left + side, top + side), grid)
+    return Grid(width, height, (left, top, left + side, top + side), grid)
 
 
-def blob(where: Geometry, centre: tuple[float, float], spread: float, floor: float) -> np.ndarray:
+def blob(where: Grid, centre: tuple[float, float], spread: float, floor: float) -> np.ndarray:
     """A map (h, w) that sums to 1 with its peak at a place of the photo, in its pixels."""
-    h, w = where.grid
+    h, w = where.shape
     x0, y0, x1, y1 = where.box
     xs = x0 + (np.arange(w) + 0.5) * (x1 - x0) / w
     ys = y0 + (np.arange(h) + 0.5) * (y1 - y0) / h
@@ -64,7 +73,7 @@ def curves(logprob: float, floor: float, gain: float, rng: np.random.Generator) 
     )
 
 
-def word(text: str, place: int, where: Geometry, rng, centre=None, logprob=None) -> WordEvidence:
+def word(text: str, place: int, where: Grid, rng, centre=None, logprob=None) -> WordEvidence:
     """Evidence for one word; with a centre it is a thing seen there, without one a guessed word."""
     seen = centre is not None
     if centre is None:
@@ -118,7 +127,7 @@ def word(text: str, place: int, where: Geometry, rng, centre=None, logprob=None)
     )
 
 
-def caption(words: list[WordEvidence], where: Geometry, **more) -> Caption:
+def caption(words: list[WordEvidence], where: Grid, **more) -> Caption:
     """The caption that evidence is about."""
     return Caption(
         text=" ".join(item.word for item in words),
@@ -127,7 +136,7 @@ def caption(words: list[WordEvidence], where: Geometry, **more) -> Caption:
         logprobs=tuple(item.logprob for item in words),
         alphas=np.stack([item.maps["attention"] for item in words]).astype(np.float32),
         betas=np.array([item.beta for item in words]),
-        geometry=where,
+        where=where,
         score=sum(item.logprob for item in words) / len(words),
         end_logprob=-0.3,
         runners_up=tuple(item.runners_up for item in words),
@@ -147,7 +156,7 @@ def explain(
 ) -> Explanation:
     """A whole explanation: other beams (the first of them measured too) and one "why not?"."""
     rng = np.random.default_rng(seed)
-    where = geometry(image.size, grid, fit)
+    where = placed(image.size, grid, fit)
     places = places or {}
 
     def sentence(tokens: list[str]) -> list[WordEvidence]:
@@ -171,7 +180,7 @@ def explain(
     return Explanation(
         caption=caption(said, where, others=others, image=image, photo=photo),
         words=tuple(said),
-        instead=(Instead(place, said[place], other),),
+        instead=(Counterfactual(place, said[place], other),),
         beams=(Explanation(others[0], tuple(beam_words[0])),) if others else (),
         settings={
             "shares covered": [0.05, 0.1, 0.2, 0.3, 0.5],

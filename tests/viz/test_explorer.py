@@ -17,9 +17,9 @@ from browser import CURE, Browser, program
 from made_up import explain, scenes
 from PIL import Image
 
-from saccade.english import is_content
 from saccade.errors import PictureError
-from saccade.evidence import MAPS
+from saccade.text.english import is_content
+from saccade.values.evidence import MAPS
 from saccade.viz.explorer import write_page
 from saccade.viz.explorer.packing import MAP_LOSS, pack, pack_map
 
@@ -283,7 +283,7 @@ def test_a_map_lights_the_pixels_that_its_cell_stands_for(browser, size, fit, tm
     photo = Image.new("RGB", size, (40, 40, 40))
     told = explain("one marker", photo, fit=fit, grid=(9, 7), photo=Path("marker.png"))
     row, column = 3, 4
-    x0, y0, x1, y1 = told.caption.geometry.cell_box(row, column)
+    x0, y0, x1, y1 = told.caption.where.cell_box(row, column)
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
     photo.paste((250, 0, 0), (round(x) - 9, round(y) - 9, round(x) + 9, round(y) + 9))
     hot = np.zeros((9, 7))

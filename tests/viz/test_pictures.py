@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from saccade.errors import PictureError
-from saccade.models.photo import to_input
-from saccade.types import Caption, Geometry
+from saccade.photos.fitting import to_input
+from saccade.values.captions import Caption
+from saccade.values.places import Grid
 from saccade.viz.attention import figure, layout, save_gif, save_png
 from saccade.viz.curves import loss_curve, save_loss_curve, smooth
 from saccade.viz.overlay import blend, heats, times_uniform, upsample
 from saccade.viz.report import ReportSample, write_report
 
 
-def geometry(width: int, height: int, fit: str, grid: tuple[int, int]) -> Geometry:
+def placed(width: int, height: int, fit: str, grid: tuple[int, int]) -> Grid:
     return to_input(Image.new("RGB", (width, height)), (64, 64), fit, grid)[1]
 
 
@@ -41,7 +42,7 @@ def caption(words="a red kite over the sea", size=(120, 80), grid=(4, 6), seed=0
         logprobs=tuple(np.log(rng.uniform(0.1, 1, count)).tolist()),
         alphas=alphas.astype(np.float32),
         betas=rng.uniform(size=count),
-        geometry=Geometry(*size, (0.0, 0.0, float(size[0]), float(size[1])), grid),
+        where=Grid(*size, (0.0, 0.0, float(size[0]), float(size[1])), grid),
         score=-3.0,
         image=Image.fromarray(rng.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)),
     )
@@ -61,7 +62,7 @@ def width_of(path) -> int:
     data=st.data(),
 )
 def test_a_cell_lights_its_own_place_on_the_photo(width, height, fit, grid, data):
-    where = geometry(width, height, fit, grid)
+    where = placed(width, height, fit, grid)
     row, column = data.draw(st.integers(0, grid[0] - 1)), data.draw(st.integers(0, grid[1] - 1))
     heat = upsample(one_hot(grid, row, column), where, 0, size=None)
     assert heat.shape == (height, width)
@@ -88,7 +89,7 @@ def test_a_cell_lights_its_own_place_on_the_photo(width, height, fit, grid, data
     seed=st.integers(0, 99),
 )
 def test_no_attention_is_lost_or_made_and_uniform_stays_uniform(grid, fit, sigma, seed):
-    where = geometry(210, 90, fit, grid)
+    where = placed(210, 90, fit, grid)
     alpha = np.random.default_rng(seed).dirichlet(np.ones(grid[0] * grid[1])).reshape(grid)
     heat = upsample(alpha, where, sigma, size=None)
     x0, y0, x1, y1 = where.box
@@ -100,7 +101,7 @@ def test_no_attention_is_lost_or_made_and_uniform_stays_uniform(grid, fit, sigma
 
 
 def test_the_upsampling_is_bilinear_between_cell_centres():
-    where = Geometry(40, 10, (0.0, 0.0, 40.0, 10.0), (1, 4))
+    where = Grid(40, 10, (0.0, 0.0, 40.0, 10.0), (1, 4))
     heat = upsample(np.array([[0.0, 1.0, 0.0, 0.0]]), where, 0, size=None)[5]
     centres = np.array([5, 15, 25, 35]) - 0.5
     expected = np.interp(np.arange(40), centres, [0, 1, 0, 0])
@@ -108,7 +109,7 @@ def test_the_upsampling_is_bilinear_between_cell_centres():
 
 
 def test_a_blur_spreads_by_sigma_photo_pixels():
-    where = Geometry(300, 300, (0.0, 0.0, 300.0, 300.0), (60, 60))
+    where = Grid(300, 300, (0.0, 0.0, 300.0, 300.0), (60, 60))
     heat = upsample(one_hot((60, 60), 30, 30), where, 20, size=None).astype(float)
     x = np.arange(300)
     weights = heat.sum(0) / heat.sum()

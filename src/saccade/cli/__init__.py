@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import typer
 
-from saccade.allocator import keep_memory
 from saccade.cli import (
     agreement,
     caption,
@@ -22,6 +21,7 @@ from saccade.cli import (
     score,
     train,
 )
+from saccade.cli.allocator import keep_memory
 from saccade.errors import SaccadeError
 
 EXAMPLES = """Examples

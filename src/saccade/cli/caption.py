@@ -40,7 +40,7 @@ def caption(
 
     from saccade.errors import PictureError, UsageError
     from saccade.files import write_json
-    from saccade.images import find_photos
+    from saccade.photos.opening import find_photos
 
     if gif and attention is None:
         raise UsageError("--gif needs the folder for it: add --attention DIR.")

@@ -20,12 +20,12 @@ def demo(
     from saccade.api import Captioner
     from saccade.cli.evaluate import show
     from saccade.data.scenes import write
+    from saccade.evaluation.report import report
     from saccade.explain import Explainer
     from saccade.files import write_json
-    from saccade.lab_report import report
     from saccade.progress import progress
-    from saccade.spacing import evenly
     from saccade.training.train import train
+    from saccade.values.examples import evenly
     from saccade.viz.attention import save_gif, save_png
     from saccade.viz.curves import save_loss_curve
     from saccade.viz.explorer import write_page
@@ -52,12 +52,12 @@ def demo(
     write_json(out / "captions.json", found.to_json())
     captioner = Captioner.from_pretrained(run / "best", device="cpu")
     explainer, explained = Explainer(captioner), []
-    for item in evenly(list(found.judged), 8):
+    for item in evenly(list(found.captioned), 8):
         save_png(item.caption, out / "attention" / f"{item.example.image.stem}.png")
         typer.echo(f"  {item.example.image.name}: {item.caption.text}")
         explained.append(explainer.explain(item.example.image))
     write_page(explained, out / "why.html")
-    first = found.judged[0]
+    first = found.captioned[0]
     save_gif(first.caption, out / "attention" / f"{first.example.image.stem}.gif")
     photo = first.example.image
     typer.echo(f"One picture, as you would: {captioner.caption(photo, beams=5).text}")

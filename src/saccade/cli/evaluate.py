@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from saccade.evaluation import Evaluation
+    from saccade.evaluation.split import Evaluation
 
 
 def evaluate(
@@ -39,9 +39,9 @@ def evaluate(
     Example: saccade evaluate runs/mine/best captions.jsonl --split val
     """
     from saccade.api import Captioner
-    from saccade.evaluation import evaluate as measure
+    from saccade.evaluation.split import evaluate as measure
     from saccade.files import write_json
-    from saccade.spacing import evenly
+    from saccade.values.examples import evenly
 
     captioner = Captioner.from_pretrained(model, device="cpu" if cpu else None)
     config = captioner.settings(beams=beams, length_power=length_power, max_words=max_words)
@@ -53,7 +53,7 @@ def evaluate(
     if attention is not None:
         from saccade.viz.attention import save_png
 
-        for item in evenly(list(found.judged), pictures):
+        for item in evenly(list(found.captioned), pictures):
             save_png(item.caption, attention / f"{item.example.image.stem}.png")
         typer.echo(f"Attention pictures: {attention}")
 

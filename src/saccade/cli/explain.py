@@ -115,7 +115,7 @@ def explain(
     from saccade.explain.record import to_json
     from saccade.explain.sentences import to_ids, word_id
     from saccade.files import write_json
-    from saccade.images import find_photos
+    from saccade.photos.opening import find_photos
 
     paths = find_photos(photos or [])
     captioner = Captioner.from_pretrained(model, device="cpu" if cpu else None)

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from saccade.evidence import Explanation, WordEvidence
 from saccade.explain.judging import loss
+from saccade.values.evidence import Explanation, WordEvidence
 
 _COLOURS = {
     "seen": "green",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from saccade.explain.survey import Survey
+    from saccade.evaluation.survey import Survey
 
 
 def explain_split(
@@ -29,7 +29,7 @@ def explain_split(
     from saccade.cli.explain import explainer_of, own_data
     from saccade.data.boxes import read_boxes
     from saccade.errors import UsageError
-    from saccade.explain.survey import check_rank, survey
+    from saccade.evaluation.survey import check_rank, survey
     from saccade.files import write_json
 
     check_rank(rank)

@@ -17,7 +17,7 @@ def report(
 
     Example: saccade report runs/mine
     """
-    from saccade.lab_report import report as gather
+    from saccade.evaluation.report import report as gather
 
     path, _ = gather(run, out, limit, samples, cpu)
     typer.echo(f"Report: {path} (one file; opens offline)")

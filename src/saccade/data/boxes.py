@@ -23,10 +23,10 @@ from xml.etree import ElementTree
 
 from saccade.data.coco_words import PAIRS, words_of
 from saccade.data.reading import Problem, read_bytes, read_json, read_lines
-from saccade.english import is_content, plural, singular
 from saccade.errors import DataError
 from saccade.text import tokenise
-from saccade.types import Box
+from saccade.text.english import is_content, plural, singular
+from saccade.values.places import Box
 
 _ACCEPTED = (
     "accepted are COCO's instances_*.json and the folder of Flickr30k Entities, which holds "

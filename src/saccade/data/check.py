@@ -18,10 +18,10 @@ from typing import Any
 from saccade.data.reading import caption_source
 from saccade.data.sources import Splits, gather
 from saccade.errors import PictureError
-from saccade.images import open_photo, photo_size, picture_digest
+from saccade.photos.opening import open_photo, photo_size, picture_digest
 from saccade.progress import progress
 from saccade.text import tokenise
-from saccade.types import Example
+from saccade.values.examples import Example
 
 USED = ("train", "val", "test")
 MIN_COUNT = 5

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from saccade.data.reading import Finder, Found, Problem, place, read_json
-from saccade.types import Example
+from saccade.values.examples import Example
 
 
 def split_of(path: Path) -> str:

@@ -9,7 +9,7 @@ laptop or a screen.
 
 from __future__ import annotations
 
-from saccade.english import plural, singular
+from saccade.text.english import plural, singular
 
 # Singulars, parted by commas. Plurals follow by rule (`plural`).
 _SAID = {

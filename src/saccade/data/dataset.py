@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from saccade.types import Batch, Example
+from saccade.values.batch import Batch
+from saccade.values.examples import Example
 
 Ids = list[int]
 Pictures = Callable[[int, bool], Tensor]  # (index, mirrored) -> pixels or grid features

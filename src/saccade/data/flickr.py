@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from saccade.data.reading import Finder, Found, Problem, place, read_lines, spell_lines
-from saccade.types import Example
+from saccade.values.examples import Example
 
 LINE = re.compile(r"(?P<name>[^\t]+)#(?P<number>\d+)\t(?P<caption>.*)")
 _PLACES = ("", "images", "Images", "Flicker8k_Dataset", "Flickr8k_Dataset", "flickr30k-images")

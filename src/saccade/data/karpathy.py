@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from saccade.data.reading import Finder, Found, Problem, place, read_json, split_name
-from saccade.types import Example
+from saccade.values.examples import Example
 
 
 def read(path: Path, images: Path | None = None) -> Iterator[Found]:

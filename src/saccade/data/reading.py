@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from saccade.errors import DataError
-from saccade.types import Example
+from saccade.values.examples import Example
 
 _SPLITS = {
     "training": "train",

@@ -24,7 +24,8 @@ from saccade.data.reading import (
     spell_lines,
     split_name,
 )
-from saccade.types import Box, Example, Region, Scene, Thing
+from saccade.values.examples import Example, Region, Scene, Thing
+from saccade.values.places import Box
 
 _IMAGE = ("image", "file", "filename", "file_name", "path", "filepath", "image_path", "image_name")
 _CAPTION = ("caption", "captions", "text", "sentence", "sentences", "comment")

@@ -9,7 +9,7 @@ from pathlib import Path
 from saccade.data import coco, flickr, karpathy, records
 from saccade.data.reading import Found, Problem, read_json, read_lines
 from saccade.errors import DataError
-from saccade.types import Example
+from saccade.values.examples import Example
 
 Splits = str | Mapping[str, Path | str]
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saccade.models.stepping import Stepper, SteppingState
+from saccade.models.decoders.soft_attention.stepping import Stepper, SteppingState
 
 BLOCK = 128  # runs that step together; fewer are slower, more only take more memory
 

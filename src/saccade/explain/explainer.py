@@ -13,7 +13,6 @@ from torch import Tensor
 from saccade.api import Captioner, Photo
 from saccade.config import DecodeConfig
 from saccade.errors import DataError, PictureError, UsageError
-from saccade.evidence import MAPS, Curves, Explanation, Instead, WordEvidence
 from saccade.explain import judging
 from saccade.explain.covering import Coverings, first_covered
 from saccade.explain.maps import agreement, descending, gradient_times_input, shown, tiles
@@ -28,8 +27,9 @@ from saccade.explain.sentences import (
     word_id,
 )
 from saccade.explain.settings import Settings
-from saccade.spacing import evenly
-from saccade.types import Caption
+from saccade.values.captions import Caption
+from saccade.values.evidence import MAPS, Counterfactual, Curves, Explanation, WordEvidence
+from saccade.values.examples import evenly
 
 GREY = (128, 128, 128)  # the blank picture
 
@@ -119,13 +119,13 @@ class Explainer:
         return Explanation(
             caption,
             words,
-            typed,
+            typed=typed,
             instead=tuple(
                 self._instead(picture, caption, words, logprobs, word, at)
                 for word in dict.fromkeys(instead)
             ),
             beams=tuple(self.evidence(o, grid) for o in caption.others) if all_beams else (),
-            settings=self.told(),
+            settings=self.record(),
         )
 
     def _instead(
@@ -136,14 +136,14 @@ class Explainer:
         logprobs: np.ndarray,
         word: str,
         at: int | None,
-    ) -> Instead:
+    ) -> Counterfactual:
         """logprobs (T + 1, V) of the caption's places."""
         index = word_id(word, self.captioner.vocabulary)
         place = likeliest_place(logprobs, caption, index, word, at)
         (other,) = picture.words((*caption.ids[:place], index), (place,))
-        return Instead(place, words[place], other)
+        return Counterfactual(place, words[place], other)
 
-    def told(self) -> dict[str, object]:
+    def record(self) -> dict[str, object]:
         """What an explanation says of how it was made."""
         return {
             **asdict(self.settings),
@@ -161,7 +161,7 @@ class _Picture:
 
     def __init__(self, explainer: Explainer, grid: Tensor, caption: Caption) -> None:
         self.settings, self.captioner = explainer.settings, explainer.captioner
-        self.grid, self.shape = grid, caption.geometry.grid
+        self.grid, self.shape = grid, caption.where.shape
         self.bos = self.captioner.vocabulary.bos
         self.stepper = self.captioner.stepper()
         fillers = torch.stack((explainer.mean, explainer.blank))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from saccade.evidence import Curves, Interval, Seen, Verdict
+from saccade.values.evidence import Curves, Interval, Seen, Verdict
 
 EFFECT_SHARES = (0.05, 0.5)  # the verdict looks at coverings between these shares of the cells
 

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saccade.evidence import Agreement
-from saccade.models.attention import Memory
-from saccade.models.decoder import SoftAttentionDecoder
+from saccade.models.attention.additive import Memory
+from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.values.evidence import Agreement
 
 TILES = 7  # occlusion covers windows of about a seventh of the grid's side
 
@@ -69,8 +69,8 @@ def descending(scores: np.ndarray, generator: np.random.Generator) -> np.ndarray
 
 
 def shown(scores: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
-    """Signed scores (L,) -> the map (h, w) that `saccade.evidence` wants: what speaks for the word,
-    summing to 1; all zero where nothing does."""
+    """Signed scores (L,) -> the map (h, w) that `saccade.values.evidence` wants: what speaks for
+    the word, summing to 1; all zero where nothing does."""
     positive = np.maximum(np.nan_to_num(scores), 0.0)
     total = positive.sum()
     return ((positive / total) if total > 0 else positive).reshape(grid)

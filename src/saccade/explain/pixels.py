@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from saccade.api import Captioner
-from saccade.evidence import Explanation, PixelCheck
 from saccade.explain.covering import first_covered, logprobs
 from saccade.explain.judging import EFFECT_SHARES, effect
 from saccade.explain.maps import descending, spearman
 from saccade.explain.settings import Settings
-from saccade.models.stepping import SteppingState
+from saccade.models.decoders.soft_attention.stepping import SteppingState
+from saccade.values.evidence import Explanation, PixelCheck
 
 BATCH = 16  # pictures encoded at a time
 
@@ -27,7 +27,7 @@ def cover_pixels(
     caption, words = explanation.caption, explanation.words
     if not words:
         return PixelCheck((), 0.0, "There is no word to cover pixels for.")
-    grid, T = caption.geometry.grid, len(words)
+    grid, T = caption.where.shape, len(words)
     shares = tuple(share for share in settings.shares if share <= EFFECT_SHARES[1])
     S = len(shares)
     generator = np.random.default_rng(settings.seed)

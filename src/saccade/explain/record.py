@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from saccade.evidence import Explanation, Instead, WordEvidence
+from saccade.values.evidence import Counterfactual, Explanation, WordEvidence
 
 
 def to_json(explanation: Explanation) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def _word(word: WordEvidence) -> dict[str, Any]:
     return plain(asdict(word))
 
 
-def _instead(item: Instead) -> dict[str, Any]:
+def _instead(item: Counterfactual) -> dict[str, Any]:
     return {"place": item.place, "said": _word(item.said), "other": _word(item.other)}
 
 

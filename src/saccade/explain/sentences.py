@@ -11,9 +11,9 @@ from saccade.api import Captioner, Encoded
 from saccade.decoding import Hypothesis
 from saccade.decoding.protocol import RUNNERS_UP
 from saccade.errors import UsageError
-from saccade.models.stepping import Stepper
+from saccade.models.decoders.soft_attention.stepping import Stepper
 from saccade.text import Vocabulary, tokenise
-from saccade.types import Caption
+from saccade.values.captions import Caption
 
 
 class Reading(NamedTuple):
@@ -111,4 +111,4 @@ def teacher_forced(captioner: Captioner, encoded: Encoded, ids: tuple[int, ...])
         finished=True,
         runners_up=tuple(runners_up(row, vocabulary) for row in reading.logprobs[:T]),
     )
-    return captioner.as_caption(found, encoded.geometries[0], encoded.photos[0])
+    return captioner.as_caption(found, encoded.places[0], encoded.photos[0])

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from saccade.errors import UsageError
-from saccade.evidence import MAPS
 from saccade.explain.judging import EFFECT_SHARES
+from saccade.values.evidence import MAPS
 
 
 @dataclass(frozen=True)

@@ -19,16 +19,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saccade.evidence import Interval
 from saccade.metrics.resample import mean_interval
-from saccade.types import Box, Geometry
+from saccade.values.evidence import Interval
+from saccade.values.places import Box, Grid
 
 FEW = 10  # pictures: a bootstrap over fewer says little
 SIGMA = 0.25  # of the centred Gaussian, of the photo's width and height
 
 # A picture's caption: alphas (T, h, w), how the grid lies, and (word, boxes) of the words that name
 # something, in the photo's pixels.
-Attended = tuple[np.ndarray, Geometry, Sequence[tuple[int, Sequence[Box]]]]
+Attended = tuple[np.ndarray, Grid, Sequence[tuple[int, Sequence[Box]]]]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Lag:
     def sentence(self) -> str:
         """What the figures say, in words; "late" and "early" only when the interval leaves out 0.
 
-        Judged by the mass beyond uniform attention's: a large box gets mass from any map."""
+        Captioned by the mass beyond uniform attention's: a large box gets mass from any map."""
         fit, last, after = self.attention, self.over_last, self.over_next
         own = f"{_percent(fit.own_best.value)} of words fit their own best"
         if last.low > 0 and after.low > 0:
@@ -119,10 +119,10 @@ class Grounding:
     lag: Lag | None  # None when no caption names two things with different boxes
 
 
-def coverage(geometry: Geometry, boxes: Sequence[Box]) -> np.ndarray:
+def coverage(where: Grid, boxes: Sequence[Box]) -> np.ndarray:
     """The share of each cell's area in the photo that the union of the boxes covers: (h, w), 0 to
     1, and 0 for cells that show nothing of the photo."""
-    ys, xs = _edges(geometry)
+    ys, xs = _edges(where)
     # Every edge cuts the plane: a patch between neighbouring edges is covered whole or not at all.
     cut_x = np.unique([*xs, *np.clip([b[0::2] for b in boxes], xs[0], xs[-1]).ravel()])
     cut_y = np.unique([*ys, *np.clip([b[1::2] for b in boxes], ys[0], ys[-1]).ravel()])
@@ -135,32 +135,32 @@ def coverage(geometry: Geometry, boxes: Sequence[Box]) -> np.ndarray:
     return np.clip(shares, 0, 1)  # rounding
 
 
-def uniform_map(geometry: Geometry) -> np.ndarray:
+def uniform_map(where: Grid) -> np.ndarray:
     """Uniform attention over what the grid shows of the photo: (h, w), 1 / L in every cell unless
     the photo was padded, when padding gets nothing."""
-    ys, xs = _edges(geometry)
+    ys, xs = _edges(where)
     area = np.diff(ys)[:, None] * np.diff(xs)
     return area / area.sum()
 
 
-def centre_map(geometry: Geometry) -> np.ndarray:
+def centre_map(where: Grid) -> np.ndarray:
     """A Gaussian at the photo's centre, with SIGMA of each side, on the grid: (h, w), sums to 1."""
-    ys, xs = _edges(geometry)
-    one, other = _bell(ys / geometry.height), _bell(xs / geometry.width)
+    ys, xs = _edges(where)
+    one, other = _bell(ys / where.height), _bell(xs / where.width)
     return one[:, None] * other / (one.sum() * other.sum())
 
 
-def mass(alpha: np.ndarray, geometry: Geometry, boxes: Sequence[Box]) -> float:
+def mass(alpha: np.ndarray, where: Grid, boxes: Sequence[Box]) -> float:
     """How much of a map (h, w) lies in the union of the boxes: 0 to 1 for a map that sums to 1."""
-    return float((alpha * coverage(geometry, boxes)).sum())
+    return float((alpha * coverage(where, boxes)).sum())
 
 
-def look(word: str, alpha: np.ndarray, geometry: Geometry, boxes: Sequence[Box]) -> Look:
+def look(word: str, alpha: np.ndarray, where: Grid, boxes: Sequence[Box]) -> Look:
     """alpha (h, w) against the boxes, in photo pixels, of what the word names. Without a box (what
     is named is not there) no look can be right: all three are 0."""
-    hits = _hits(geometry, boxes)
-    even = (hits * uniform_map(geometry)).sum()
-    return Look(word, float(hits.flat[int(alpha.argmax())]), float(even), _centre(geometry, boxes))
+    hits = _hits(where, boxes)
+    even = (hits * uniform_map(where)).sum()
+    return Look(word, float(hits.flat[int(alpha.argmax())]), float(even), _centre(where, boxes))
 
 
 def pointing(looks: Iterable[Look]) -> Pointing:
@@ -180,26 +180,26 @@ def grounding(
     looks: list[np.ndarray] = []  # per picture (words, 6): pointing, then mass, of each kind of map
     lags: list[np.ndarray] = []  # per picture (words, 20), see _compared
     absent = 0
-    for alphas, geometry, grounded in per_picture:
-        covered = [(word, boxes, coverage(geometry, boxes)) for word, boxes in sorted(grounded)]
+    for alphas, where, grounded in per_picture:
+        covered = [(word, boxes, coverage(where, boxes)) for word, boxes in sorted(grounded)]
         seen = [entry for entry in covered if entry[2].any()]
         absent += len(covered) - len(seen)
         if not seen:
             continue
         maps = np.stack(  # (words, 3 kinds, h, w)
             [
-                np.broadcast_to(one, (len(seen), *geometry.grid))
+                np.broadcast_to(one, (len(seen), *where.shape))
                 for one in (
                     alphas[[word for word, _, _ in seen]],
-                    uniform_map(geometry),
-                    centre_map(geometry),
+                    uniform_map(where),
+                    centre_map(where),
                 )
             ],
             axis=1,
         ).astype(np.float64)
         masses = np.einsum("tmhw,uhw->tmu", maps, np.stack([cells for _, _, cells in seen]))
         own = masses[np.arange(len(seen)), :, np.arange(len(seen))]  # (words, 3)
-        points = [look("", maps[t, 0], geometry, boxes) for t, (_, boxes, _) in enumerate(seen)]
+        points = [look("", maps[t, 0], where, boxes) for t, (_, boxes, _) in enumerate(seen)]
         looks.append(np.hstack([[(p.peak, p.uniform, p.centre) for p in points], own]))
         compared = _compared(masses, [frozenset(boxes) for _, boxes, _ in seen])
         if len(compared):
@@ -236,12 +236,12 @@ def rows(found: Grounding) -> list[tuple[str, str]]:
     return [*table, ("lag", f"{found.lag.sentence()}, over {found.lag.words} words")]
 
 
-def _edges(geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
+def _edges(where: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Where the cells begin and end, cut off at the photo's border: (h + 1,) and (w + 1,)."""
-    h, w = geometry.grid
-    x0, y0, x1, y1 = geometry.box
-    ys = np.clip(np.linspace(y0, y1, h + 1), 0, geometry.height)
-    return ys, np.clip(np.linspace(x0, x1, w + 1), 0, geometry.width)
+    h, w = where.shape
+    x0, y0, x1, y1 = where.box
+    ys = np.clip(np.linspace(y0, y1, h + 1), 0, where.height)
+    return ys, np.clip(np.linspace(x0, x1, w + 1), 0, where.width)
 
 
 def _inside(x: np.ndarray, y: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
@@ -252,16 +252,16 @@ def _inside(x: np.ndarray, y: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
     return found
 
 
-def _hits(geometry: Geometry, boxes: Sequence[Box]) -> np.ndarray:
+def _hits(where: Grid, boxes: Sequence[Box]) -> np.ndarray:
     """Which cells have their centre in a box: (h, w) bool."""
-    h, w = geometry.grid
-    x0, y0, x1, y1 = geometry.box
+    h, w = where.shape
+    x0, y0, x1, y1 = where.box
     x = x0 + (np.arange(w) + 0.5) * (x1 - x0) / w
     return _inside(x, y0 + (np.arange(h) + 0.5) * (y1 - y0) / h, boxes)
 
 
-def _centre(geometry: Geometry, boxes: Sequence[Box]) -> float:
-    x, y = np.array([geometry.width / 2]), np.array([geometry.height / 2])
+def _centre(where: Grid, boxes: Sequence[Box]) -> float:
+    x, y = np.array([where.width / 2]), np.array([where.height / 2])
     return float(_inside(x, y, boxes)[0, 0])
 
 

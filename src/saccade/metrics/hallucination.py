@@ -2,8 +2,8 @@
 
 After the idea of CHAIR (Rohrbach et al. 2018, arXiv 1809.02156), but for all content words and
 against the references alone: people mention little of what is there, so a word in this list may
-still be true. Words are compared by a small stem (`saccade.english.stem`: plurals, -s, -ing, -ed),
-not by meaning: "man" is in no reference that says "guy".
+still be true. Words are compared by a small stem (`saccade.text.english.stem`: plurals, -s, -ing,
+-ed), not by meaning: "man" is in no reference that says "guy".
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from saccade.english import is_content, stem
 from saccade.errors import DataError
 from saccade.text import tokenise
+from saccade.text.english import is_content, stem
 
 __all__ = ["Hallucination", "hallucinated", "is_content"]
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from saccade.errors import DataError
-from saccade.evidence import Interval
 from saccade.metrics.resample import mean_interval
+from saccade.values.evidence import Interval
 
 FAVOURITES = 0.02  # of the cells, rounded up, and at most 4: how few "a few cells" are
 FEW_PICTURES = 4  # with fewer, "whatever the picture" is no finding, and a place's mean is noise

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saccade import evidence
 from saccade.errors import DataError
 from saccade.metrics import bleu
 from saccade.metrics.scores import Scores
+from saccade.values import evidence
 
 _CHUNK = 4_000_000  # picture draws in memory at a time: 32 MB
 

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from saccade.models.decoder import SoftAttentionDecoder
-from saccade.models.encoder import Encoder
-from saccade.types import Batch
+from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.encoders.encoder import Encoder
+from saccade.values.batch import Batch
 
 
 class Predictions(NamedTuple):

@@ -171,7 +171,7 @@ class Trainer:
 
     # Validation and saving --------------------------------------------------------------------
 
-    def _judged(self) -> CaptionModel:
+    def _evaluated(self) -> CaptionModel:
         """The weights that are validated and kept: the moving average when there is one."""
         return self.average.module if self.average is not None else self.plain
 
@@ -179,7 +179,7 @@ class Trainer:
         """Measure, remember the best, and return what is logged."""
         began = time.monotonic()
         settings, state = self.config.train, self.state
-        model = self.model if self.average is None else self._judged()
+        model = self.model if self.average is None else self._evaluated()
         loss = validation_loss(model, self.validation, self.accelerator)
         record: dict[str, Any] = {
             "event": "validation",
@@ -192,7 +192,7 @@ class Trainer:
         if settings.select != "loss":
             examples = self.prepared.validation_examples
             captions = greedy_captions(
-                self._judged(),
+                self._evaluated(),
                 self.prepared.validation,
                 examples,
                 self.prepared.vocabulary,
@@ -219,10 +219,10 @@ class Trainer:
         }
         frozen = not self.config.encoder.trainable
         if self.mean is None or not (frozen or self.mean_of == self.state.step):
-            self.mean = mean_grid(self._judged(), self.prepared.train, self.accelerator)
+            self.mean = mean_grid(self._evaluated(), self.prepared.train, self.accelerator)
             self.mean_of = self.state.step
         return Checkpoint(
-            self._judged(), self.prepared.vocabulary, self.config.decode, training, self.mean
+            self._evaluated(), self.prepared.vocabulary, self.config.decode, training, self.mean
         )
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -312,7 +312,7 @@ class Trainer:
             record = self._validate()
             log(record)
             if self.monitor is not None:
-                self.monitor.check(self._judged(), state.step, log, say)
+                self.monitor.check(self._evaluated(), state.step, log, say)
             best = record["best"]
         state.validated = state.step
         over = state.step >= self.total

@@ -11,9 +11,9 @@ from saccade.data.dataset import CaptionSet
 from saccade.errors import DataError
 from saccade.metrics.health import health
 from saccade.models.captioner import CaptionModel
-from saccade.spacing import evenly
 from saccade.text import Vocabulary
 from saccade.training.validation import greedy_hypotheses
+from saccade.values.examples import evenly
 
 Log = Callable[[dict[str, Any]], None]
 Say = Callable[[str], None]

@@ -15,13 +15,13 @@ from saccade.config import Config
 from saccade.data.dataset import CaptionSet, cached_features, decoded_pictures
 from saccade.data.features import FeatureCache, Skipped, View, digests
 from saccade.errors import DataError, PictureError
-from saccade.images import picture_digest
 from saccade.models.captioner import CaptionModel, WordDetector
-from saccade.models.decoder import SoftAttentionDecoder
-from saccade.models.encoder import Encoder, load_encoder
+from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.encoders.encoder import Encoder, load_encoder
+from saccade.photos.opening import picture_digest
 from saccade.progress import progress
 from saccade.text import Vocabulary
-from saccade.types import Example
+from saccade.values.examples import Example
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from saccade.models.captioner import Predictions
-from saccade.types import Batch
+from saccade.values.batch import Batch
 
 
 class Loss(NamedTuple):

@@ -14,7 +14,7 @@ from saccade.errors import DataError, UsageError
 from saccade.training.loop import Trainer
 from saccade.training.run import Progress, Run
 from saccade.training.setup import Prepared, fingerprint, prepare
-from saccade.types import Example
+from saccade.values.examples import Example
 
 CACHE = Path("~/.cache/saccade/features")
 

@@ -13,11 +13,10 @@ from saccade.config import DecodeConfig
 from saccade.data.dataset import CaptionSet
 from saccade.decoding import Hypothesis, search
 from saccade.models.captioner import CaptionModel
-from saccade.models.stepping import Stepper
-from saccade.spacing import evenly
+from saccade.models.decoders.soft_attention.stepping import Stepper
 from saccade.text import Vocabulary, join
 from saccade.training.tasks import CrossEntropy
-from saccade.types import Example
+from saccade.values.examples import Example, evenly
 
 
 @torch.no_grad()

@@ -1,4 +1,3 @@
 """Pictures of captions and runs: overlays, attention over time, curves, HTML pages.
 
-Takes `saccade.types.Caption` and `saccade.evidence` values and log records only; knows nothing of
-models."""
+Takes `saccade.values` and log records only; knows nothing of models."""

@@ -18,7 +18,7 @@ from PIL import Image
 
 from saccade.files import atomic_file
 from saccade.text import join
-from saccade.types import Caption
+from saccade.values.captions import Caption
 from saccade.viz import lettering
 from saccade.viz.gif import save_gif
 from saccade.viz.overlay import (
@@ -150,8 +150,8 @@ def percent(logprob: float) -> str:
 
 
 def _note(caption: Caption, sigma: float | None, normalise: Normalise, beta: bool) -> list[str]:
-    h, w = caption.geometry.grid
-    blur = default_sigma(caption.geometry) if sigma is None else sigma
+    h, w = caption.where.shape
+    blur = default_sigma(caption.where) if sigma is None else sigma
     scale = "its own peak" if normalise == "each" else "the highest peak of all words"
     lines = [
         f"Colour: each map is scaled to {scale}; {h}×{w} grid, upsampled, blur σ = {blur:.3g} "
@@ -181,8 +181,8 @@ def figure(
     The photo comes from `photo`, else from the caption. `sigma` is the blur in photo pixels
     (default: 0.4 of a grid cell), `columns` the tiles in a row (default: whatever looks best),
     `normalise` "each" (every map to its own peak) or "shared" (all to the highest peak)."""
-    geometry = caption.geometry
-    aspect = geometry.width / geometry.height
+    where = caption.where
+    aspect = where.width / where.height
     tiles = len(caption.words) + 1
     plan = _layout(tiles, aspect, 72 * width, columns)
     # One tile in whole pixels; its shape is the photo's within half a pixel.
@@ -219,7 +219,7 @@ def figure(
 
     long_side = max(tile)
     pixels = photo_of(caption, photo)
-    plain = render_photo(pixels, geometry, long_side)
+    plain = render_photo(pixels, where, long_side)
     maps = heats(caption, sigma, normalise=normalise, size=long_side)
     peaks = times_uniform(caption.alphas)
     for number in range(tiles):
@@ -229,9 +229,7 @@ def figure(
         if number == 0:
             sheet.picture(x, y, np.asarray(plain), tile)
             sheet.text(x, y + down + 13.5, "photo", _WORD, color=SOFT)
-            sheet.text(
-                x, y + down + 25.5, f"{geometry.width}×{geometry.height}", _SMALL, color=SOFT
-            )
+            sheet.text(x, y + down + 25.5, f"{where.width}×{where.height}", _SMALL, color=SOFT)
             continue
         t = number - 1
         sheet.picture(x, y, np.asarray(blend(plain, maps[t], cmap, strength)), tile)

@@ -11,7 +11,7 @@ from PIL import Image, ImageColor
 
 from saccade.files import atomic_file
 from saccade.text import join
-from saccade.types import Caption
+from saccade.values.captions import Caption
 from saccade.viz import lettering
 from saccade.viz.overlay import (
     CMAP,
@@ -85,7 +85,7 @@ def frames(
     size: int = 560,
 ) -> list[Image.Image]:
     """The photo, then one RGB picture per word, all of one size; the photo's long side: `size`."""
-    plain = render_photo(photo_of(caption, photo), caption.geometry, size)
+    plain = render_photo(photo_of(caption, photo), caption.where, size)
     maps = heats(caption, sigma, normalise=normalise, size=size)
     pictures = [plain, *(blend(plain, heat, cmap, strength) for heat in maps)]
     width = max(plain.width, min(_NARROWEST, size))

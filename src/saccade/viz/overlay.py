@@ -17,8 +17,9 @@ import numpy as np
 from PIL import Image
 
 from saccade.errors import PictureError
-from saccade.images import open_photo
-from saccade.types import Caption, Geometry
+from saccade.photos.opening import open_photo
+from saccade.values.captions import Caption
+from saccade.values.places import Grid
 
 Normalise = Literal["each", "shared"]
 
@@ -27,39 +28,39 @@ STRENGTH = 0.62
 SIZE = 512
 
 
-def default_sigma(geometry: Geometry) -> float:
+def default_sigma(where: Grid) -> float:
     """The blur used when none is asked for, in photo pixels: 0.4 of a cell."""
-    h, w = geometry.grid
-    x0, y0, x1, y1 = geometry.box
+    h, w = where.shape
+    x0, y0, x1, y1 = where.box
     return 0.4 * float(np.sqrt((x1 - x0) / w * (y1 - y0) / h))
 
 
-def render_size(geometry: Geometry, size: int | None = SIZE) -> tuple[int, int]:
+def render_size(where: Grid, size: int | None = SIZE) -> tuple[int, int]:
     """Height and width to draw a photo at: its own, or with its long side brought to `size`."""
-    longest = max(geometry.width, geometry.height)
+    longest = max(where.width, where.height)
     scale = 1.0 if size is None or longest <= size else size / longest
-    return max(1, round(geometry.height * scale)), max(1, round(geometry.width * scale))
+    return max(1, round(where.height * scale)), max(1, round(where.width * scale))
 
 
 def upsample(
-    alpha: np.ndarray, geometry: Geometry, sigma: float | None = None, *, size: int | None = SIZE
+    alpha: np.ndarray, where: Grid, sigma: float | None = None, *, size: int | None = SIZE
 ) -> np.ndarray:
     """One attention map (h, w) on the photo: (H, W) float32, by `render_size`.
 
     Bilinear between the cells' centres, then a Gaussian blur of `sigma` photo pixels (0: none)
-    that is reflected at the edges of `geometry.box`; outside the box the heat is 0. Values keep
+    that is reflected at the edges of `where.box`; outside the box the heat is 0. Values keep
     the unit of `alpha` (a uniform map stays 1/L), and what falls on the photo keeps its sum:
     heat.sum() * (pixels per cell)**-1 == alpha.sum() unless the box reaches past the photo."""
     alpha = np.asarray(alpha, dtype=np.float64)
-    if alpha.shape != tuple(geometry.grid):
-        raise ValueError(f"the map is {alpha.shape}, the grid {geometry.grid}")
-    sigma = default_sigma(geometry) if sigma is None else float(sigma)
+    if alpha.shape != tuple(where.shape):
+        raise ValueError(f"the map is {alpha.shape}, the grid {where.shape}")
+    sigma = default_sigma(where) if sigma is None else float(sigma)
     if not sigma >= 0:
         raise ValueError(f"sigma must be 0 or more photo pixels, not {sigma}")
-    height, width = render_size(geometry, size)
-    h, w = geometry.grid
-    x0, y0, x1, y1 = geometry.box
-    sx, sy = width / geometry.width, height / geometry.height  # rendered pixels per photo pixel
+    height, width = render_size(where, size)
+    h, w = where.shape
+    x0, y0, x1, y1 = where.box
+    sx, sy = width / where.width, height / where.height  # rendered pixels per photo pixel
     rows = _axis(h, y0 * sy, y1 * sy, height, sigma * sy)  # (H, h)
     columns = _axis(w, x0 * sx, x1 * sx, width, sigma * sx)  # (W, w)
     return (rows @ alpha @ columns.T).astype(np.float32)
@@ -109,7 +110,7 @@ def photo_of(caption: Caption, photo: Image.Image | Path | str | None = None) ->
     name = "The picture" if isinstance(chosen, Image.Image) else str(chosen)
     pixels = chosen.convert("RGB") if isinstance(chosen, Image.Image) else open_photo(Path(chosen))
     # A smaller copy of the same photo is fine; another shape would put the heat in wrong places.
-    width, height = caption.geometry.width, caption.geometry.height
+    width, height = caption.where.width, caption.where.height
     shorter = min(pixels.width / width, pixels.height / height)
     if abs(pixels.width - shorter * width) > 1.5 or abs(pixels.height - shorter * height) > 1.5:
         raise PictureError(
@@ -119,9 +120,9 @@ def photo_of(caption: Caption, photo: Image.Image | Path | str | None = None) ->
     return pixels
 
 
-def render_photo(photo: Image.Image, geometry: Geometry, size: int | None = SIZE) -> Image.Image:
+def render_photo(photo: Image.Image, where: Grid, size: int | None = SIZE) -> Image.Image:
     """The photo at `render_size`, ready for `blend`."""
-    height, width = render_size(geometry, size)
+    height, width = render_size(where, size)
     if photo.size == (width, height):
         return photo.convert("RGB")
     return photo.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
@@ -140,8 +141,8 @@ def heats(
     so that a diffuse map looks fainter than a sharp one."""
     if normalise not in ("each", "shared"):
         raise ValueError(f"normalise is 'each' or 'shared', not {normalise!r}")
-    maps = [upsample(alpha, caption.geometry, sigma, size=size) for alpha in caption.alphas]
-    stack = np.array(maps, dtype=np.float32).reshape(-1, *render_size(caption.geometry, size))
+    maps = [upsample(alpha, caption.where, sigma, size=size) for alpha in caption.alphas]
+    stack = np.array(maps, dtype=np.float32).reshape(-1, *render_size(caption.where, size))
     if not len(stack):
         return stack
     peaks = stack.max(axis=(1, 2), keepdims=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from saccade.files import write_text
-from saccade.types import Caption
+from saccade.values.captions import Caption
 from saccade.viz.attention import figure
 from saccade.viz.curves import loss_curve
 

@@ -30,7 +30,7 @@ from saccade.data.scenes.language import (
 from saccade.data.scenes.layout import RELATIONS, SIZES, SMALLEST, holds, make_scene
 from saccade.errors import SaccadeError, UsageError
 from saccade.files import atomic_file, write_text
-from saccade.types import Region, Scene
+from saccade.values.examples import Region, Scene
 
 __all__ = [
     "BACKGROUNDS",

@@ -6,7 +6,7 @@ import numpy as np
 
 from saccade.data.scenes.language import PLURALS, ground
 from saccade.data.scenes.layout import groups, relation
-from saccade.types import Region, Scene, Thing
+from saccade.values.examples import Region, Scene, Thing
 
 # The first way to say it is the usual one.
 _SAID = {

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from saccade.types import Scene
+from saccade.values.examples import Scene
 
 Colour = tuple[int, int, int]
 

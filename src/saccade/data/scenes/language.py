@@ -15,7 +15,8 @@ from itertools import combinations
 
 from saccade.data.scenes.draw import COLOURS, KINDS
 from saccade.data.scenes.layout import holds
-from saccade.types import Box, Scene, Thing
+from saccade.values.examples import Scene, Thing
+from saccade.values.places import Box
 
 PLURALS = {"fish": "fish"} | {kind: f"{kind}s" for kind in KINDS if kind != "fish"}
 SIZE_WORDS = {"small": "small", "little": "small", "large": "large", "big": "large"}

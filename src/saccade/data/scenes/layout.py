@@ -1,9 +1,10 @@
-"""What is in a scene and where: deterministic by (seed, index), and the geometry of relations."""
+"""What is in a scene and where: deterministic by (seed, index), and the where of relations."""
 
 import numpy as np
 
 from saccade.data.scenes.draw import BACKGROUNDS, COLOURS, KINDS
-from saccade.types import Box, Scene, Thing
+from saccade.values.examples import Scene, Thing
+from saccade.values.places import Box
 
 SIZES = {"small": 0.3, "medium": 0.37, "large": 0.45}  # square root of the area, of the side
 RELATIONS = ("left of", "right of", "above", "below", "next to", "far from")

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from saccade.english import is_content
-from saccade.evidence import MAPS, Curves, Explanation, WordEvidence
 from saccade.text import join
-from saccade.types import Caption, Geometry
+from saccade.text.english import is_content
+from saccade.values.captions import Caption
+from saccade.values.evidence import MAPS, Curves, Explanation, WordEvidence
+from saccade.values.places import Grid
 
 MAP_LOSS = 1 / 510  # of the map's peak, at most
 
@@ -107,7 +108,7 @@ def _unmeasured(caption: Caption, place: int) -> dict[str, Any]:
         "logprob": number(caption.logprobs[place]),
         "runners_up": [[word, number(value)] for word, value in runners_up],
         "beta": number(float(caption.betas[place])),
-        "maps": {"attention": pack_map(caption.alphas[place], caption.geometry.grid)},
+        "maps": {"attention": pack_map(caption.alphas[place], caption.where.shape)},
         "curves": {},
         "agreement": {},
     }
@@ -122,7 +123,7 @@ def _glued(words: tuple[str, ...]) -> list[bool]:
 
 
 def _sentence(caption: Caption, found: Explanation | None) -> dict[str, Any]:
-    grid = caption.geometry.grid
+    grid = caption.where.shape
     if found is not None and len(found.words) != len(caption.words):
         raise ValueError(f"{len(found.words)} words explained, {len(caption.words)} in the caption")
     words = (
@@ -153,24 +154,24 @@ def _sentence(caption: Caption, found: Explanation | None) -> dict[str, Any]:
     }
 
 
-def _geometry(geometry: Geometry) -> dict[str, Any]:
+def _geometry(where: Grid) -> dict[str, Any]:
     return {
-        "width": geometry.width,
-        "height": geometry.height,
-        "box": [round(float(edge), 4) for edge in geometry.box],
-        "grid": list(geometry.grid),
+        "width": where.width,
+        "height": where.height,
+        "box": [round(float(edge), 4) for edge in where.box],
+        "grid": list(where.shape),
     }
 
 
 def pack(explanation: Explanation) -> dict[str, Any]:
-    """One photo: its geometry and its sentences, the explained one first, then the other beams."""
+    """One photo: its cells and its sentences, the explained one first, then the other beams."""
     caption = explanation.caption
     measured = {(beam.caption.text, beam.caption.ids): beam for beam in explanation.beams}
     beams = {(other.text, other.ids): other for other in caption.others}
     beams |= {key: beam.caption for key, beam in measured.items() if key not in beams}
     others = [_sentence(other, measured.get(key)) for key, other in beams.items()]
     return {
-        "geometry": _geometry(caption.geometry),
+        "geometry": _geometry(caption.where),
         "sentences": [_sentence(caption, explanation), *others],
         "settings": plain(explanation.settings),
         "pixels": None if explanation.pixels is None else explanation.pixels.sentence,

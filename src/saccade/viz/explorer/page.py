@@ -22,8 +22,8 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
-from saccade.evidence import Explanation
 from saccade.files import atomic_file
+from saccade.values.evidence import Explanation
 from saccade.viz.explorer.packing import MAP_LOSS, number, pack, row
 from saccade.viz.overlay import photo_of
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from saccade.api import Captioner
 from saccade.data.sources import read
-from saccade.evaluation import Evaluation, Judged, evaluate
-from saccade.spacing import evenly
+from saccade.evaluation.split import Captioned, Evaluation, evaluate
 from saccade.training.run import Run
+from saccade.values.examples import evenly
 from saccade.viz.report import ReportSample, write_report
 
 _MEANING = {
@@ -123,8 +123,8 @@ def _scores(found: Evaluation) -> dict[str, float]:
 
 def _attention(found: Evaluation) -> list[tuple[str, str, str, str]]:
     """(what, attention, uniform, centre): no claim without its baselines."""
-    h, w = found.judged[0].caption.geometry.grid
-    maps = [alpha for item in found.judged for alpha in item.caption.alphas]
+    h, w = found.captioned[0].caption.where.shape
+    maps = [alpha for item in found.captioned for alpha in item.caption.alphas]
     if not maps:
         return []
     alphas = np.stack(maps).reshape(len(maps), -1).astype(np.float64)
@@ -167,21 +167,21 @@ def _attention(found: Evaluation) -> list[tuple[str, str, str, str]]:
 
 def _samples(found: Evaluation, count: int) -> list[ReportSample]:
     """Good, bad and evenly spaced pictures."""
-    judged = [item for item in found.judged if any(c.strip() for c in item.example.captions)]
-    if not judged:
-        return [_sample(item, None, "fixed rule") for item in found.judged[:count]]
+    captioned = [item for item in found.captioned if any(c.strip() for c in item.example.captions)]
+    if not captioned:
+        return [_sample(item, None, "fixed rule") for item in found.captioned[:count]]
     assert found.scored is not None  # of these pictures, in this order
     values = found.scored.per_picture["CIDEr"]
     order = np.argsort(-np.asarray(values), kind="stable")
     chosen: list[tuple[int, str]] = [(int(i), "good") for i in order[:count]]
     chosen += [(int(i), "bad") for i in order[::-1][:count] if int(i) not in dict(chosen)]
     taken = dict(chosen)
-    spaced = evenly(range(len(judged)), count)
+    spaced = evenly(range(len(captioned)), count)
     chosen += [(i, "fixed rule") for i in spaced if i not in taken]
-    return [_sample(judged[i], 100 * float(values[i]), group) for i, group in chosen]
+    return [_sample(captioned[i], 100 * float(values[i]), group) for i, group in chosen]
 
 
-def _sample(item: Judged, value: float | None, group: str) -> ReportSample:
+def _sample(item: Captioned, value: float | None, group: str) -> ReportSample:
     verdict = None
     if item.truth is not None:
         verdict = "true" if item.truth else "; ".join(item.faults)

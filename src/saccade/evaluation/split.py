@@ -19,11 +19,12 @@ from saccade.metrics.grounding import Look, Pointing, look, pointing
 from saccade.progress import progress
 from saccade.training.tasks import CrossEntropy
 from saccade.training.validation import perplexity
-from saccade.types import Caption, Example
+from saccade.values.captions import Caption
+from saccade.values.examples import Example
 
 
 @dataclass(frozen=True)
-class Judged:
+class Captioned:
     """One picture's caption and what is known of it."""
 
     example: Example
@@ -44,7 +45,7 @@ class Evaluation:
     truth: float | None  # share of captions that are true of their scene
     pointing: Pointing | None
     decode: DecodeConfig
-    judged: tuple[Judged, ...] = field(repr=False)
+    captioned: tuple[Captioned, ...] = field(repr=False)
     skipped: tuple[Skipped, ...] = field(repr=False)
     scored: Scores | None = field(repr=False, default=None)  # by picture; None without references
 
@@ -67,7 +68,7 @@ class Evaluation:
                     "references": list(item.example.captions),
                     **({} if item.truth is None else {"true": item.truth, "faults": item.faults}),
                 }
-                for item in self.judged
+                for item in self.captioned
             ],
         }
 
@@ -90,7 +91,7 @@ def evaluate(
     if limit:
         examples = examples[:limit]
     config = config or captioner.checkpoint.decode
-    judged: list[Judged] = []
+    captioned: list[Captioned] = []
     skipped: list[Skipped] = []
     totals = [0.0, 0]
     with progress("Captioning", len(examples), show) as task:
@@ -99,10 +100,10 @@ def evaluate(
             totals[0] += nll
             totals[1] += words
             captions = captioner.decode(encoded, config)
-            judged += [_judge(e, c) for e, c in zip(kept, captions, strict=True)]
-    if not judged:
+            captioned += [_judge(e, c) for e, c in zip(kept, captions, strict=True)]
+    if not captioned:
         raise DataError(f"no picture of the split '{split}' can be decoded: {skipped[0].reason}")
-    scored = [item for item in judged if any(c.strip() for c in item.example.captions)]
+    scored = [item for item in captioned if any(c.strip() for c in item.example.captions)]
     scores = None
     if scored:
         scores = score(
@@ -110,16 +111,16 @@ def evaluate(
             {item.example.id: item.caption.text for item in scored},
         )
     loss = totals[0] / totals[1] if totals[1] else float("nan")
-    truths = [item.truth for item in judged if item.truth is not None]
+    truths = [item.truth for item in captioned if item.truth is not None]
     return Evaluation(
-        len(judged),
+        len(captioned),
         loss,
         perplexity(loss),
         {} if scores is None else {name: 100 * value for name, value in scores.values.items()},
         sum(truths) / len(truths) if truths else None,
-        pointing(x for item in judged for x in item.looks) if truths else None,
+        pointing(x for item in captioned for x in item.looks) if truths else None,
         config,
-        tuple(judged),
+        tuple(captioned),
         tuple(skipped),
         scores,
     )
@@ -177,13 +178,13 @@ def _loss(captioner: Captioner, examples: Sequence[Example], encoded: Encoded) -
     return loss.nll.item(), int(loss.words)
 
 
-def _judge(example: Example, caption: Caption) -> Judged:
+def _judge(example: Example, caption: Caption) -> Captioned:
     """On a scene, whether the caption is true and whether its words looked where they should."""
     if example.scene is None:
-        return Judged(example, caption)
+        return Captioned(example, caption)
     verdict = check(caption.text, example.scene)
     looks = tuple(
-        look(caption.words[index], caption.alphas[index], caption.geometry, boxes)
+        look(caption.words[index], caption.alphas[index], caption.where, boxes)
         for index, boxes in ground(caption.text, example.scene)
     )
-    return Judged(example, caption, verdict.true, verdict.faults, looks)
+    return Captioned(example, caption, verdict.true, verdict.faults, looks)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from saccade.allocator import keep_memory
+from saccade.cli.allocator import keep_memory
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mallopt is glibc's, on Linux")
@@ -13,7 +13,7 @@ def test_freed_memory_is_kept_for_the_next_block():
     """In a process of its own: after keep_memory, freeing 200 MB leaves it resident."""
     script = """
 import sys
-from saccade.allocator import keep_memory
+from saccade.cli.allocator import keep_memory
 import psutil, numpy as np
 if sys.argv[1] == "keep":
     assert keep_memory()

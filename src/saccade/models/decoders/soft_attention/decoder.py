@@ -1,8 +1,8 @@
 """The decoder of *Show, Attend and Tell* with soft attention (Xu et al. 2015, arXiv 1502.03044).
 
 Two forms of one computation: `start` and `step` for decoding, `forward` for teacher forcing, which
-does as much as it can outside the time loop (see `saccade.models.unroll`). They agree to rounding;
-a test guards it.
+does as much as it can outside the time loop (see `unroll` beside this). They agree to rounding; a
+test guards it.
 
 One difference from the paper, taken from the usual code and optional: grid features are projected
 to `features` with ReLU first (the paper's 512-wide VGG cells needed no such thing; `features = 0`
@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from saccade.config import DecoderConfig
-from saccade.models.attention import AdditiveAttention, Memory
-from saccade.models.unroll import Weights, recurrence
+from saccade.models.attention.additive import AdditiveAttention, Memory
+from saccade.models.decoders.soft_attention.unroll import Weights, recurrence
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saccade.spacing import evenly
+from saccade.values.examples import evenly
 
 
 @given(total=st.integers(0, 50), count=st.integers(0, 60))

@@ -5,8 +5,8 @@ the decoder. What makes it fast on a CPU:
 
 - One product with all that meets h_t: the attention's query, the gate, the LSTM and the deep
   output; one with all that meets z_t. The words' share of the gates once per different word.
-- Attention from exponentials, the keys' once per picture (`saccade.models.attention.energies`).
-- Weights packed where that is measured to pay (`saccade.models.products`).
+- Attention from exponentials, the keys' once per picture (`additive.energies`).
+- Weights packed where that is measured to pay (`saccade.models.decoders.soft_attention.products`).
 """
 
 from dataclasses import dataclass, replace
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from saccade.models.attention import LIMIT, energies
-from saccade.models.products import product
+from saccade.models.attention.additive import LIMIT, energies
+from saccade.models.decoders.soft_attention.products import product
 
 if TYPE_CHECKING:
-    from saccade.models.decoder import SoftAttentionDecoder
+    from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
 
 
 class Step(NamedTuple):

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saccade.text import SPECIALS, Vocabulary, _tokenise_any, join, tokenise
+from saccade.text import SPECIALS, Vocabulary, join, tokenise
+from saccade.text.words import _tokenise_any
 
 
 @pytest.mark.parametrize(

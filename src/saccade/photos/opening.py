@@ -163,7 +163,7 @@ def _identify(file: BinaryIO, name: str, pixel_limit: int) -> Image.Image:
             image = factory(file, "")
         _check_size(image, name, pixel_limit)
         return image
-    raise PictureError(_stranger(name, head))
+    raise PictureError(_unrecognised_message(name, head))
 
 
 def _check_size(image: Image.Image, name: str, limit: int) -> None:
@@ -177,7 +177,7 @@ def _check_size(image: Image.Image, name: str, limit: int) -> None:
         raise PictureError(f"{name} has no pixels ({width} x {height}); copy it again.")
 
 
-def _stranger(name: str, head: bytes) -> str:
+def _unrecognised_message(name: str, head: bytes) -> str:
     """The sentence for a file that is no picture."""
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
         return f"{name} is an HEIC photo, which can't be read here; convert it to JPEG."

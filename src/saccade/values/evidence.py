@@ -2,7 +2,7 @@
 
 `saccade.explain` measures these, `saccade.viz` shows them. Log-probabilities and entropies are in
 nats; a map is (h, w), not negative, and sums to 1 (all zero where a map says nothing). Letters as
-in `saccade.types`; S: shares of the grid's cells.
+in `saccade.values`; S: shares of the grid's cells.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from saccade.types import Caption
+from saccade.values.captions import Caption
 
 MAPS = ("attention", "gradient", "occlusion")  # the keys of WordEvidence.maps and .curves
 
@@ -68,13 +68,14 @@ class WordEvidence:
     logprob: float
     entropy: float  # of the whole distribution at this place
     runners_up: tuple[tuple[str, float], ...]  # (word, log-probability), best first
-    beta: float  # the gate
+    beta: float | None  # the gate, for a model that has one
     without_mean: float  # log-probability with the training set's mean features for the picture
     without_blank: float  # log-probability with a blank picture's features
     seen: Seen  # from the two, by stated thresholds
-    verdict: Verdict  # on the attention map, by stated thresholds
+    verdict: Verdict  # on one map (`Explanation.verdict_on`), by stated thresholds
     reason: str  # the verdict in one sentence, with its figures
-    maps: Mapping[str, np.ndarray] = field(repr=False, default_factory=dict)  # by MAPS, (h, w)
+    # By MAPS, of the shape of the caption's `where`; without "attention" where a model has none.
+    maps: Mapping[str, np.ndarray] = field(repr=False, default_factory=dict)
     curves: Mapping[str, Curves] = field(repr=False, default_factory=dict)  # by MAPS
     agreement: Mapping[str, Agreement] = field(
         repr=False, default_factory=dict
@@ -82,8 +83,8 @@ class WordEvidence:
 
 
 @dataclass(frozen=True)
-class Instead:
-    """Why not this word? The same evidence for another word at one place."""
+class Counterfactual:
+    """Why not this word? The same evidence for another word at one place of the caption."""
 
     place: int
     said: WordEvidence
@@ -109,8 +110,9 @@ class Explanation:
 
     caption: Caption
     words: tuple[WordEvidence, ...]  # one per word of the caption
+    verdict_on: str = "attention"  # the map that verdicts are about: "gradient" without attention
     typed: bool = False  # the sentence is the user's, not the model's
-    instead: tuple[Instead, ...] = ()
+    instead: tuple[Counterfactual, ...] = ()
     beams: tuple[Explanation, ...] = ()
     pixels: PixelCheck | None = None  # when asked for
     settings: Mapping[str, object] = field(

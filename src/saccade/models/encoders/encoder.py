@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from saccade.config import SMALL_CONV, EncoderConfig, to_dict
 from saccade.errors import CheckpointError, UsageError
-from saccade.images import Source, open_photo, photo_size
-from saccade.models.photo import least_size, to_input
-from saccade.models.small_conv import SmallConv
-from saccade.types import Geometry
+from saccade.models.encoders.small_conv import SmallConv
+from saccade.photos.fitting import least_size, to_input
+from saccade.photos.opening import Source, open_photo, photo_size
+from saccade.values.places import Grid
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -65,8 +65,8 @@ class Encoder(nn.Module):
         super().train(mode and self.config.trainable)
         return self
 
-    def prepare(self, photo: Source) -> tuple[Tensor, Geometry]:
-        """A photo (a path, or a Pillow image) -> pixels (3, H, W) uint8 and the geometry of its
+    def prepare(self, photo: Source) -> tuple[Tensor, Grid]:
+        """A photo (a path, or a Pillow image) -> pixels (3, H, W) uint8 and the where of its
         grid. JPEGs far larger than the input are decoded at a half, a quarter or an eighth of their
         size, several times faster. Raises PictureError as `open_photo` does."""
         target, fit = self.config.image_size, self.config.fit

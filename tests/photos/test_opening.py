@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from saccade.errors import PictureError
-from saccade.images import find_photos, open_photo, photo_size, picture_digest
+from saccade.photos.opening import find_photos, open_photo, photo_size, picture_digest
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from saccade.models.attention import LIMIT, energies
+from saccade.models.attention.additive import LIMIT, energies
 
 
 class Weights(NamedTuple):

@@ -12,9 +12,9 @@ from saccade.cli import main
 from saccade.data.boxes import read_boxes
 from saccade.data.scenes import write
 from saccade.errors import UsageError
-from saccade.explain.survey import STATES, grounded, survey
+from saccade.evaluation.survey import STATES, grounded, survey
 from saccade.metrics import score
-from saccade.types import Example
+from saccade.values.examples import Example
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def found(captioner, data):
 
 
 def test_shares_are_those_of_the_words_measured(found):
-    assert [item.judged.example.id for item in found.explained] == [
-        found.evaluation.judged[i * 18 // 5].example.id for i in range(5)
+    assert [item.captioned.example.id for item in found.explained] == [
+        found.evaluation.captioned[i * 18 // 5].example.id for i in range(5)
     ]
     words = [word for item in found.explained for word in item.explanation.words]
     for state in STATES:
@@ -41,7 +41,7 @@ def test_shares_are_those_of_the_words_measured(found):
 
 
 def test_pictures_are_ranked_the_worst_first(found):
-    judged = found.evaluation.judged
+    judged = found.evaluation.captioned
     for rank in ("log-probability", "CIDEr", "named in a reference"):
         values = [value for value, _ in found.ranked(rank)]
         assert len(values) == len(judged)
@@ -60,14 +60,16 @@ def test_pictures_are_ranked_the_worst_first(found):
 def test_the_worst_are_measured_when_the_rank_is_known_before(captioner, data):
     found = survey(captioner, data, "train", measured=3, rank="log-probability", show=False)
     worst = [item.example.id for _, item in found.ranked("log-probability")[:3]]
-    assert [item.judged.example.id for item in found.explained] == worst
+    assert [item.captioned.example.id for item in found.explained] == worst
     assert "the lowest log-probability" in found.rows()[0][1]
 
 
 def test_a_measured_caption_is_the_one_that_was_scored(found):
     for item in found.explained:
-        assert item.explanation.caption is item.judged.caption
-        for word, logprob in zip(item.explanation.words, item.judged.caption.logprobs, strict=True):
+        assert item.explanation.caption is item.captioned.caption
+        for word, logprob in zip(
+            item.explanation.words, item.captioned.caption.logprobs, strict=True
+        ):
             assert word.logprob == pytest.approx(logprob, abs=1e-4)
 
 
@@ -86,7 +88,7 @@ def test_words_in_no_reference_are_named(captioner, data, tmp_path):
 
 
 def test_a_share_of_named_words_counts_a_word_once_in_whatever_form():
-    from saccade.explain.survey import _scores
+    from saccade.evaluation.survey import _scores
 
     class Said:
         text = "a red dog chases two red dogs"
@@ -98,7 +100,7 @@ def test_a_share_of_named_words_counts_a_word_once_in_whatever_form():
             self.caption, self.example = Said, Example(Path(name), references, "val", name)
 
     judged = (Item("a", "a cat", "two dogs"), Item("b", "a cat"))
-    found = _scores(SimpleNamespace(judged=judged, scored=None))
+    found = _scores(SimpleNamespace(captioned=judged, scored=None))
     # red, dog, chase and two, of which dog and two are named
     assert found["a"]["named in a reference"] == pytest.approx(0.5)
     assert found["b"]["named in a reference"] == 0
@@ -117,7 +119,7 @@ def test_boxes_of_the_users_ground_the_words(captioner, data, tmp_path):
     (tmp_path / "instances.json").write_text(json.dumps(told))
     boxes = read_boxes(tmp_path / "instances.json")
     found = survey(captioner, data, "train", boxes=boxes, measured=1, show=False)
-    item = found.evaluation.judged[0]
+    item = found.evaluation.captioned[0]
     place = item.caption.words.index("square")
     assert grounded(item, boxes) == [(place, ((0, 0, 24, 32),))]
     assert found.grounding.words == 18
@@ -131,7 +133,7 @@ def test_scenes_know_what_is_not_there(captioner, tmp_path):
     found = survey(captioner, tmp_path, measured=2, show=False)
     truly = {
         (item.example.id, word)
-        for item in found.evaluation.judged
+        for item in found.evaluation.captioned
         for word in set(item.caption.words) & {"red", "green", "blue"}
         if word not in {thing.colour for thing in item.example.scene.things}
     }

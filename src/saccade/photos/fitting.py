@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from saccade.types import Box, Geometry
+from saccade.values.places import Box, Grid
 
 
 def fit_box(size: tuple[int, int], target: tuple[int, int], fit: str) -> Box:
@@ -56,8 +56,8 @@ def to_input(
     fit: str,
     grid: tuple[int, int],
     size: tuple[int, int] | None = None,
-) -> tuple[Tensor, Geometry]:
-    """An RGB photo -> pixels (3, H, W) uint8 of the encoder's size, and the geometry that maps its
+) -> tuple[Tensor, Grid]:
+    """An RGB photo -> pixels (3, H, W) uint8 of the encoder's size, and the where that maps its
     grid cells back. size: the photo's own, where `photo` was decoded at a part of it. Padding is
     mid grey."""
     size = size or photo.size
@@ -79,4 +79,4 @@ def to_input(
         seen = (box[0] / part, box[1] / part, box[2] / part, box[3] / part)
         resized = photo.resize((width, height), Image.Resampling.BILINEAR, seen, reducing_gap=2.0)
     pixels = torch.from_numpy(np.array(resized, dtype=np.uint8)).permute(2, 0, 1)
-    return pixels.contiguous(), Geometry(*size, box, grid)
+    return pixels.contiguous(), Grid(*size, box, grid)

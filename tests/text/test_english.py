@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saccade.english import FUNCTION_WORDS, is_content, plural, singular, stem
+from saccade.text.english import FUNCTION_WORDS, is_content, plural, singular, stem
 
 NOUNS = (
     "dog/dogs box/boxes berry/berries bus/buses bench/benches glass/glasses knife/knives man/men "

@@ -13,8 +13,7 @@ from saccade.config import DecodeConfig
 from saccade.data.boxes import Boxes, ground_words
 from saccade.data.scenes import absent_words, ground
 from saccade.errors import UsageError
-from saccade.evaluation import Evaluation, Judged, evaluate
-from saccade.evidence import Explanation, Interval, WordEvidence
+from saccade.evaluation.split import Captioned, Evaluation, evaluate
 from saccade.explain.explainer import Explainer
 from saccade.explain.record import plain, to_json
 from saccade.metrics import grounding as boxes_of_words
@@ -31,8 +30,9 @@ from saccade.metrics.hallucination import (
 from saccade.metrics.health import Health, health
 from saccade.metrics.resample import mean_interval
 from saccade.progress import progress
-from saccade.spacing import evenly
-from saccade.types import Box, Example
+from saccade.values.evidence import Explanation, Interval, WordEvidence
+from saccade.values.examples import Example, evenly
+from saccade.values.places import Box
 
 METRICS = ("CIDEr", "BLEU-4", "ROUGE-L")  # of each picture, where it has references
 FAITHFULNESS, GUESSED = "faithfulness", "guessed"
@@ -44,7 +44,7 @@ STATES = ("supported", "weak", "contradicted", "seen", "partly", "guessed")
 class Explained:
     """One picture of the survey that was measured word by word."""
 
-    judged: Judged
+    captioned: Captioned
     explanation: Explanation
     scores: Mapping[str, float]  # by RANKS, those that are known
 
@@ -64,12 +64,12 @@ class Survey:
     content: Mapping[str, Interval]  # ... of their content words
     scores: Mapping[str, Mapping[str, float]] = field(repr=False)  # id -> scores, of all pictures
 
-    def ranked(self, by: str) -> list[tuple[float, Judged]]:
+    def ranked(self, by: str) -> list[tuple[float, Captioned]]:
         """Pictures by one of RANKS, the worst first: the lowest, or for guessed words the most."""
         sign = -1 if by == GUESSED else 1
         found = [
             (values[by], item)
-            for item in self.evaluation.judged
+            for item in self.evaluation.captioned
             if by in (values := self.scores[item.example.id])
         ]
         return sorted(found, key=lambda entry: sign * entry[0])
@@ -106,7 +106,7 @@ class Survey:
             "content": {name: plain(asdict(value)) for name, value in self.content.items()},
             "scores": plain({key: dict(value) for key, value in self.scores.items()}),
             "explained": [
-                {"id": item.judged.example.id, **to_json(item.explanation)}
+                {"id": item.captioned.example.id, **to_json(item.explanation)}
                 for item in self.explained
             ],
         }
@@ -135,15 +135,15 @@ def survey(
     if measured < 1 or limit < 0:
         raise UsageError("at least 1 picture is measured, and a limit is 0 (none) or more.")
     evaluation = evaluate(captioner, data, split, images, config, limit=limit, show=show)
-    judged = evaluation.judged
+    captioned = evaluation.captioned
     scores = _scores(evaluation)
     before = rank not in (FAITHFULNESS, GUESSED)
-    known = [item for item in judged if rank in scores[item.example.id]] if before else []
+    known = [item for item in captioned if rank in scores[item.example.id]] if before else []
     if before and known:
         chosen = sorted(known, key=lambda item: scores[item.example.id][rank])[:measured]
         rule = f"the lowest {rank}"
     else:
-        chosen = evenly(judged, measured)
+        chosen = evenly(captioned, measured)
         rule = "at even distances"
     explainer = explainer or Explainer(captioner)
     explained = []
@@ -164,19 +164,19 @@ def survey(
     explanations = [item.explanation for item in explained]
     return Survey(
         evaluation,
-        health([item.caption.alphas for item in judged])
-        if any(item.caption.words for item in judged)
+        health([item.caption.alphas for item in captioned])
+        if any(item.caption.words for item in captioned)
         else None,
         grounding(
-            (item.caption.alphas, item.caption.geometry, found)
-            for item in judged
+            (item.caption.alphas, item.caption.where, found)
+            for item in captioned
             if (found := grounded(item, boxes))
         ),
         hallucinated(
-            {item.example.id: item.caption.words for item in judged},
-            {item.example.id: item.example.captions for item in judged},
+            {item.example.id: item.caption.words for item in captioned},
+            {item.example.id: item.example.captions for item in captioned},
         ),
-        _absent(judged),
+        _absent(captioned),
         tuple(explained),
         rule,
         shares(explanations, lambda _, word: True),
@@ -191,27 +191,27 @@ def check_rank(rank: str) -> None:
         raise UsageError(f"there is no rank '{rank}'; choose {', '.join(RANKS)}.")
 
 
-def grounded(item: Judged, boxes: Boxes | None) -> list[tuple[int, tuple[Box, ...]]]:
+def grounded(item: Captioned, boxes: Boxes | None) -> list[tuple[int, tuple[Box, ...]]]:
     """The words of a caption that name something with boxes: (index, boxes)."""
     caption, example = item.caption, item.example
     if example.scene is not None:
         return ground(caption.text, example.scene)
     if boxes is None:
         return []
-    size = (caption.geometry.width, caption.geometry.height)
+    size = (caption.where.width, caption.where.height)
     return ground_words(caption.words, boxes.of(example.image, *size))
 
 
 def _scores(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     """What is known of each picture before it is explained, by id."""
     found: dict[str, dict[str, float]] = {
-        item.example.id: {"log-probability": item.caption.logprob} for item in evaluation.judged
+        item.example.id: {"log-probability": item.caption.logprob} for item in evaluation.captioned
     }
     scores = evaluation.scored
     if scores is not None:
         for place, key in enumerate(scores.ids):
             found[key] |= {name: float(scores.per_picture[name][place]) for name in METRICS}
-    for item in evaluation.judged:
+    for item in evaluation.captioned:
         known = known_stems(item.example.captions)
         said = content_stems(item.caption.words)
         if known and said:
@@ -219,11 +219,11 @@ def _scores(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     return found
 
 
-def _absent(judged: Sequence[Judged]) -> tuple[Hallucination, ...]:
+def _absent(captioned: Sequence[Captioned]) -> tuple[Hallucination, ...]:
     """On scenes: the words for what is not there, the commonest first."""
     said: Counter[str] = Counter()
     wrong: dict[str, list[str]] = {}
-    for item in judged:
+    for item in captioned:
         if item.example.scene is None:
             continue
         said.update(set(item.caption.words))

@@ -1,0 +1,1 @@
+"""A captioner on a split: scores, evidence word by word, and the report of a run."""

@@ -1,0 +1,1 @@
+"""Functions and modules that weigh cells."""

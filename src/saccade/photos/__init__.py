@@ -1,0 +1,1 @@
+"""Photos: files of any kind to RGB, and how a photo is fitted to an encoder's input."""

@@ -1,0 +1,6 @@
+"""Captions as words and as ids."""
+
+from saccade.text.vocabulary import SPECIALS, Vocabulary
+from saccade.text.words import join, tokenise
+
+__all__ = ["SPECIALS", "Vocabulary", "join", "tokenise"]
