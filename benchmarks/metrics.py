@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from timing import best
 
-from saccade.metrics import frequencies_of, score, tokenise_all
+from saccade.metrics import frequencies_of, score, tokenize_all
 from saccade.metrics.bleu import bleu
 from saccade.metrics.cider import cider
 from saccade.metrics.rewards import CiderD
@@ -83,7 +83,7 @@ def compare(pictures: int) -> None:
     flat = [text for group in groups for text in group]
     tokenizer = PTBTokenizer()
     wanted, answer = tokenizer.tokenize(raw), tokenizer.tokenize(given)
-    references, hypotheses = [tokenise_all(group) for group in groups], tokenise_all(texts)
+    references, hypotheses = [tokenize_all(group) for group in groups], tokenize_all(texts)
     assert references == list(wanted.values()), "tokens differ"
     assert [[text] for text in hypotheses] == list(answer.values()), "tokens differ"
 
@@ -93,7 +93,7 @@ def compare(pictures: int) -> None:
     parts = {
         "tokenizer": (
             lambda: (tokenizer.tokenize(raw), tokenizer.tokenize(given)),
-            lambda: (tokenise_all(flat), tokenise_all(texts)),
+            lambda: (tokenize_all(flat), tokenize_all(texts)),
         ),
         "BLEU-1..4": (
             quietly(lambda: Bleu(4).compute_score(wanted, answer, verbose=0)),

@@ -9,7 +9,7 @@ from saccade.data.boxes import ground_words, read_boxes
 from saccade.data.coco_words import PAIRS, words_of
 from saccade.data.sources import read
 from saccade.errors import DataError
-from saccade.text import tokenise
+from saccade.text import tokenize
 from saccade.text.english import is_content
 
 CATEGORIES = [(1, "person"), (6, "bus"), (10, "traffic light"), (18, "dog"), (58, "hot dog"), (99, "garden gnome")]  # fmt: skip
@@ -227,7 +227,7 @@ def test_real_boxes(shared):
     for example in read(shared / "coco_mini" / "captions.json").examples:
         named = boxes.of(example.image)
         for caption in example.captions:
-            said = tokenise(caption)
+            said = tokenize(caption)
             found = ground_words(said, named)
             words += sum(map(is_content, said))
             grounded += len(found)

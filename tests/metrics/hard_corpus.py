@@ -1,4 +1,4 @@
-"""Captions written to be hard for a tokeniser, and a seeded generator of worse ones."""
+"""Captions written to be hard for a tokenizer, and a seeded generator of worse ones."""
 
 import random
 

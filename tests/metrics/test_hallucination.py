@@ -5,7 +5,7 @@ import pytest
 from saccade.data.sources import read
 from saccade.errors import DataError
 from saccade.metrics import Hallucination, hallucinated
-from saccade.text import tokenise
+from saccade.text import tokenize
 from saccade.text.english import is_content
 
 REFERENCES = {
@@ -62,7 +62,7 @@ def test_a_picture_without_an_entry_is_named():
 def test_people_say_what_other_people_do_not(shared):
     """On real captions the first of five against the other four: most words are confirmed."""
     examples = read(shared / "coco_mini" / "captions.json").examples
-    captions = {e.id: tokenise(e.captions[0]) for e in examples}
+    captions = {e.id: tokenize(e.captions[0]) for e in examples}
     found = hallucinated(captions, {e.id: e.captions[1:] for e in examples})
     alone = sum(item.count for item in found)
     said = sum(len({w for w in text if is_content(w)}) for text in captions.values())

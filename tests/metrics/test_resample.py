@@ -6,7 +6,7 @@ import pytest
 from saccade.errors import DataError
 from saccade.metrics import compare, intervals, score
 from saccade.metrics.resample import _draws, _figures, mean_interval
-from saccade.metrics.scores import Scores, score_tokenised
+from saccade.metrics.scores import Scores, score_tokenized
 
 WORDS = ["a", "man", "dog", "cat", "on", "the", "red", "grass", "runs", "sits", "with", "ball"]
 
@@ -20,7 +20,7 @@ def system(pictures: int, noise: float, seed: int) -> tuple[Scores, list[list[st
     for group in groups:
         words = group[0].split()
         texts.append(" ".join(str(rng.choice(WORDS)) if rng.random() < noise else w for w in words))
-    return score_tokenised(range(pictures), groups, texts), groups, texts
+    return score_tokenized(range(pictures), groups, texts), groups, texts
 
 
 def test_a_resample_scores_as_the_drawn_pictures_would() -> None:
@@ -29,7 +29,7 @@ def test_a_resample_scores_as_the_drawn_pictures_would() -> None:
     figures = _figures(scores, drawn)
     for row, times in zip(figures, drawn, strict=True):
         picks = np.repeat(np.arange(40), times)
-        again = score_tokenised(range(40), [groups[i] for i in picks], [texts[i] for i in picks])
+        again = score_tokenized(range(40), [groups[i] for i in picks], [texts[i] for i in picks])
         found = dict(zip(scores.values, row, strict=True))
         for name in ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L"):
             assert found[name] == pytest.approx(again[name], abs=1e-12)

@@ -14,10 +14,10 @@ import pytest
 from record_expectations import PICTURES
 
 from saccade.errors import DataError
-from saccade.metrics import Frequencies, score, tokenise_all
+from saccade.metrics import Frequencies, score, tokenize_all
 from saccade.metrics.cider import cider
 from saccade.metrics.rouge import common_length, rouge_l
-from saccade.metrics.scores import score_tokenised
+from saccade.metrics.scores import score_tokenized
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared" / "data"
@@ -104,10 +104,10 @@ def test_equal_to_live_pycocoevalcap_on_real_captions(name: str) -> None:
         for row in annotations["annotations"]:
             rows.setdefault(row["image_id"], []).append(row["caption"])
         groups = list(rows.values())[:1000]
-    tokens = [tokenise_all(group) for group in groups]
+    tokens = [tokenize_all(group) for group in groups]
     references = [group[1 : 2 + i % 4] for i, group in enumerate(tokens)]  # 1 to 4 of them
     hypotheses = [group[0] for group in tokens]
-    found = score_tokenised(range(len(groups)), references, hypotheses)
+    found = score_tokenized(range(len(groups)), references, hypotheses)
     theirs, rows_of_theirs = live(references, hypotheses)
     for metric, value in theirs.items():
         assert found[metric] == pytest.approx(value, abs=1e-9)
@@ -119,7 +119,7 @@ def test_equal_to_live_pycocoevalcap_on_real_captions(name: str) -> None:
 def live(
     references: list[list[str]], hypotheses: list[str]
 ) -> tuple[dict[str, float], dict[str, list[float]]]:
-    """pycocoevalcap's figures of tokenised texts, of the set and of each picture."""
+    """pycocoevalcap's figures of tokenized texts, of the set and of each picture."""
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.rouge.rouge import Rouge
@@ -201,7 +201,7 @@ def test_one_picture_warns_and_given_frequencies_mend_it() -> None:
         alone = score([["a red dog"]], ["a red dog"])
     assert alone["CIDEr"] == 0
     corpus = [["a red dog"], ["a cat"], ["two blue birds"]]
-    counted = Frequencies.of([tokenise_all(group) for group in corpus])
+    counted = Frequencies.of([tokenize_all(group) for group in corpus])
     # Three and fewer words have no 4-gram, so three of the four orders give 1.
     assert score([["a red dog"]], ["a red dog"], frequencies=counted)["CIDEr"] == pytest.approx(7.5)
 

@@ -1,4 +1,4 @@
-"""The tokeniser against the original: what it said once (recorded), and live where it can run."""
+"""The tokenizer against the original: what it said once (recorded), and live where it can run."""
 
 import gzip
 import importlib.util
@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from hard_corpus import HARD, fuzz
 
-from saccade.metrics import lexer, tokenise, tokenise_all, tokenizer
+from saccade.metrics import lexer, tokenize, tokenize_all, tokenizer
 
 HERE = Path(__file__).parent
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 
 def differences(captions: list[str], expected: list[str]) -> list[tuple[str, str, str]]:
-    found = tokenise_all(captions)
+    found = tokenize_all(captions)
     triples = zip(captions, expected, found, strict=True)
     return [(text[:200], want[:200], got[:200]) for text, want, got in triples if want != got]
 
@@ -32,7 +32,7 @@ def test_same_tokens_as_the_jar_on_recorded_captions() -> None:
 
 def original() -> None:
     if shutil.which("java") is None:
-        pytest.skip("no java on the PATH, so the original tokeniser can't be asked")
+        pytest.skip("no java on the PATH, so the original tokenizer can't be asked")
     if importlib.util.find_spec("pycocoevalcap") is None:
         pytest.skip("pycocoevalcap is not installed (pip install 'saccade[java]')")
 
@@ -79,7 +79,7 @@ def test_same_tokens_as_the_live_jar_on_real_captions(name: str) -> None:
     ],
 )
 def test_examples(caption: str, tokens: str) -> None:
-    assert tokenise(caption) == tokens
+    assert tokenize(caption) == tokens
 
 
 def test_the_short_cut_says_what_the_rules_say() -> None:
@@ -87,13 +87,13 @@ def test_the_short_cut_says_what_the_rules_say() -> None:
     for text in captions:
         rules = " ".join(lexer.words(text)).rstrip().split(" ")
         wanted = " ".join(word for word in rules if word not in tokenizer.PUNCTUATION)
-        assert tokenise(text) == wanted
+        assert tokenize(text) == wanted
 
 
 def test_long_lines_take_linear_time() -> None:
     def seconds(text: str) -> float:
         start = time.perf_counter()
-        tokenise(text)
+        tokenize(text)
         return time.perf_counter() - start
 
     for piece in ("a,", "a-", "%", "1,", "(", "x.y ", "<a ", "&", "'", "é"):
@@ -106,5 +106,5 @@ def test_memory_of_pieces_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokenizer, "_MOST_REMEMBERED", 100)
     for number in range(1000):
         letters = "".join(chr(97 + int(digit)) for digit in str(number))
-        assert tokenise(f"a dog {letters}") == f"a dog {letters}"
+        assert tokenize(f"a dog {letters}") == f"a dog {letters}"
     assert len(tokenizer._remembered) <= 100

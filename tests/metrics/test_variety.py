@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from saccade.errors import DataError
-from saccade.metrics import human_agreement, java, score, score_several, tokenise_all, variety
+from saccade.metrics import human_agreement, java, score, score_several, tokenize_all, variety
 from saccade.metrics.diversity import distinct
 from saccade.metrics.frequencies import Frequencies
 from saccade.metrics.several import div, self_cider
@@ -45,7 +45,7 @@ def test_oracle_and_average_of_several_captions() -> None:
     assert (found.pictures, found.captions) == (3, 6)
     best = score(references, {0: "a dog runs", 1: "two cats sit", 2: "a man"})
     assert found.oracle["CIDEr"] == pytest.approx(best["CIDEr"])
-    counted = Frequencies.of([tokenise_all(group) for group in CORPUS])
+    counted = Frequencies.of([tokenize_all(group) for group in CORPUS])
     means = []
     for key, captions in hypotheses.items():
         rows = [

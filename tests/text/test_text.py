@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saccade.text import SPECIALS, Vocabulary, join, tokenise
-from saccade.text.words import _tokenise_any
+from saccade.text import SPECIALS, Vocabulary, join, tokenize
+from saccade.text.words import _tokenize_any
 
 
 @pytest.mark.parametrize(
@@ -32,20 +32,20 @@ from saccade.text.words import _tokenise_any
     ],
 )
 def test_words_of_many_scripts(text, words):
-    assert tokenise(text) == words
+    assert tokenize(text) == words
 
 
 @given(st.text())
 def test_tokens_are_clean_and_survive_a_second_pass(text):
-    words = tokenise(text)
+    words = tokenize(text)
     for word in words:
         assert word
         assert not any(char.isspace() for char in word)
-    assert all(tokenise(word) for word in words)
+    assert all(tokenize(word) for word in words)
 
 
 def test_joining_puts_spaces_only_where_scripts_have_them():
-    assert join(tokenise("一隻狗 runs 快")) == "一隻狗 runs 快"
+    assert join(tokenize("一隻狗 runs 快")) == "一隻狗 runs 快"
     assert join(["a", "dog"]) == "a dog"
     assert join([]) == ""
 
@@ -74,7 +74,7 @@ def test_a_word_that_looks_like_a_special_one_is_not_it():
 def test_known_words_come_back(captions):
     vocabulary = Vocabulary.build(captions, min_count=1)
     for caption in captions:
-        assert vocabulary.decode(vocabulary.encode(caption)) == tokenise(caption)
+        assert vocabulary.decode(vocabulary.encode(caption)) == tokenize(caption)
 
 
 def test_a_vocabulary_round_trips_and_refuses_nonsense(tmp_path):
@@ -92,4 +92,4 @@ def test_a_vocabulary_round_trips_and_refuses_nonsense(tmp_path):
 @given(text=st.text(st.sampled_from("aZ09'-., !\t_x5"), max_size=14))
 def test_the_fast_way_with_ascii_is_the_slow_way(text):
     assert text.isascii()
-    assert tokenise(text) == _tokenise_any(text)
+    assert tokenize(text) == _tokenize_any(text)

@@ -91,7 +91,7 @@ def score(
     from saccade.files import write_json
     from saccade.metrics import frequencies as counting
     from saccade.metrics import reading, scores
-    from saccade.metrics.tokenizer import tokenise_all
+    from saccade.metrics.tokenizer import tokenize_all
 
     if hypotheses is None and save_frequencies is None:
         raise UsageError(
@@ -100,7 +100,7 @@ def score(
     console = Console()
     groups = reading.read_references([*references, *(more or [])], split)
     if save_frequencies is not None:
-        counted = counting.Frequencies.of([tokenise_all(group) for group in groups.values()])
+        counted = counting.Frequencies.of([tokenize_all(group) for group in groups.values()])
         counted.save(save_frequencies)
         console.print(
             f"Document frequencies of {counted.pictures} pictures: {save_frequencies}",
@@ -184,10 +184,10 @@ def _add_java(
     from dataclasses import replace
 
     from saccade.metrics import java
-    from saccade.metrics.tokenizer import tokenise_all
+    from saccade.metrics.tokenizer import tokenize_all
 
-    tokens = [tokenise_all(group) for group in groups.values()]
-    given = tokenise_all(texts[key] for key in groups)
+    tokens = [tokenize_all(group) for group in groups.values()]
+    given = tokenize_all(texts[key] for key in groups)
     for name, scorer, want in zip(
         ("METEOR", "SPICE"), (java.meteor, java.spice), wanted, strict=True
     ):

@@ -24,7 +24,7 @@ from xml.etree import ElementTree
 from saccade.data.coco_words import PAIRS, words_of
 from saccade.data.reading import Problem, read_bytes, read_json, read_lines
 from saccade.errors import DataError
-from saccade.text import tokenise
+from saccade.text import tokenize
 from saccade.text.english import is_content, plural, singular
 from saccade.values.places import Box
 
@@ -228,7 +228,7 @@ def _phrases(path: Path) -> Iterable[tuple[str, str]]:
             cure = "phrases are written [/EN#283585/people Two young guys]; copy the file again."
             raise DataError(f"{path}:{number}: a phrase's markup is damaged; {cure}")
         for match in _PHRASE.finditer(line):
-            words = tokenise(match["words"])
+            words = tokenize(match["words"])
             if not words or not is_content(words[-1]):
                 continue  # "it", "each other"
             pair = " ".join(words[-2:])

@@ -20,7 +20,7 @@ from saccade.data.sources import Splits, gather
 from saccade.errors import PictureError
 from saccade.photos.opening import open_photo, photo_size, picture_digest
 from saccade.progress import progress
-from saccade.text import tokenise
+from saccade.text import tokenize
 from saccade.values.examples import Example
 
 USED = ("train", "val", "test")
@@ -180,7 +180,7 @@ def _captions(
                 )
             seen: dict[tuple[str, ...], int] = {}
             for index, caption in enumerate(example.captions):
-                words = tokenise(caption)
+                words = tokenize(caption)
                 lengths[example.split].append(len(words))
                 if example.split == "train":
                     vocabulary.update(words)

@@ -12,7 +12,7 @@ from saccade.decoding import Hypothesis
 from saccade.decoding.protocol import RUNNERS_UP
 from saccade.errors import UsageError
 from saccade.models.decoders.soft_attention.stepping import Stepper
-from saccade.text import Vocabulary, tokenise
+from saccade.text import Vocabulary, tokenize
 from saccade.values.captions import Caption
 
 
@@ -47,7 +47,7 @@ def runners_up(logprobs: np.ndarray, vocabulary: Vocabulary) -> tuple[tuple[int,
 
 def to_ids(sentence: str, vocabulary: Vocabulary) -> tuple[int, ...]:
     """A typed sentence's word ids. Raises UsageError on none, or on words that the model lacks."""
-    words = tokenise(sentence)
+    words = tokenize(sentence)
     if not words:
         raise UsageError(f"the caption '{sentence}' holds no word; type a sentence.")
     unknown = [word for word in dict.fromkeys(words) if word not in vocabulary.ids]
@@ -58,7 +58,7 @@ def to_ids(sentence: str, vocabulary: Vocabulary) -> tuple[int, ...]:
 
 def word_id(word: str, vocabulary: Vocabulary) -> int:
     """The id of one word. Raises UsageError when it is none, several, or not known to the model."""
-    words = tokenise(word)
+    words = tokenize(word)
     if len(words) != 1:
         raise UsageError(f"'{word}' is not one word; ask for one word at a time.")
     return to_ids(word, vocabulary)[0]

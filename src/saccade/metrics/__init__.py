@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from saccade.metrics.rewards import CiderD, frequencies_of
     from saccade.metrics.scores import Scores, score
     from saccade.metrics.several import SeveralScores, score_several
-    from saccade.metrics.tokenizer import tokenise, tokenise_all
+    from saccade.metrics.tokenizer import tokenize, tokenize_all
 
 _HOMES = {
     "Agreement": "agreement",
@@ -40,8 +40,8 @@ _HOMES = {
     "score": "scores",
     "score_several": "several",
     "spice": "java",
-    "tokenise": "tokenizer",
-    "tokenise_all": "tokenizer",
+    "tokenize": "tokenizer",
+    "tokenize_all": "tokenizer",
     "variety": "diversity",
 }
 
@@ -64,8 +64,8 @@ __all__ = [
     "score",
     "score_several",
     "spice",
-    "tokenise",
-    "tokenise_all",
+    "tokenize",
+    "tokenize_all",
     "variety",
 ]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from saccade.errors import DataError
-from saccade.metrics.scores import Scores, score_tokenised
-from saccade.metrics.tokenizer import tokenise_all
+from saccade.metrics.scores import Scores, score_tokenized
+from saccade.metrics.tokenizer import tokenize_all
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def human_agreement(references: Mapping[Any, Sequence[str]]) -> Agreement:
         raise DataError("human agreement needs at least two captions per picture.")
     ids = [key for key, group in references.items() if len(group) >= people]
     left_out = tuple(key for key, group in references.items() if len(group) < people)
-    groups = [tokenise_all(references[key])[:people] for key in ids]
+    groups = [tokenize_all(references[key])[:people] for key in ids]
     scores = []
     for person in range(people):
         others = [group[:person] + group[person + 1 :] for group in groups]
-        scores.append(score_tokenised(ids, others, [group[person] for group in groups]))
+        scores.append(score_tokenized(ids, others, [group[person] for group in groups]))
     return Agreement(tuple(scores), left_out)

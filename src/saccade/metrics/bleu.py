@@ -63,6 +63,6 @@ def from_statistics(statistics: np.ndarray) -> np.ndarray:
 def bleu(
     references: Sequence[Sequence[str]], hypotheses: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """BLEU-1..4 of the whole set (4,) and of each picture (pictures, 4), from tokenised texts."""
+    """BLEU-1..4 of the whole set (4,) and of each picture (pictures, 4), from tokenized texts."""
     counts = statistics(Corpus.of(references, hypotheses))
     return from_statistics(counts.sum(axis=0)), from_statistics(counts)

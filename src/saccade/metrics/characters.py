@@ -1,4 +1,4 @@
-"""What kind of character each one is to the tokeniser.
+"""What kind of character each one is to the tokenizer.
 
 The original was built on the letters of Unicode 6; Python's own tables are newer and differ between
 its versions, so the kinds are written down here. They were found by asking the original about each

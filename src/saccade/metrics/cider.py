@@ -90,6 +90,6 @@ def cider(
     *,
     plain: bool = False,
 ) -> tuple[float, np.ndarray]:
-    """CIDEr-D of the whole set (the mean) and of each picture (pictures,), from tokenised texts."""
+    """CIDEr-D of the whole set (the mean) and of each picture (pictures,), from tokenized texts."""
     scores = per_picture(Corpus.of(references, hypotheses), frequencies=frequencies, plain=plain)
     return float(scores.mean()), scores

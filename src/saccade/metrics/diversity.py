@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from saccade.errors import DataError
-from saccade.metrics.tokenizer import tokenise_all
+from saccade.metrics.tokenizer import tokenize_all
 
 BAD_ENDINGS = frozenset(
     "a an the in for at of with before after on upon near to is are am".split()  # noqa: SIM905
@@ -43,7 +43,7 @@ class Variety:
 
 
 def distinct(captions: Iterable[str], n: int) -> float:
-    """Different n-grams over all n-grams, in tokenised captions; 0 when there are none."""
+    """Different n-grams over all n-grams, in tokenized captions; 0 when there are none."""
     total, seen = 0, set()
     for caption in captions:
         words = caption.split()
@@ -57,11 +57,11 @@ def variety(captions: Sequence[str], training: Iterable[str] | None = None) -> V
     """Figures about captions given as raw text; `training` are captions the model learnt from."""
     if not len(captions):
         raise DataError("there is no caption to describe.")
-    texts = tokenise_all(captions)
+    texts = tokenize_all(captions)
     rows = [text.split() for text in texts]
     words = [word for row in rows for word in row]
     lengths = [len(row) for row in rows]
-    known = None if training is None else set(tokenise_all(training))
+    known = None if training is None else set(tokenize_all(training))
     share = 1 / len(texts)
     return Variety(
         captions=len(texts),

@@ -33,7 +33,7 @@ class Frequencies:
 
     @classmethod
     def of(cls, references: Sequence[Sequence[str]]) -> Frequencies:
-        """Count in tokenised references; `references[i]` are those of picture i."""
+        """Count in tokenized references; `references[i]` are those of picture i."""
         corpus = Corpus.of(references)
         keys, counts = [], []
         for order in corpus.orders():

@@ -13,7 +13,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from saccade.errors import DataError
-from saccade.text import tokenise
+from saccade.text import tokenize
 from saccade.text.english import is_content, stem
 
 __all__ = ["Hallucination", "hallucinated", "is_content"]
@@ -77,7 +77,7 @@ def content_stems(words: Sequence[str]) -> dict[str, str]:
 
 def known_stems(references: Sequence[str]) -> set[str]:
     """The stems of all words of a picture's references."""
-    return {stem(word) for text in references for word in tokenise(text)}
+    return {stem(word) for text in references for word in tokenize(text)}
 
 
 def ranked(

@@ -29,7 +29,7 @@ class JavaMissing(SaccadeError):
 def meteor(
     references: Sequence[Sequence[str]], hypotheses: Sequence[str]
 ) -> tuple[float, np.ndarray]:
-    """METEOR 1.5 of the whole set and of each picture, from tokenised texts."""
+    """METEOR 1.5 of the whole set and of each picture, from tokenized texts."""
     folder = _folder("METEOR", "meteor")
     _need("METEOR", folder, ("meteor-1.5.jar", "data/paraphrase-en.gz"))
     return _run("METEOR", _module("METEOR", "meteor.meteor").Meteor, references, hypotheses)
@@ -38,7 +38,7 @@ def meteor(
 def spice(
     references: Sequence[Sequence[str]], hypotheses: Sequence[str]
 ) -> tuple[float, np.ndarray]:
-    """SPICE (F) of the whole set and of each picture, from tokenised texts."""
+    """SPICE (F) of the whole set and of each picture, from tokenized texts."""
     folder = _folder("SPICE", "spice")
     missing = [name for name in _SPICE_MODELS if not (folder / "lib" / name).is_file()]
     if missing:

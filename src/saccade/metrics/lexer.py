@@ -1,4 +1,4 @@
-"""The Penn Treebank rules of the tokeniser.
+"""The Penn Treebank rules of the tokenizer.
 
 Written from general knowledge of the original's published rules (Stanford's PTBTokenizer 3.4.1,
 which coco-caption runs), and settled by asking it, millions of times, what it makes of this and

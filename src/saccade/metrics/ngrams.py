@@ -4,7 +4,7 @@ A word is a number; an n-gram is the number of its first n-1 words as an (n-1)-g
 number of its last word. Numbering the distinct pairs with one sort gives the n-grams' own numbers,
 so that every order costs a sort and no n-gram is ever a Python object. Exact: nothing is hashed.
 
-A caption here is a tokenised text; its words are what `str.split()` says, as in coco-caption.
+A caption here is a tokenized text; its words are what `str.split()` says, as in coco-caption.
 """
 
 from __future__ import annotations

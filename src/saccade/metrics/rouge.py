@@ -3,7 +3,7 @@
 Lin, "ROUGE: a package for automatic evaluation of summaries" (2004), as coco-caption's `rouge.py`:
 F-measure with beta 1.2 of the best precision and the best recall over the references, which may
 come from two different references. Texts are split at single spaces there, so an empty text is
-one empty word, and the tokeniser's no-break spaces stay inside their word; both are kept here.
+one empty word, and the tokenizer's no-break spaces stay inside their word; both are kept here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def common_length(masks: dict[str, int], length: int, words: Sequence[str]) -> i
 
 
 def sentence(hypothesis: str, references: Sequence[str]) -> float:
-    """ROUGE-L of one tokenised hypothesis against its tokenised references."""
+    """ROUGE-L of one tokenized hypothesis against its tokenized references."""
     words = hypothesis.split(" ")
     length = len(words)
     masks: dict[str, int] = {}
@@ -51,6 +51,6 @@ def sentence(hypothesis: str, references: Sequence[str]) -> float:
 def rouge_l(
     references: Sequence[Sequence[str]], hypotheses: Sequence[str]
 ) -> tuple[float, np.ndarray]:
-    """ROUGE-L of the whole set (the mean) and of each picture (pictures,), from tokenised texts."""
+    """ROUGE-L of the whole set (the mean) and of each picture (pictures,), from tokenized texts."""
     scores = np.array([sentence(*pair) for pair in zip(hypotheses, references, strict=True)])
     return float(scores.mean()), scores

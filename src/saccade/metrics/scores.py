@@ -1,4 +1,4 @@
-"""Scoring a set of captions: tokenise, then BLEU, ROUGE-L and CIDEr in one pass."""
+"""Scoring a set of captions: tokenize, then BLEU, ROUGE-L and CIDEr in one pass."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from saccade.metrics import bleu, rouge
 from saccade.metrics.cider import Accumulator
 from saccade.metrics.frequencies import Frequencies
 from saccade.metrics.ngrams import Corpus
-from saccade.metrics.tokenizer import tokenise_all
+from saccade.metrics.tokenizer import tokenize_all
 
 References = Mapping[Any, Sequence[str]] | Sequence[Sequence[str]]
 Hypotheses = Mapping[Any, str] | Sequence[str]
@@ -59,25 +59,25 @@ def score(
     and one or more references, all as raw text. `frequencies` replaces the document frequencies of
     the references themselves. Raises DataError naming pictures that only one of the two has."""
     ids, groups, texts = aligned(references, hypotheses)
-    return score_tokenised(ids, *tokenised(groups, texts), frequencies=frequencies)
+    return score_tokenized(ids, *tokenized(groups, texts), frequencies=frequencies)
 
 
-def tokenised(
+def tokenized(
     groups: Sequence[Sequence[str]], texts: Sequence[str]
 ) -> tuple[list[list[str]], list[str]]:
-    """References and hypotheses, tokenised."""
-    flat = iter(tokenise_all(text for group in groups for text in group))
-    return [[next(flat) for _ in group] for group in groups], tokenise_all(texts)
+    """References and hypotheses, tokenized."""
+    flat = iter(tokenize_all(text for group in groups for text in group))
+    return [[next(flat) for _ in group] for group in groups], tokenize_all(texts)
 
 
-def score_tokenised(
+def score_tokenized(
     ids: Sequence[Hashable],
     references: Sequence[Sequence[str]],
     hypotheses: Sequence[str],
     *,
     frequencies: Frequencies | None = None,
 ) -> Scores:
-    """`score` for texts that are tokenised and in order already."""
+    """`score` for texts that are tokenized and in order already."""
     corpus = Corpus.of(references, hypotheses)
     accumulator = Accumulator(corpus, frequencies)
     columns = bleu.length_columns(corpus)

@@ -19,8 +19,8 @@ import numpy as np
 from saccade.errors import DataError
 from saccade.metrics.frequencies import Frequencies
 from saccade.metrics.ngrams import ORDERS
-from saccade.metrics.scores import mismatch, score_tokenised
-from saccade.metrics.tokenizer import tokenise_all
+from saccade.metrics.scores import mismatch, score_tokenized
+from saccade.metrics.tokenizer import tokenize_all
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ def score_several(
     extra = [key for key in hypotheses if key not in references]
     if missing or extra:
         raise DataError(mismatch(missing, extra))
-    groups = [tokenise_all(references[key]) for key in references]
-    candidates = [tokenise_all(hypotheses[key]) for key in references]
+    groups = [tokenize_all(references[key]) for key in references]
+    candidates = [tokenize_all(hypotheses[key]) for key in references]
     for key, captions in zip(references, candidates, strict=True):
         if not captions:
             raise DataError(f"picture {key!r} has no hypothesis.")
     counted = Frequencies.of(groups) if frequencies is None else frequencies
     picture = np.repeat(np.arange(len(groups)), [len(captions) for captions in candidates])
-    scores = score_tokenised(
+    scores = score_tokenized(
         range(len(picture)),
         [groups[i] for i in picture],
         [caption for captions in candidates for caption in captions],
@@ -84,14 +84,14 @@ def score_several(
 
 
 def div(captions: Sequence[str], n: int) -> float:
-    """Different n-grams over all words of one picture's tokenised captions."""
+    """Different n-grams over all words of one picture's tokenized captions."""
     rows = [caption.split() for caption in captions]
     grams = {tuple(row[i : i + n]) for row in rows for i in range(len(row) - n + 1)}
     return len(grams) / max(sum(map(len, rows)), 1)
 
 
 def self_cider(captions: Sequence[str], frequencies: Frequencies) -> float:
-    """Diversity of one picture's tokenised captions, 0 to 1; 0 for a single caption."""
+    """Diversity of one picture's tokenized captions, 0 to 1; 0 for a single caption."""
     if len(captions) < 2:
         return 0.0
     kernel = np.zeros((len(captions), len(captions)))

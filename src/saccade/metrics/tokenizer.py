@@ -23,7 +23,7 @@ _MOST_REMEMBERED = 200_000
 _remembered: dict[str, str | None] = {}  # piece -> its tokens, None when its surroundings matter
 
 
-def tokenise(caption: str) -> str:
+def tokenize(caption: str) -> str:
     """The caption's tokens with single spaces between them.
 
     A token of a phone number, a fraction or markup can hold no-break spaces, as in the original."""
@@ -36,9 +36,9 @@ def tokenise(caption: str) -> str:
     return " ".join(filter(None, pieces))
 
 
-def tokenise_all(captions: Iterable[str]) -> list[str]:
-    """`tokenise` for many captions."""
-    return [tokenise(caption) for caption in captions]
+def tokenize_all(captions: Iterable[str]) -> list[str]:
+    """`tokenize` for many captions."""
+    return [tokenize(caption) for caption in captions]
 
 
 def _remember(piece: str) -> str | None:

@@ -1,6 +1,6 @@
 """Captions as words and as ids."""
 
 from saccade.text.vocabulary import SPECIALS, Vocabulary
-from saccade.text.words import join, tokenise
+from saccade.text.words import join, tokenize
 
-__all__ = ["SPECIALS", "Vocabulary", "join", "tokenise"]
+__all__ = ["SPECIALS", "Vocabulary", "join", "tokenize"]

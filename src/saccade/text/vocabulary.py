@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from saccade.errors import CheckpointError
-from saccade.text.words import tokenise
+from saccade.text.words import tokenize
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 SPECIALS = (PAD, BOS, EOS, UNK)
@@ -31,7 +31,7 @@ class Vocabulary:
     @classmethod
     def build(cls, captions: Iterable[str], min_count: int = 5) -> "Vocabulary":
         """Every word seen at least `min_count` times, by falling count, then alphabet."""
-        counts = Counter(word for caption in captions for word in tokenise(caption))
+        counts = Counter(word for caption in captions for word in tokenize(caption))
         kept = [word for word, count in counts.items() if count >= min_count]
         kept.sort(key=lambda word: (-counts[word], word))
         return cls(SPECIALS + tuple(kept))
@@ -45,7 +45,7 @@ class Vocabulary:
 
     def encode(self, caption: str | Sequence[str], max_words: int | None = None) -> list[int]:
         """Word ids, BOS and EOS not among them; unknown words become UNK."""
-        words = tokenise(caption) if isinstance(caption, str) else list(caption)
+        words = tokenize(caption) if isinstance(caption, str) else list(caption)
         return [self.ids.get(word, self.unk) for word in words[:max_words]]
 
     def decode(self, ids: Iterable[int]) -> list[str]:

@@ -1,6 +1,6 @@
-"""Captions to words and back: the model's own tokeniser, for any script.
+"""Captions to words and back: the model's own tokenizer, for any script.
 
-Scores use the PTB tokeniser of coco-caption (`saccade.metrics`), as papers do.
+Scores use the PTB tokenizer of coco-caption (`saccade.metrics`), as papers do.
 """
 
 import re
@@ -21,7 +21,7 @@ _UNSPACED = (
 _JOINERS = "'’-.,"  # kept inside a word: don't, t-shirt, 3.5
 
 
-# The rules of `tokenise` for plain ASCII, twenty times as fast.
+# The rules of `tokenize` for plain ASCII, twenty times as fast.
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:(?:['-](?=[a-z0-9])|(?<=[0-9])[.,](?=[0-9]))[a-z0-9]+)*")
 
 
@@ -29,7 +29,7 @@ def _unspaced(char: str) -> bool:
     return any(low <= ord(char) <= high for low, high in _UNSPACED)
 
 
-def tokenise(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """Lower-case words without punctuation, in any script.
 
     Letters, marks and digits make words; an apostrophe, hyphen, full stop or comma stays when it
@@ -37,10 +37,10 @@ def tokenise(text: str) -> list[str]:
     characters, whose scripts use no spaces, are tokens of their own (with their marks)."""
     if text.isascii():
         return _ASCII_WORD.findall(text.lower())
-    return _tokenise_any(text)
+    return _tokenize_any(text)
 
 
-def _tokenise_any(text: str) -> list[str]:
+def _tokenize_any(text: str) -> list[str]:
     text = unicodedata.normalize("NFC", text).lower()
     words: list[str] = []
     current = ""
