@@ -1,6 +1,6 @@
 """How fast the metrics are beside pycocoevalcap, in one run on the same captions:
 
-    pip install 'saccade[java]' && OMP_NUM_THREADS=1 python benchmarks/metrics.py
+    pip install 'saccade-captioner[java]' && OMP_NUM_THREADS=1 python benchmarks/metrics.py
 
 Both sides run in this one process (Java, where pycocoevalcap starts it, in its own), both once
 before they are timed, alternately, and the best of three runs counts. Captions are Flickr8k's when
@@ -214,7 +214,7 @@ def main() -> None:
     try:
         import pycocoevalcap  # noqa: F401
     except ImportError:
-        sys.exit("pycocoevalcap is not installed; run: pip install 'saccade[java]'")
+        sys.exit("pycocoevalcap is not installed; run: pip install 'saccade-captioner[java]'")
     compare(5000 // scale)
     rewards(5000 // scale)
     growth([size // scale for size in (5000, 10_000, 20_000, 40_504)])

@@ -91,7 +91,7 @@ def test_equal_to_pycocoevalcap(recorded: dict) -> None:
 @pytest.mark.parametrize("name", ["flickr8k", "coco_captions"])
 def test_equal_to_live_pycocoevalcap_on_real_captions(name: str) -> None:
     if importlib.util.find_spec("pycocoevalcap") is None:
-        pytest.skip("pycocoevalcap is not installed (pip install 'saccade[java]')")
+        pytest.skip("pycocoevalcap is not installed (pip install 'saccade-captioner[java]')")
     if not (SHARED / name).is_dir():
         pytest.skip(f"{SHARED / name} is not here")
     groups: list[list[str]] = []

@@ -34,7 +34,7 @@ def original() -> None:
     if shutil.which("java") is None:
         pytest.skip("no java on the PATH, so the original tokenizer can't be asked")
     if importlib.util.find_spec("pycocoevalcap") is None:
-        pytest.skip("pycocoevalcap is not installed (pip install 'saccade[java]')")
+        pytest.skip("pycocoevalcap is not installed (pip install 'saccade-captioner[java]')")
 
 
 def test_same_tokens_as_the_live_jar() -> None:

@@ -115,7 +115,7 @@ def test_meteor_and_spice_of_the_original() -> None:
     if shutil.which("java") is None:
         pytest.skip("no java on the PATH")
     if importlib.util.find_spec("pycocoevalcap") is None:
-        pytest.skip("pycocoevalcap is not installed (pip install 'saccade[java]')")
+        pytest.skip("pycocoevalcap is not installed (pip install 'saccade-captioner[java]')")
     references = [["a dog runs on grass", "the brown dog runs"], ["two cats"]]
     value, rows = java.meteor(references, ["a dog runs on grass", "a bus"])
     assert rows.shape == (2,)

@@ -60,8 +60,8 @@ def _folder(metric: str, part: str) -> Path:
     found = importlib.util.find_spec("pycocoevalcap")
     if found is None or not found.submodule_search_locations:
         raise JavaMissing(
-            f"{metric} needs the package pycocoevalcap: run `pip install 'saccade[java]'`, or "
-            f"leave {metric} out."
+            f"{metric} needs the package pycocoevalcap: run "
+            f"`pip install 'saccade-captioner[java]'`, or leave {metric} out."
         )
     return Path(next(iter(found.submodule_search_locations))) / part
 
@@ -81,7 +81,7 @@ def _module(metric: str, name: str) -> Any:
     except ImportError as error:
         raise JavaMissing(
             f"{metric}: pycocoevalcap can't be imported ({error}); run "
-            "`pip install 'saccade[java]'`."
+            "`pip install 'saccade-captioner[java]'`."
         ) from error
 
 
