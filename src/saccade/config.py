@@ -4,6 +4,7 @@ A preset (`saccade/presets/*.toml`) is these same names in TOML; see `load_prese
 """
 
 import dataclasses
+import math
 import tomllib
 import types
 import typing
@@ -23,6 +24,45 @@ SMALL_CONV = "small-conv"  # EncoderConfig.backbone of the built-in convolutiona
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise UsageError(message)
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a setting may be: from `low` (not itself where `above`) to `high`."""
+
+    low: float
+    high: float
+    above: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        return (self.low < value if self.above else self.low <= value) and value <= self.high
+
+    def __str__(self) -> str:
+        if self.above:
+            return f"above {self.low:g} and at most {self.high:g}"
+        return f"{self.low:g} to {self.high:g}"
+
+
+def ranged(default: float, low: float, high: float, above: bool = False) -> Any:
+    """A field with its range, checked by `check_ranges`."""
+    return field(default=default, metadata={"range": Range(low, high, above)})
+
+
+def check_ranges(settings: Any, section: str) -> None:
+    """Raises UsageError naming the first setting that is out of its range or not one of its
+    choices; called when settings are made."""
+    hints = typing.get_type_hints(type(settings))
+    for entry in dataclasses.fields(settings):
+        value, name = getattr(settings, entry.name), f"{section}.{entry.name}"
+        limits = entry.metadata.get("range")
+        if limits is not None:
+            finite = not isinstance(value, float) or math.isfinite(value)
+            _require(finite, f"{name} is {limits}, not {value} (no finite number).")
+            _require(value in limits, f"{name} is {limits}, not {value}.")
+        elif typing.get_origin(hints[entry.name]) is Literal:
+            choices = typing.get_args(hints[entry.name])
+            names = ", ".join(map(str, choices))
+            _require(value in choices, f"{name} is one of {names}, not {value!r}.")
 
 
 @dataclass(frozen=True)
@@ -58,98 +98,66 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True)
-class DecoderConfig:
-    """Show, Attend and Tell's decoder (arXiv 1502.03044, section 3.1 and 4)."""
-
-    hidden: int = 512  # D, LSTM width
-    embedding: int = 512  # E, word embedding width
-    attention: int = 512  # A, width of the attention perceptron
-    features: int = 512  # width that grid features are projected to; 0: taken as they are
-    dropout: float = 0.5  # on the deep output
-    feature_dropout: float = 0.0  # on projected features
-
-    def __post_init__(self) -> None:
-        for name in ("hidden", "embedding", "attention"):
-            value = getattr(self, name)
-            _require(value >= 1, f"decoder.{name} is a positive number, not {value}.")
-        _require(self.features >= 0, f"decoder.features is 0 or more, not {self.features}.")
-        for name in ("dropout", "feature_dropout"):
-            value = getattr(self, name)
-            _require(0 <= value < 1, f"decoder.{name} is in [0, 1), not {value}.")
-
-
-@dataclass(frozen=True)
 class TrainConfig:
     """How a captioner is trained."""
 
-    seed: int = 1
-    epochs: int = 5
-    batch: int = 16  # pictures per process and step
-    captions: int = 5  # captions per picture and step
-    learning_rate: float = 4e-4
+    seed: int = ranged(1, 0, 2**63 - 1)
+    epochs: int = ranged(5, 1, 100_000)
+    batch: int = ranged(16, 1, 100_000)  # pictures per process and step
+    captions: int = ranged(5, 1, 1000)  # captions per picture and step
+    learning_rate: float = ranged(4e-4, 0.0, 100.0, above=True)
+    encoder_rate: float = ranged(1.0, 0.0, 1000.0, above=True)  # the encoder's, of learning_rate
     schedule: Literal["constant", "cosine"] = "constant"
-    warmup: int = 0  # steps
-    weight_decay: float = 0.0
-    clip: float = 5.0  # gradient norm
-    label_smoothing: float = 0.0
-    doubly_stochastic: float = 0.1  # lambda of equation 14; at 1 every map comes out nearly uniform
-    detection: float = 0.0  # weight of a word detector on the grid, for encoders trained jointly
+    warmup: int = ranged(0, 0, 10**9)  # steps
+    weight_decay: float = ranged(0.0, 0.0, 100.0)
+    clip: float = ranged(5.0, 0.0, 1e9, above=True)  # gradient norm
+    task: Any = field(default_factory=dict)  # what is minimised: a task's settings, by its kind
     flip: bool = False  # also train on mirrored pictures (half of the looks)
-    min_count: int = 5  # of a word, to enter the vocabulary
-    max_words: int = 20  # longer captions are cut for training
-    validate_every: int = 0  # steps; 0: once an epoch
-    save_every: int = 0  # steps between resumable saves; 0: at each validation
+    min_count: int = ranged(5, 1, 10**9)  # of a word, to enter the vocabulary
+    max_words: int = ranged(20, 1, 10_000)  # longer captions are cut for training
+    validate_every: int = ranged(0, 0, 10**9)  # steps; 0: once an epoch
+    save_every: int = ranged(0, 0, 10**9)  # steps between resumable saves; 0: at each validation
     select: Literal["loss", "BLEU-4", "CIDEr"] = "loss"  # what makes a checkpoint the best
-    patience: int = 0  # stop after so many validations without a better one; 0: never
-    average: float = 0.0  # decay of the moving average of weights that is validated; 0: off
-    max_steps: int = 0  # stop after so many steps; 0: never (for trials)
-    monitor: int = 8  # validation pictures whose attention is checked at each validation; 0: none
+    patience: int = ranged(0, 0, 10**9)  # validations without a better one, then stop; 0: never
+    average: float = ranged(0.0, 0.0, 0.999_999_9)  # decay of the weights' moving average; 0: off
+    max_steps: int = ranged(0, 0, 10**12)  # stop after so many steps; 0: never (for trials)
+    monitor: int = ranged(8, 0, 10**6)  # validation pictures whose attention is checked; 0: none
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "captions", "max_words", "min_count"):
-            value = getattr(self, name)
-            _require(value >= 1, f"train.{name} is 1 or more, not {value}.")
-        _require(self.learning_rate > 0, f"train.learning_rate is above 0: {self.learning_rate}.")
-        _require(self.clip > 0, f"train.clip is above 0, not {self.clip}.")
-        _require(self.monitor >= 0, f"train.monitor is 0 or more, not {self.monitor}.")
-        _require(0 <= self.average < 1, f"train.average is in [0, 1), not {self.average}.")
-        _require(
-            0 <= self.label_smoothing < 1,
-            f"train.label_smoothing is in [0, 1), not {self.label_smoothing}.",
-        )
-        _require(
-            self.schedule in ("constant", "cosine"),
-            f"train.schedule is constant or cosine, not '{self.schedule}'.",
-        )
-        _require(
-            self.select in ("loss", "BLEU-4", "CIDEr"),
-            f"train.select is loss, BLEU-4 or CIDEr, not '{self.select}'.",
-        )
-
-
-@dataclass(frozen=True)
-class DecodeConfig:
-    """How captions are searched for."""
-
-    beams: int = 5
-    length_power: float = 0.0  # score = log-probability / words ** length_power
-    max_words: int = 20
-    allow_unk: bool = False
-
-    def __post_init__(self) -> None:
-        _require(1 <= self.beams <= 1000, f"beams is 1 to 1000, not {self.beams}.")
-        _require(self.max_words >= 1, f"max_words is 1 or more, not {self.max_words}.")
-        _require(self.length_power >= 0, f"length_power is 0 or more, not {self.length_power}.")
+        check_ranges(self, "train")
 
 
 @dataclass(frozen=True)
 class Config:
-    """Everything a run is made of."""
+    """Everything a run is made of. Decoders, decoding strategies and training tasks bring their own
+    settings; `from_dict` is told of them by `Tag`s."""
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    decoder: Any = field(default_factory=dict)  # by its kind: saccade.models.build
     train: TrainConfig = field(default_factory=TrainConfig)
-    decode: DecodeConfig = field(default_factory=DecodeConfig)
+    decode: Any = field(default_factory=dict)  # by its strategy: saccade.decoding.settings
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A table of settings classes, chosen by one key of a section."""
+
+    key: str  # "kind", "strategy": a field of every class of the table, with its name as default
+    default: str  # when the section does not say
+    table: Mapping[str, type]
+
+
+Tags = Mapping[str, Tag]  # by the section's dotted name, such as "train.task"
+
+
+def chosen(tag: Tag, values: Any, name: str) -> type:
+    """The settings class that a section names. Raises UsageError listing the known ones."""
+    _require(isinstance(values, Mapping), f"{name} is a table, not {values!r}.")
+    kind = values.get(tag.key, tag.default)
+    known = isinstance(kind, str) and kind in tag.table
+    names = ", ".join(sorted(tag.table))
+    _require(known, f"there is no {name}.{tag.key} {kind!r}; known here: {names}.")
+    return tag.table[kind]
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -180,25 +188,30 @@ def _check_type(value: Any, kind: Any, name: str) -> Any:
     return value
 
 
-def from_dict(cls: type[T], values: Mapping[str, Any], name: str = "") -> T:
+def from_dict(
+    cls: type[T], values: Mapping[str, Any], name: str = "", tags: Tags | None = None
+) -> T:
     """Build a config dataclass from plain values. Raises UsageError on unknown keys or bad types,
-    naming the key and listing the known ones."""
+    naming the key and listing the known ones. tags: sections whose class is chosen by a key."""
     _require(isinstance(values, Mapping), f"{name or 'the config'} is a table, not {values!r}.")
+    tags = tags or {}
     hints = typing.get_type_hints(cls)
-    known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
     for key in values:
         dotted = f"{name}.{key}" if name else key
         _require(
             key in known, f"unknown setting '{dotted}'; known here: {', '.join(sorted(known))}."
         )
     built = {}
-    for key, value in values.items():
+    for key in known:
         dotted = f"{name}.{key}" if name else key
-        kind = hints[key]
-        if dataclasses.is_dataclass(kind):
-            built[key] = from_dict(kind, value, dotted)
-        else:
-            built[key] = _check_type(value, kind, dotted)
+        if dotted in tags:
+            section = values.get(key, {})
+            built[key] = from_dict(chosen(tags[dotted], section, dotted), section, dotted)
+        elif dataclasses.is_dataclass(hints[key]):
+            built[key] = from_dict(hints[key], values.get(key, {}), dotted, tags)
+        elif key in values:
+            built[key] = _check_type(values[key], hints[key], dotted)
     return cls(**built)
 
 
