@@ -1,4 +1,8 @@
-"""A checkpoint is a folder: config.json, vocab.json, model.safetensors. Nothing is unpickled."""
+"""A checkpoint is a folder: config.json, vocab.json, model.safetensors and a README.md, its card.
+
+Nothing is unpickled and nothing of it is run. Format 2 names the decoder's kind and the decoding
+strategy; folders of format 1, which know one of each, still load.
+"""
 
 import hashlib
 import json
@@ -11,18 +15,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from saccade.config import (
-    SMALL_CONV,
-    DecodeConfig,
-    DecoderConfig,
-    EncoderConfig,
-    from_dict,
-    to_dict,
-)
+from saccade.config import SMALL_CONV, EncoderConfig, Tag, chosen, from_dict, to_dict
+from saccade.decoding.settings import TAG as STRATEGIES
+from saccade.decoding.settings import BeamSettings, Decoding
 from saccade.errors import CheckpointError, UsageError
 from saccade.files import replace_folder, surviving_folder
+from saccade.models.build import TAG as DECODERS
+from saccade.models.build import build_decoder
 from saccade.models.captioner import CaptionModel
-from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
 from saccade.models.encoders.encoder import (
     Encoder,
     describe_backbone,
@@ -31,8 +31,10 @@ from saccade.models.encoders.encoder import (
 )
 from saccade.text import Vocabulary
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)
 CONFIG, VOCABULARY, WEIGHTS = "config.json", "vocab.json", "model.safetensors"
+CARD = "README.md"
 MEAN_GRID = "mean_grid"  # among the weights; checkpoints from before it was kept lack it
 
 
@@ -42,7 +44,7 @@ class Checkpoint:
 
     model: CaptionModel
     vocabulary: Vocabulary
-    decode: DecodeConfig = field(default_factory=DecodeConfig)
+    decode: Decoding = field(default_factory=BeamSettings)
     training: dict[str, Any] = field(default_factory=dict)  # how it came about; for people
     mean_grid: torch.Tensor | None = None  # (L, F) mean features of training pictures, cell by cell
 
@@ -60,13 +62,13 @@ def write_into(folder: Path, checkpoint: Checkpoint) -> None:
     include = _included(encoder.config)
     config = {
         "format": FORMAT,
-        "saccade_version": version("saccade"),
+        "saccade_version": version("saccade-captioner"),
         "encoder": to_dict(replace(encoder.config, include=include)),
         "backbone": describe_backbone(encoder),
         "encoder_digest": encoder.digest(),
         "grid": list(encoder.grid),
         "features": encoder.features,
-        "decoder": to_dict(decoder.config),
+        "decoder": to_dict(decoder.settings),
         "vocabulary_size": decoder.vocabulary,
         "vocabulary_sha256": hashlib.sha256(vocabulary.encode()).hexdigest(),
         "decode": to_dict(checkpoint.decode),
@@ -74,6 +76,7 @@ def write_into(folder: Path, checkpoint: Checkpoint) -> None:
     }
     (folder / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
     (folder / VOCABULARY).write_text(vocabulary, "utf-8")
+    (folder / CARD).write_text(_card(config), "utf-8")
     state = checkpoint.model.state_dict()
     kept = {
         name: tensor.detach().cpu().contiguous()
@@ -93,6 +96,47 @@ def save(folder: Path | str, checkpoint: Checkpoint) -> None:
 
     Raises SaccadeError when the disk refuses."""
     replace_folder(folder, lambda fresh: write_into(fresh, checkpoint))
+
+
+def _section(tag: Tag, config: dict[str, Any], name: str) -> Any:
+    """The settings of a section whose class a key of it chooses."""
+    return from_dict(chosen(tag, config[name], name), config[name], name)
+
+
+def _card(config: dict[str, Any]) -> str:
+    """The model card: what this is, how it was made, how to use it."""
+    training = config["training"]
+    figures = training.get("validation", {})
+    rows = [
+        ("encoder", f"{config['encoder']['backbone']}, {config['grid'][0]}x{config['grid'][1]} "
+         f"cells of {config['features']} features"),
+        ("decoder", config["decoder"]["kind"]),
+        ("vocabulary", f"{config['vocabulary_size']} words"),
+        ("trained on", f"{training.get('pictures', 'unknown')} pictures, "
+         f"{training.get('step', 'unknown')} steps"),
+        *((f"validation {name}", f"{value:.4g}") for name, value in figures.items()),
+    ]  # fmt: skip
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    return f"""---
+library_name: saccade
+pipeline_tag: image-to-text
+---
+
+# An image captioner made with Saccade {config["saccade_version"]}
+
+| | |
+|---|---|
+{table}
+
+```
+pip install saccade-captioner
+saccade caption photo.jpg --model THIS_FOLDER
+saccade explain photo.jpg --model THIS_FOLDER --html evidence.html
+```
+
+An attention map says what the model weighed, not why it chose a word; `saccade explain` puts the
+evidence beside it.
+"""
 
 
 def is_checkpoint(folder: Path | str) -> bool:
@@ -121,10 +165,11 @@ def read_config(folder: Path | str) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} is damaged ({error}); copy the checkpoint folder again."
         ) from error
-    if found != FORMAT:
+    if found not in READABLE:
         raise CheckpointError(
             f"{path} is of format {found}, and this Saccade ({version('saccade')}) reads format "
-            f"{FORMAT}; it was written by {config.get('saccade_version')}: install that one."
+            f"{FORMAT} and older; install the Saccade that wrote it: "
+            f"{config.get('saccade_version')}."
         )
     return config
 
@@ -168,8 +213,8 @@ def load(folder: Path | str) -> Checkpoint:
     vocabulary = Vocabulary.load(folder / VOCABULARY)
     try:
         settings = from_dict(EncoderConfig, config["encoder"], "encoder")
-        shape = from_dict(DecoderConfig, config["decoder"], "decoder")
-        decode = from_dict(DecodeConfig, config["decode"], "decode")
+        shape = _section(DECODERS, config, "decoder")
+        decode = _section(STRATEGIES, config, "decode")
         size, features = config["vocabulary_size"], config["features"]
         told = config["vocabulary_sha256"]
         h, w = (int(side) for side in config["grid"])
@@ -183,7 +228,7 @@ def load(folder: Path | str) -> Checkpoint:
     weights = _weights(folder)
     mean_grid = weights.pop(MEAN_GRID, None)
     encoder = _encoder(folder, config, settings, (features, h, w))
-    model = CaptionModel(encoder, SoftAttentionDecoder(shape, size, features))
+    model = CaptionModel(encoder, build_decoder(shape, size, features))
     if not settings.include:
         weights |= {
             name: value for name, value in model.state_dict().items() if name.startswith("encoder.")
