@@ -7,9 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from saccade.api import Captioner
+    from saccade.api import Captioner, evaluate
     from saccade.errors import SaccadeError
-    from saccade.evaluation.split import evaluate
     from saccade.metrics import score
     from saccade.training.train import resume, train
     from saccade.values.captions import Caption
@@ -20,7 +19,7 @@ _HOMES = {
     "Caption": "saccade.values.captions",
     "Captioner": "saccade.api",
     "SaccadeError": "saccade.errors",
-    "evaluate": "saccade.evaluation.split",
+    "evaluate": "saccade.api",
     "resume": "saccade.training.train",
     "score": "saccade.metrics",
     "train": "saccade.training.train",

@@ -1,48 +1,32 @@
-"""`Captioner`: load a checkpoint, caption photos, keep everything the model said."""
+"""`Captioner`: load a checkpoint, caption photos, keep everything the model says about them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, overload
 
 import torch
 from PIL import Image
-from torch import Tensor
 
-from saccade.checkpoint import Checkpoint, is_checkpoint, load, save
-from saccade.config import DecodeConfig
-from saccade.decoding import Hypothesis, search
+from saccade.checkpoint import is_checkpoint, load, save
+from saccade.decoding.settings import Decoding, changed
+from saccade.engine import (
+    Encoded,
+    Engine,
+    ModelEngine,
+    encode,
+    encode_prepared,
+    prepare_ahead,
+)
 from saccade.errors import CheckpointError, PictureError
+from saccade.evaluation.split import Evaluation
+from saccade.evaluation.split import evaluate as evaluate_split
+from saccade.explain import Explainer
 from saccade.files import surviving_folder
-from saccade.models.captioner import CaptionModel
-from saccade.models.decoders.soft_attention.stepping import Stepper
-from saccade.text import Vocabulary, join
+from saccade.photos.opening import Photo
+from saccade.training.run import own_data
 from saccade.values.captions import Caption
-from saccade.values.places import Grid
-
-if TYPE_CHECKING:
-    from saccade.values.evidence import Explanation
-
-Photo = Path | str | Image.Image
-
-
-def default_device() -> torch.device:
-    """A GPU when there is one, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Photos seen once: decode them as often as wanted."""
-
-    grid: Tensor  # (B, L, F)
-    places: tuple[Grid, ...]
-    photos: tuple[Photo, ...]
+from saccade.values.evidence import Explanation
+from saccade.values.examples import Example
 
 
 class Captioner:
@@ -50,16 +34,15 @@ class Captioner:
 
     >>> captioner = Captioner.from_pretrained("runs/mine/best")
     >>> caption = captioner.caption("photo.jpg", beams=5)
-    >>> caption.text, caption.alphas.shape  # the sentence, and where it looked: (T, h, w)
-    >>> caption.figure().savefig("attention.png")
+    >>> caption.text, caption.alphas.shape  # the sentence, and where the model looked: (T, h, w)
+    >>> saccade.figure(caption).savefig("attention.png")
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device | str | None = None) -> None:
-        self.checkpoint = checkpoint
-        self.device = torch.device(device) if device is not None else default_device()
-        self.model: CaptionModel = checkpoint.model.to(self.device).eval()
-        self.vocabulary: Vocabulary = checkpoint.vocabulary
-        self._stepper: Stepper | None = None
+    def __init__(self, engine: Engine, source: Path | None = None) -> None:
+        """engine: what encodes, writes and reads; source: the folder it came from, if any."""
+        self.engine = engine
+        self.source = source
+        self._explainer: Explainer | None = None
 
     # Loading and saving, with the verbs of the hub's libraries ---------------------------------
 
@@ -69,15 +52,24 @@ class Captioner:
         folder_or_hub_id: Path | str,
         device: torch.device | str | None = None,
         revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: Path | str | None = None,
+        local_files_only: bool = False,
     ) -> "Captioner":
-        """A captioner from a checkpoint folder, or from the hub by its id ("owner/name").
+        """A captioner from a checkpoint folder (or a run's folder: its best), or from the hub by
+        its id ("owner/name"). revision, token, cache_dir and local_files_only are the hub's.
 
         Raises CheckpointError naming what is missing, damaged or unreachable."""
-        return cls(load(_folder(folder_or_hub_id, revision)), device)
+        folder = _folder(folder_or_hub_id, revision, token, cache_dir, local_files_only)
+        return cls(ModelEngine(load(folder), device), folder)
 
     def save_pretrained(self, folder: Path | str) -> None:
-        """Write the checkpoint folder: config.json, vocab.json, model.safetensors."""
-        save(folder, self.checkpoint)
+        """Write the checkpoint folder: config.json, vocab.json, model.safetensors, README.md.
+
+        Raises CheckpointError for a captioner that Saccade has not trained."""
+        if not isinstance(self.engine, ModelEngine):
+            raise CheckpointError("only captioners that Saccade has trained can be saved by it.")
+        save(folder, self.engine.checkpoint)
 
     def push_to_hub(self, repo_id: str, private: bool = False, token: str | None = None) -> str:
         """Upload the checkpoint to the hub as `repo_id` ("owner/name"); returns its address."""
@@ -101,31 +93,44 @@ class Captioner:
 
     # Captioning --------------------------------------------------------------------------------
 
-    def settings(self, **changes: Any) -> DecodeConfig:
+    def settings(self, **changes: Any) -> Decoding:
         """The checkpoint's decoding settings with those given (not None) laid over them."""
-        given = {name: value for name, value in changes.items() if value is not None}
-        return replace(self.checkpoint.decode, **given)
+        return changed(self.engine.decoding, **changes)
 
-    def encode(self, photos: Sequence[Photo]) -> Encoded:
-        """Look at photos once. Raises PictureError for one that can't be opened."""
-        return self.encode_prepared([self._prepare(photo) for photo in photos], photos)
+    def encode(self, photos: Sequence[Photo], keep: bool = False) -> Encoded:
+        """Photos encoded once; keep: also a copy of each to draw on, so that no file is opened
+        again. Raises PictureError for one that can't be opened."""
+        return encode(self.engine, photos, keep)
 
     def decode(
-        self, encoded: Encoded, config: DecodeConfig | None = None, keep: int = 1
+        self, encoded: Encoded, decoding: Decoding | None = None, keep: int = 1
     ) -> list[Caption]:
         """Captions of encoded photos, the best of each with the next `keep - 1` as `others`."""
-        found = search(
-            self.stepper(),
-            encoded.grid,
-            self.vocabulary,
-            config or self.checkpoint.decode,
-            keep,
-        )
-        captions = []
-        for hypotheses, where, photo in zip(found, encoded.places, encoded.photos, strict=True):
-            best, *others = (self.as_caption(h, where, photo) for h in hypotheses[:keep])
-            captions.append(replace(best, others=tuple(others)))
-        return captions
+        return self.engine.write(encoded, decoding, keep)
+
+    @overload
+    def caption(
+        self,
+        photos: Photo,
+        beams: int | None = None,
+        length_power: float | None = None,
+        max_words: int | None = None,
+        allow_unk: bool | None = None,
+        keep: int = 1,
+        batch: int = 16,
+    ) -> Caption: ...
+
+    @overload
+    def caption(
+        self,
+        photos: Sequence[Photo],
+        beams: int | None = None,
+        length_power: float | None = None,
+        max_words: int | None = None,
+        allow_unk: bool | None = None,
+        keep: int = 1,
+        batch: int = 16,
+    ) -> list[Caption]: ...
 
     def caption(
         self,
@@ -136,134 +141,94 @@ class Captioner:
         allow_unk: bool | None = None,
         keep: int = 1,
         batch: int = 16,
-    ) -> Any:
+    ) -> Caption | list[Caption]:
         """A Caption for one photo (a path or a PIL picture), a list of them for a list.
 
         beams 1 is greedy; scores are log-probability / words ** length_power; keep > 1 returns the
         next best sentences as `others`. Settings left out are the checkpoint's. Raises
         PictureError naming the photo that can't be opened."""
-        config = self.settings(
+        decoding = self.settings(
             beams=beams, length_power=length_power, max_words=max_words, allow_unk=allow_unk
         )
         if isinstance(photos, Path | str | Image.Image):
-            return self.decode(self.encode([photos]), config, keep)[0]
-        found = []
-        for _, result in self.stream(photos, config, keep, batch):
+            return self.decode(self.encode([photos]), decoding, keep)[0]
+        captions = []
+        for _, result in self.stream(photos, decoding, keep, batch):
             if isinstance(result, PictureError):
                 raise result
-            found.append(result)
-        return found
+            captions.append(result)
+        return captions
 
     def stream(
         self,
         photos: Iterable[Photo],
-        config: DecodeConfig | None = None,
+        decoding: Decoding | None = None,
         keep: int = 1,
         batch: int = 16,
+        keep_photos: bool = False,
     ) -> Iterator[tuple[Photo, Caption | PictureError]]:
         """Caption any number of photos in bounded memory, in order; a photo that can't be opened
-        yields its error and the others go on. Decoding files overlaps with the model's work."""
-        for group in self.encoded(photos, batch):
-            good = [item for item in group if not isinstance(item[1], PictureError)]
+        yields its error and the others go on. Decoding files overlaps with the model's work.
+        keep_photos: captions carry a copy of their photo, to draw on."""
+        for group in prepare_ahead(self.engine, iter(photos), batch, keep_photos):
+            good = [item for _, item in group if not isinstance(item, PictureError)]
             captions: Iterator[Caption] = iter(())
             if good:
-                encoded = self.encode_prepared(
-                    [item for _, item in good], [photo for photo, _ in good]
-                )
-                captions = iter(self.decode(encoded, config, keep))
+                captions = iter(self.decode(encode_prepared(self.engine, good), decoding, keep))
             for photo, item in group:
                 yield photo, item if isinstance(item, PictureError) else next(captions)
 
-    def encoded(
-        self, photos: Iterable[Photo], batch: int
-    ) -> Iterator[list[tuple[Photo, tuple[Tensor, Grid] | PictureError]]]:
-        """Groups of up to `batch` photos as the encoder wants them, read one group ahead."""
+    # Explaining --------------------------------------------------------------------------------
 
-        def attempt(photo: Photo) -> tuple[Tensor, Grid] | PictureError:
-            try:
-                return self._prepare(photo)
-            except PictureError as error:
-                return error
-
-        with ThreadPoolExecutor(2) as pool:
-            ahead: list[tuple[Photo, Future]] = []
-            for group in _grouped(photos, batch):
-                following = [(photo, pool.submit(attempt, photo)) for photo in group]
-                if ahead:
-                    yield [(photo, future.result()) for photo, future in ahead]
-                ahead = following
-            if ahead:
-                yield [(photo, future.result()) for photo, future in ahead]
-
-    def explain(self, photo: Photo, caption: str | None = None, **asked: Any) -> "Explanation":
+    def explain(self, photo: Photo, caption: str | None = None, **options: Any) -> Explanation:
         """The photo's caption, or the sentence `caption`, with the evidence for and against each
-        word's look; `asked` as `saccade.explain.Explainer.explain` has it."""
-        # The one door from a captioner to its explanations, opened late.
-        from saccade.explain import Explainer
+        word's map; `options` as `saccade.explain.Explainer.explain` has them."""
+        if self._explainer is None:
+            self._explainer = self.explainer()
+        return self._explainer.explain(photo, caption, **options)
 
-        return Explainer(self).explain(photo, caption, **asked)
-
-    # Parts -------------------------------------------------------------------------------------
-
-    def stepper(self) -> Stepper:
-        """The decoder laid out for stepping; laid out again when its weights have changed."""
-        if self._stepper is None or not self._stepper.fits(self.model.decoder):
-            self._stepper = Stepper(self.model.decoder)
-        return self._stepper
-
-    def _prepare(self, photo: Photo) -> tuple[Tensor, Grid]:
-        return self.model.encoder.prepare(photo)
-
-    @torch.no_grad()
-    def encode_prepared(
-        self, prepared: Sequence[tuple[Tensor, Grid]], photos: Sequence[Photo]
-    ) -> Encoded:
-        """The same for pixels and places that `Encoder.prepare` gave."""
-        pixels = torch.stack([pixels for pixels, _ in prepared]).to(self.device)
-        return Encoded(
-            self.model.grid(pixels), tuple(where for _, where in prepared), tuple(photos)
-        )
-
-    def as_caption(self, found: Hypothesis, where: Grid, photo: Photo) -> Caption:
-        """A hypothesis as people read it."""
-        words = tuple(self.vocabulary.words[index] for index in found.ids)
-        given = isinstance(photo, Image.Image)
-        return Caption(
-            text=join(words),
-            words=words,
-            ids=found.ids,
-            logprobs=found.logprobs,
-            alphas=found.alphas.reshape(len(words), *where.shape),
-            betas=found.betas,
-            where=where,
-            score=found.score,
-            end_logprob=found.end_logprob,
-            finished=found.finished,
-            runners_up=tuple(
-                tuple((self.vocabulary.words[index], value) for index, value in entry)
-                for entry in found.runners_up
-            ),
-            photo=None if given else Path(photo),
-            image=photo if given else None,
-        )
+    def explainer(
+        self, data: Path | str | None = None, images: Path | str | None = None
+    ) -> Explainer:
+        """What measures this captioner's words, with its training pictures' mean features for "no
+        picture". A checkpoint that does not hold them takes the mean of the data that its run was
+        trained on, else of `data` (as `saccade train` reads it); without any, a blank picture
+        stands in, which `Explainer.covered_with` says."""
+        if self.engine.mean is not None:
+            return Explainer(self.engine)
+        known = None if self.source is None else own_data(self.source)
+        if known is None and data is not None:
+            known = Path(data), None if images is None else Path(images)
+        if known is None:
+            return Explainer(self.engine)
+        return Explainer.of_data(self.engine, *known)
 
 
-def _grouped(photos: Iterable[Photo], size: int) -> Iterator[list[Photo]]:
-    group: list[Photo] = []
-    for photo in photos:
-        group.append(photo)
-        if len(group) == size:
-            yield group
-            group = []
-    if group:
-        yield group
+def evaluate(
+    captioner: Captioner,
+    data: Path | str | Sequence[Example],
+    split: str = "val",
+    images: Path | str | None = None,
+    decoding: Decoding | None = None,
+    batch: int = 32,
+    limit: int = 0,
+    show: bool = True,
+) -> Evaluation:
+    """Caption every picture of a split and measure; see `saccade.evaluation.split.evaluate`."""
+    return evaluate_split(captioner.engine, data, split, images, decoding, batch, limit, show)
 
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _folder(folder_or_hub_id: Path | str, revision: str | None) -> Path:
+def _folder(
+    folder_or_hub_id: Path | str,
+    revision: str | None,
+    token: str | bool | None,
+    cache_dir: Path | str | None,
+    local_files_only: bool,
+) -> Path:
     """The checkpoint's folder: local, a run's best, or fetched from the hub."""
     path = Path(folder_or_hub_id).expanduser()
     if surviving_folder(path).is_dir():
@@ -278,7 +243,14 @@ def _folder(folder_or_hub_id: Path | str, revision: str | None) -> Path:
 
     try:
         return Path(
-            snapshot_download(name, revision=revision, allow_patterns=["*.json", "*.safetensors"])
+            snapshot_download(
+                name,
+                revision=revision,
+                token=token,
+                cache_dir=cache_dir,
+                local_files_only=local_files_only,
+                allow_patterns=["*.json", "*.safetensors"],
+            )
         )
     except (OSError, ValueError) as error:
         raise CheckpointError(

@@ -45,7 +45,7 @@ def decoded_pictures(
 
 
 class CaptionSet(Dataset):
-    """Pictures with their captions as word ids. An item is (picture, up to K captions).
+    """Pictures with their captions as word ids. An item is (picture, up to K captions, index).
 
     With `captions` = K, each look takes K of a picture's captions (all, when it has fewer), drawn
     anew every epoch; `captions` = 0 takes all, in order. `flip` mirrors half of the looks."""
@@ -68,14 +68,14 @@ class CaptionSet(Dataset):
     def __len__(self) -> int:
         return len(self.captions)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, list[Ids]]:
+    def __getitem__(self, index: int) -> tuple[Tensor, list[Ids], int]:
         rng = np.random.default_rng([self.seed, self.epoch, index])
         captions = list(self.captions[index])
         if 0 < self.per_picture < len(captions):
             chosen = rng.permutation(len(captions))[: self.per_picture]
             captions = [captions[i] for i in chosen]
         flip = self.flip and bool(rng.integers(2))
-        return self.pictures(index, flip), captions
+        return self.pictures(index, flip), captions, index
 
 
 class EpochBatches:
@@ -105,18 +105,28 @@ class Collate:
     def __init__(self, pad: int, bos: int, eos: int) -> None:
         self.pad, self.bos, self.eos = pad, bos, eos
 
-    def __call__(self, items: list[tuple[Tensor, list[Ids]]]) -> Batch:
-        pictures = torch.stack([picture for picture, _ in items])
-        captions = [sorted(captions, key=len, reverse=True) for _, captions in items]
-        B, K = len(items), max(len(entry) for entry in captions)
-        T = 1 + max(len(ids) for entry in captions for ids in entry)
-        inputs, targets = np.full((2, B, K, T), self.pad)
-        lengths = np.zeros((B, K), dtype=np.int64)
-        for b, entry in enumerate(captions):
-            for k, ids in enumerate(entry):
-                length = len(ids) + 1
-                inputs[b, k, :length] = [self.bos, *ids]
-                targets[b, k, :length] = [*ids, self.eos]
-                lengths[b, k] = length
-        live = np.arange(T) < lengths[..., None]
-        return Batch(pictures, *map(torch.from_numpy, (inputs, targets, lengths, live)))
+    def __call__(self, items: list[tuple[Tensor, list[Ids], int]]) -> Batch:
+        pictures = torch.stack([picture for picture, _, _ in items])
+        indices = torch.tensor([index for _, _, index in items])
+        captions = [captions for _, captions, _ in items]
+        inputs, targets, lengths = padded_captions(captions, self.pad, self.bos, self.eos)
+        live = torch.arange(inputs.size(2)) < lengths.unsqueeze(-1)
+        return Batch(pictures, inputs, targets, lengths, live, indices)
+
+
+def padded_captions(
+    captions: Sequence[Sequence[Sequence[int]]], pad: int, bos: int, eos: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Word ids of the captions of B pictures -> inputs (B, K, T), BOS first; targets (B, K, T), EOS
+    last; lengths (B, K), falling along K, 0 where a picture has fewer captions."""
+    ordered = [sorted(entry, key=len, reverse=True) for entry in captions]
+    K = max((len(entry) for entry in ordered), default=0)
+    T = 1 + max((len(ids) for entry in ordered for ids in entry), default=0)
+    inputs, targets = np.full((2, len(ordered), K, T), pad)
+    lengths = np.zeros((len(ordered), K), dtype=np.int64)
+    for b, entry in enumerate(ordered):
+        for k, ids in enumerate(entry):
+            lengths[b, k] = length = len(ids) + 1
+            inputs[b, k, :length] = [bos, *ids]
+            targets[b, k, :length] = [*ids, eos]
+    return torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(lengths)

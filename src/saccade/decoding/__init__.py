@@ -2,7 +2,20 @@
 
 from saccade.decoding.beam import beam_search
 from saccade.decoding.greedy import greedy
-from saccade.decoding.protocol import Hypothesis, StepModel, Tokens
+from saccade.decoding.hypothesis import Hypothesis, Tokens
+from saccade.decoding.rules import Rule, ban
 from saccade.decoding.search import search
+from saccade.decoding.settings import BeamSettings, Decoding, GreedySettings
 
-__all__ = ["Hypothesis", "StepModel", "Tokens", "beam_search", "greedy", "search"]
+__all__ = [
+    "BeamSettings",
+    "Decoding",
+    "GreedySettings",
+    "Hypothesis",
+    "Rule",
+    "Tokens",
+    "ban",
+    "beam_search",
+    "greedy",
+    "search",
+]

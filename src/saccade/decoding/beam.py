@@ -5,34 +5,23 @@ those that end leave the beam to others, and the search is over when none is lef
 are used up, or when nothing alive can still enter the best `keep`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from saccade.decoding.protocol import RUNNERS_UP, Hypothesis, StepModel, Tokens, normalise
+from saccade.decoding.hypothesis import RUNNERS_UP, Hypothesis, Tokens, normalise
+from saccade.decoding.recorder import Recorder
+from saccade.decoding.rules import Rule
 from saccade.decoding.words import likeliest
-
-
-@dataclass
-class _Record:
-    """One step of the search, of the pictures still searched then; only what a backtrack needs."""
-
-    position: np.ndarray  # (B,) picture -> its row here, -1 when it was done
-    parents: np.ndarray  # (b, K) slot of the step before
-    ids: np.ndarray  # (b, K)
-    logprobs: np.ndarray  # (b, K)
-    alphas: np.ndarray  # (b, K_before, L) by the parent's slot
-    betas: np.ndarray  # (b, K_before)
-    top_ids: np.ndarray  # (b, K_before, R) runners-up, by the parent's slot
-    top_values: np.ndarray
+from saccade.models.contract import State, Stepper
 
 
 @dataclass(frozen=True)
 class _End:
-    """A hypothesis that left the beam: where to start walking back."""
+    """A hypothesis that left the beam: where to start reading back."""
 
     step: int
     slot: int
@@ -42,10 +31,10 @@ class _End:
 
 @torch.no_grad()
 def beam_search(
-    model: StepModel,
-    state: Any,
-    pictures: int,
+    model: Stepper,
+    state: State,
     tokens: Tokens,
+    rules: Sequence[Rule] = (),
     beams: int = 5,
     max_words: int = 20,
     length_power: float = 0.0,
@@ -57,37 +46,27 @@ def beam_search(
     must go on: the first `keep` are those of a search to the very end. A sentence that reaches
     `max_words` words is cut there (`finished` false) and competes with its score so far."""
     keep = min(keep, beams)
-    active = np.arange(pictures)  # row -> picture
-    words = torch.full((pictures,), tokens.bos)
-    scores = torch.zeros(pictures, 1, dtype=torch.float64)  # (b, K), -inf: the slot is empty
-    ends: list[list[_End]] = [[] for _ in range(pictures)]
-    records: list[_Record] = []
+    device = state.device
+    recorder = Recorder(state.count)
+    active = np.arange(state.count)  # row -> picture
+    words = torch.full((state.count,), tokens.bos)
+    history = torch.zeros(state.count, 0, dtype=torch.long, device=device)
+    scores = torch.zeros(state.count, 1, dtype=torch.float64)  # (b, K), -inf: the slot is empty
+    ends: list[list[_End]] = [[] for _ in active]
     for step in range(max_words):
         width = scores.size(1)
-        logits, state, alpha, beta = model.step(words.to(state.device), state)
+        logits, state, attention = model.step(words.to(device), state)
         # Best per hypothesis, then best over hypotheses: no sort over K * V.
-        found = likeliest(logits, max(beams, RUNNERS_UP), tokens.banned)
-        values, ids = (x.cpu().unflatten(0, (-1, width)) for x in found)  # (b, K, R)
+        best = likeliest(logits, max(beams, RUNNERS_UP), rules, history)
+        values, ids = (x.cpu().unflatten(0, (-1, width)) for x in best)  # (b, K, R)
         top = ids.size(2)
         del logits  # so that the next step may write where it stood, still in the cache
         totals = scores.unsqueeze(-1) + values.double()
         scores, flat = totals.flatten(1).topk(min(beams, width * top))  # (b, K')
         parents = flat // top
         chosen = ids.flatten(1).gather(1, flat)
-        position = np.full(pictures, -1)
-        position[active] = np.arange(len(active))
-        records.append(
-            _Record(
-                position,
-                parents.numpy(),
-                chosen.numpy(),
-                values.flatten(1).gather(1, flat).numpy(),
-                alpha.float().cpu().unflatten(0, (-1, width)).numpy(),
-                beta.float().cpu().unflatten(0, (-1, width)).numpy(),
-                ids[..., :RUNNERS_UP].numpy(),
-                values[..., :RUNNERS_UP].numpy(),
-            )
-        )
+        logprobs = values.flatten(1).gather(1, flat)
+        recorder.record(active, parents, chosen, logprobs, (values, ids), attention)
         last = step + 1 == max_words
         leaving = (scores > -torch.inf) & (last | (chosen == tokens.eos))
         for row, slot in leaving.nonzero().tolist():
@@ -98,21 +77,24 @@ def beam_search(
         going = _going_on(scores, active, ends, keep, max_words, length_power)
         if last or not going.any():
             break
-        rows = torch.arange(len(active)).unsqueeze(1) * width + parents  # (b, K')
-        device = state.device
-        state = state.select(rows.flatten().to(device))
+        rows = (torch.arange(len(active)).unsqueeze(1) * width + parents).flatten()  # (b * K',)
+        if rules:
+            history = torch.cat((history[rows.to(device)], chosen.view(-1, 1).to(device)), 1)
+        state = state.select(rows.to(device))
         words = chosen
         if not going.all():
             kept = going.nonzero().flatten()
             state = state.select_pictures(kept.to(device))
+            if rules:
+                history = history.unflatten(0, (len(active), -1))[kept.to(device)].flatten(0, 1)
             active, scores, words = active[kept.numpy()], scores[kept], words[kept]
         words = words.flatten()
     return [
         [
-            _walk_back(records, picture, end)
-            for end in sorted(ends[picture], key=lambda end: -end.score)
+            recorder.hypothesis(picture, end.step, end.slot, end.score, end.finished)
+            for end in sorted(entries, key=lambda end: -end.score)
         ]
-        for picture in range(pictures)
+        for picture, entries in enumerate(ends)
     ]
 
 
@@ -132,40 +114,7 @@ def _going_on(
     bound = best / max_words**length_power
     floor = torch.full_like(bound, -torch.inf)
     for row, picture in enumerate(active):
-        found = sorted((end.score for end in ends[picture]), reverse=True)
-        if len(found) >= keep:
-            floor[row] = found[keep - 1]
+        reached = sorted((end.score for end in ends[picture]), reverse=True)
+        if len(reached) >= keep:
+            floor[row] = reached[keep - 1]
     return (best > -torch.inf) & (bound > floor)
-
-
-def _walk_back(records: list[_Record], picture: int, end: _End) -> Hypothesis:
-    """The sentence that ended at `end`, its words and looks gathered along the back-pointers."""
-    path = []
-    slot = end.slot
-    for record in reversed(records[: end.step + 1]):
-        row = record.position[picture]
-        parent = int(record.parents[row, slot])
-        path.append((record, row, slot, parent))
-        slot = parent
-    path.reverse()
-    logprobs = [float(record.logprobs[row, slot]) for record, row, slot, _ in path]
-    end_logprob = logprobs.pop() if end.finished else 0.0
-    places = path[: len(logprobs)]
-    cells = path[0][0].alphas.shape[-1]
-    return Hypothesis(
-        ids=tuple(int(record.ids[row, slot]) for record, row, slot, _ in places),
-        logprobs=tuple(logprobs),
-        alphas=np.array([r.alphas[row, parent] for r, row, _, parent in places]).reshape(-1, cells),
-        betas=np.array([record.betas[row, parent] for record, row, _, parent in places]),
-        score=end.score,
-        end_logprob=end_logprob,
-        finished=end.finished,
-        runners_up=tuple(
-            tuple(
-                (int(i), float(v))
-                for i, v in zip(r.top_ids[row, parent], r.top_values[row, parent], strict=True)
-                if v > -np.inf
-            )
-            for r, row, _, parent in places
-        ),
-    )

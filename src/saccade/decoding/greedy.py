@@ -1,68 +1,55 @@
 """Greedy decoding: the likeliest word, every time."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from saccade.decoding.protocol import RUNNERS_UP, Hypothesis, StepModel, Tokens, normalise
+from saccade.decoding.hypothesis import RUNNERS_UP, Hypothesis, Tokens, normalise
+from saccade.decoding.recorder import Recorder
+from saccade.decoding.rules import Rule
 from saccade.decoding.words import likeliest
+from saccade.models.contract import State, Stepper
 
 
 @torch.no_grad()
 def greedy(
-    model: StepModel,
-    state: Any,
-    pictures: int,
+    model: Stepper,
+    state: State,
     tokens: Tokens,
+    rules: Sequence[Rule] = (),
     max_words: int = 20,
     length_power: float = 0.0,
 ) -> list[Hypothesis]:
     """The likeliest next word until the end token or `max_words` words, for all B pictures at once.
 
     state: one hypothesis per picture, as `start` gives it. Returns one Hypothesis per picture."""
-    words = torch.full((pictures,), tokens.bos)
-    ended = torch.zeros(pictures, dtype=torch.bool)
-    rows: list[tuple] = []
-    for _ in range(max_words):
-        logits, state, alpha, beta = model.step(words.to(state.device), state)
-        values, ids = likeliest(logits, RUNNERS_UP, tokens.banned)
-        words = ids[:, 0].cpu()
-        rows.append(tuple(x.float().cpu().numpy() for x in (values, ids, alpha, beta)))
-        ended |= words == tokens.eos
-        if bool(ended.all()):
+    B, device = state.count, state.device
+    recorder = Recorder(B)
+    everyone, alone = np.arange(B), torch.zeros(B, 1, dtype=torch.long)
+    words = torch.full((B,), tokens.bos)
+    history = torch.zeros(B, 0, dtype=torch.long, device=device)
+    logprobs = np.zeros(B)
+    ends = np.full(B, -1)  # the step at which each ended
+    for step in range(max_words):
+        logits, state, attention = model.step(words.to(device), state)
+        values, ids = (x.cpu() for x in likeliest(logits, RUNNERS_UP, rules, history))
+        words = ids[:, 0]
+        top = values.unsqueeze(1), ids.unsqueeze(1)
+        recorder.record(everyone, alone, ids[:, :1], values[:, :1], top, attention)
+        logprobs += np.where(ends < 0, values[:, 0].double().numpy(), 0.0)
+        ends[(ends < 0) & (words == tokens.eos).numpy()] = step
+        if (ends >= 0).all():
             break
-    values, ids, alphas, betas = (np.stack(part, 1) for part in zip(*rows, strict=True))
+        history = torch.cat((history, words.to(device).unsqueeze(1)), 1)
+    last = len(recorder.steps) - 1
     return [
-        _hypothesis(values[b], ids[b].astype(int), alphas[b], betas[b], tokens.eos, length_power)
-        for b in range(pictures)
+        recorder.hypothesis(
+            picture,
+            int(end) if end >= 0 else last,
+            0,
+            normalise(float(logprobs[picture]), (int(end) if end >= 0 else last) + 1, length_power),
+            bool(end >= 0),
+        )
+        for picture, end in enumerate(ends)
     ]
-
-
-def _hypothesis(
-    values: np.ndarray,
-    ids: np.ndarray,
-    alphas: np.ndarray,
-    betas: np.ndarray,
-    eos: int,
-    length_power: float,
-) -> Hypothesis:
-    """values, ids (T, R) best first; alphas (T, L); betas (T,), of one picture."""
-    ends = np.flatnonzero(ids[:, 0] == eos)
-    finished = ends.size > 0
-    length = int(ends[0]) if finished else len(ids)
-    end_logprob = float(values[length, 0]) if finished else 0.0
-    logprob = float(values[:length, 0].sum(dtype=np.float64)) + end_logprob
-    return Hypothesis(
-        ids=tuple(ids[:length, 0].tolist()),
-        logprobs=tuple(values[:length, 0].tolist()),
-        alphas=alphas[:length],
-        betas=betas[:length],
-        score=normalise(logprob, length + finished, length_power),
-        end_logprob=end_logprob,
-        finished=finished,
-        runners_up=tuple(
-            tuple((int(i), float(v)) for i, v in zip(ids[t], values[t], strict=True) if v > -np.inf)
-            for t in range(length)
-        ),
-    )

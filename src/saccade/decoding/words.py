@@ -1,24 +1,33 @@
 """The likeliest words of many hypotheses at once."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+
+from saccade.decoding.rules import Rule
 
 BLOCK = 64  # words; a row's best k lie in the k blocks with the highest best word
 
 
-def likeliest(logits: Tensor, count: int, banned: tuple[int, ...] = ()) -> tuple[Tensor, Tensor]:
+def likeliest(
+    logits: Tensor, count: int, rules: Sequence[Rule] = (), history: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """logits (N, V), which are overwritten -> log-probabilities (N, R) and ids (N, R), best first.
 
-    R is `count`, or V where there are fewer words. Banned words come last, at -inf; their
-    probability is not given to others. The same as a log-softmax and a top-k over all words, but
-    each row is read few times and never sorted."""
+    R is `count`, or V where there are fewer words. Words that a rule takes away come last, at -inf;
+    their probability is not given to others. The same as a log-softmax and a top-k over all words,
+    but each row is read few times and never sorted. history (N, t): for the rules, the words so
+    far."""
     logits = logits.float()
     N, V = logits.shape
     count = min(count, V)
-    highest = logits.amax(1, keepdim=True)  # of banned words, too: they have their share
-    if banned:
-        shares = logits[:, list(banned)]
-        logits[:, list(banned)] = -torch.inf
+    highest = logits.amax(1, keepdim=True)
+    total = (logits - highest).exp_().sum(1, keepdim=True)
+    if history is None:
+        history = torch.zeros(N, 0, dtype=torch.long, device=logits.device)
+    for rule in rules:
+        logits = rule(logits, history)
     if count > V // (2 * BLOCK):
         values, ids = logits.topk(count)
     else:
@@ -33,7 +42,4 @@ def likeliest(logits: Tensor, count: int, banned: tuple[int, ...] = ()) -> tuple
         candidates.masked_fill_(places >= V, -torch.inf)  # behind the last word
         values, within = candidates.topk(count)
         ids = places.gather(1, within)
-    total = logits.sub_(highest).exp_().sum(1, keepdim=True)
-    if banned:
-        total += (shares - highest).exp_().sum(1, keepdim=True)
     return values - highest - total.log(), ids

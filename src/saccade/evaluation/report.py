@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from saccade.api import Captioner
+from saccade.checkpoint import load
 from saccade.data.sources import read
+from saccade.engine import ModelEngine
 from saccade.evaluation.split import Captioned, Evaluation, evaluate
 from saccade.training.run import Run
 from saccade.values.examples import evenly
@@ -62,12 +63,12 @@ def report(
     pictures; the training split when there is no other)."""
     run = Run(Path(folder))
     about = run.about()
-    captioner = Captioner.from_pretrained(run.best, device="cpu" if cpu else None)
+    engine = ModelEngine(load(run.best), "cpu" if cpu else None)
     images = None if about["images"] is None else Path(about["images"])
     examples = read(Path(about["data"]), images=images).examples
     splits = {e.split for e in examples}
-    split = next(s for s in ("test", "val", "train") if s in splits)
-    found = evaluate(captioner, examples, split, limit=limit, show=show)
+    split = next(s for s in ("val", "test", "train") if s in splits)
+    found = evaluate(engine, examples, split, limit=limit, show=show)
     path = Path(out) if out is not None else run.folder / "report.html"
     write_report(
         path,
@@ -124,7 +125,9 @@ def _scores(found: Evaluation) -> dict[str, float]:
 def _attention(found: Evaluation) -> list[tuple[str, str, str, str]]:
     """(what, attention, uniform, centre): no claim without its baselines."""
     h, w = found.captioned[0].caption.where.shape
-    maps = [alpha for item in found.captioned for alpha in item.caption.alphas]
+    maps = [
+        a for item in found.captioned if (alphas := item.caption.alphas) is not None for a in alphas
+    ]
     if not maps:
         return []
     alphas = np.stack(maps).reshape(len(maps), -1).astype(np.float64)

@@ -5,20 +5,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from saccade.api import Captioner, Encoded
-from saccade.config import DecodeConfig
-from saccade.data.dataset import Collate
 from saccade.data.features import Skipped
 from saccade.data.scenes import check, ground
 from saccade.data.sources import read
+from saccade.decoding import Decoding
+from saccade.engine import Encoded, Engine, encode_prepared, prepare_ahead
 from saccade.errors import DataError, PictureError
 from saccade.metrics import Scores, score
 from saccade.metrics.grounding import Look, Pointing, look, pointing
+from saccade.metrics.perplexity import perplexity
 from saccade.progress import progress
-from saccade.training.tasks import CrossEntropy
-from saccade.training.validation import perplexity
 from saccade.values.captions import Caption
 from saccade.values.examples import Example
 
@@ -44,7 +40,7 @@ class Evaluation:
     scores: dict[str, float]  # BLEU-1..4, ROUGE-L, CIDEr, ... as papers print them (times 100)
     truth: float | None  # share of captions that are true of their scene
     pointing: Pointing | None
-    decode: DecodeConfig
+    decode: Decoding
     captioned: tuple[Captioned, ...] = field(repr=False)
     skipped: tuple[Skipped, ...] = field(repr=False)
     scored: Scores | None = field(repr=False, default=None)  # by picture; None without references
@@ -74,11 +70,11 @@ class Evaluation:
 
 
 def evaluate(
-    captioner: Captioner,
+    engine: Engine,
     data: Path | str | Sequence[Example],
     split: str = "val",
     images: Path | str | None = None,
-    config: DecodeConfig | None = None,
+    decoding: Decoding | None = None,
     batch: int = 32,
     limit: int = 0,
     show: bool = True,
@@ -90,16 +86,16 @@ def evaluate(
     examples = _examples(data, split, images)
     if limit:
         examples = examples[:limit]
-    config = config or captioner.checkpoint.decode
+    decoding = decoding or engine.decoding
     captioned: list[Captioned] = []
     skipped: list[Skipped] = []
     totals = [0.0, 0]
     with progress("Captioning", len(examples), show) as task:
-        for kept, encoded in _encoded(captioner, examples, batch, skipped, task.advance):
-            nll, words = _loss(captioner, kept, encoded)
+        for kept, encoded in _encoded(engine, examples, batch, skipped, task.advance):
+            nll, words = _likelihood(engine, kept, encoded)
             totals[0] += nll
             totals[1] += words
-            captions = captioner.decode(encoded, config)
+            captions = engine.write(encoded, decoding)
             captioned += [_judge(e, c) for e, c in zip(kept, captions, strict=True)]
     if not captioned:
         raise DataError(f"no picture of the split '{split}' can be decoded: {skipped[0].reason}")
@@ -118,8 +114,8 @@ def evaluate(
         perplexity(loss),
         {} if scores is None else {name: 100 * value for name, value in scores.values.items()},
         sum(truths) / len(truths) if truths else None,
-        pointing(x for item in captioned for x in item.looks) if truths else None,
-        config,
+        pointing(looks) if (looks := [x for item in captioned for x in item.looks]) else None,
+        decoding,
         tuple(captioned),
         tuple(skipped),
         scores,
@@ -142,7 +138,7 @@ def _examples(
 
 
 def _encoded(
-    captioner: Captioner,
+    engine: Engine,
     examples: Sequence[Example],
     batch: int,
     skipped: list[Skipped],
@@ -150,7 +146,7 @@ def _encoded(
 ) -> Iterator[tuple[list[Example], Encoded]]:
     """Batches of pictures that could be decoded, encoded once; the others go to `skipped`."""
     waiting = iter(examples)
-    for group in captioner.encoded((e.image for e in examples), batch):
+    for group in prepare_ahead(engine, [e.image for e in examples], batch):
         kept, prepared = [], []
         for (_, item), example in zip(group, waiting, strict=False):
             if isinstance(item, PictureError):
@@ -159,23 +155,19 @@ def _encoded(
                 kept.append(example)
                 prepared.append(item)
         if kept:
-            yield kept, captioner.encode_prepared(prepared, [e.image for e in kept])
+            yield kept, encode_prepared(engine, prepared)
         advance(len(group))
 
 
-@torch.no_grad()
-def _loss(captioner: Captioner, examples: Sequence[Example], encoded: Encoded) -> tuple[float, int]:
-    """Summed negative log-likelihood of the references, and how many words they have."""
-    vocabulary = captioner.vocabulary
-    captions = [[vocabulary.encode(c) for c in e.captions if c.strip()] for e in examples]
+def _likelihood(engine: Engine, examples: Sequence[Example], encoded: Encoded) -> tuple[float, int]:
+    """Summed negative log-likelihood of the references, and how many words they have; words unknown
+    to the model count as such."""
+    captions = [[engine.words.reference(c) for c in e.captions if c.strip()] for e in examples]
     chosen = [i for i, entry in enumerate(captions) if entry]
     if not chosen:
         return 0.0, 0
-    collate = Collate(vocabulary.pad, vocabulary.bos, vocabulary.eos)
-    batch = collate([(encoded.grid[i], captions[i]) for i in chosen])
-    batch = type(batch)(*(value.to(captioner.device) for value in batch))
-    loss = CrossEntropy(regulariser=0.0)(captioner.model, batch)
-    return loss.nll.item(), int(loss.words)
+    features = encoded.pictures(chosen).features
+    return engine.likelihood(features, [captions[i] for i in chosen])
 
 
 def _judge(example: Example, caption: Caption) -> Captioned:
@@ -183,8 +175,13 @@ def _judge(example: Example, caption: Caption) -> Captioned:
     if example.scene is None:
         return Captioned(example, caption)
     verdict = check(caption.text, example.scene)
-    looks = tuple(
-        look(caption.words[index], caption.alphas[index], caption.where, boxes)
-        for index, boxes in ground(caption.text, example.scene)
+    alphas = caption.alphas
+    looks = (
+        ()
+        if alphas is None
+        else tuple(
+            look(caption.words[index], alphas[index], caption.where, boxes)
+            for index, boxes in ground(caption.text, example.scene)
+        )
     )
     return Captioned(example, caption, verdict.true, verdict.faults, looks)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from saccade.api import Captioner
-from saccade.config import DecodeConfig
 from saccade.data.boxes import Boxes, ground_words
 from saccade.data.scenes import absent_words, ground
+from saccade.decoding import Decoding
+from saccade.engine import Engine, encode
 from saccade.errors import UsageError
 from saccade.evaluation.split import Captioned, Evaluation, evaluate
 from saccade.explain.explainer import Explainer
@@ -113,11 +113,11 @@ class Survey:
 
 
 def survey(
-    captioner: Captioner,
+    engine: Engine,
     data: Path | str | Sequence[Example],
     split: str = "val",
     images: Path | str | None = None,
-    config: DecodeConfig | None = None,
+    decoding: Decoding | None = None,
     boxes: Boxes | None = None,
     explainer: Explainer | None = None,
     measured: int = 50,
@@ -129,12 +129,12 @@ def survey(
     worst by `rank` where that is known beforehand, else pictures at even distances.
 
     boxes: of the pictures, where they aren't drawn scenes, which know theirs. explainer: one of the
-    captioner, if not the default. Raises UsageError for an unknown rank; DataError as
+    engine, if not the default. Raises UsageError for an unknown rank; DataError as
     `evaluate`."""
     check_rank(rank)
     if measured < 1 or limit < 0:
         raise UsageError("at least 1 picture is measured, and a limit is 0 (none) or more.")
-    evaluation = evaluate(captioner, data, split, images, config, limit=limit, show=show)
+    evaluation = evaluate(engine, data, split, images, decoding, limit=limit, show=show)
     captioned = evaluation.captioned
     scores = _scores(evaluation)
     before = rank not in (FAITHFULNESS, GUESSED)
@@ -145,16 +145,17 @@ def survey(
     else:
         chosen = evenly(captioned, measured)
         rule = "at even distances"
-    explainer = explainer or Explainer(captioner)
+    explainer = explainer or Explainer(engine)
     explained = []
     with progress("Explaining", len(chosen), show) as task:
         for item in chosen:
             # The photo could be opened a moment ago; its caption and maps are at hand.
-            grid = captioner.encode([item.example.image]).grid[0]
-            explanation = explainer.evidence(item.caption, grid)
+            features = encode(engine, [item.example.image]).features
+            explanation = explainer.evidence(item.caption, features)
             own = scores[item.example.id]
             if explanation.words:
-                effects = [w.curves["attention"].effect.value for w in explanation.words]
+                tested = explanation.verdict_on
+                effects = [w.curves[tested].effect.value for w in explanation.words]
                 own[FAITHFULNESS] = float(np.mean(effects))
             own[GUESSED] = float(
                 sum(w.seen == "guessed" and is_content(w.word) for w in explanation.words)
@@ -162,15 +163,14 @@ def survey(
             explained.append(Explained(item, explanation, own))
             task.advance(1)
     explanations = [item.explanation for item in explained]
+    maps = [c.alphas for item in captioned if (c := item.caption).alphas is not None]
     return Survey(
         evaluation,
-        health([item.caption.alphas for item in captioned])
-        if any(item.caption.words for item in captioned)
-        else None,
+        health(maps) if any(len(alphas) for alphas in maps) else None,
         grounding(
-            (item.caption.alphas, item.caption.where, found)
+            (alphas, item.caption.where, words)
             for item in captioned
-            if (found := grounded(item, boxes))
+            if (alphas := item.caption.alphas) is not None and (words := grounded(item, boxes))
         ),
         hallucinated(
             {item.example.id: item.caption.words for item in captioned},

@@ -1,4 +1,4 @@
-"""Was that look real? The evidence for and against the attention map of every word."""
+"""Does the map matter? The evidence for and against what a map says of every word."""
 
 from saccade.explain.explainer import Explainer, mean_of
 from saccade.explain.settings import Settings

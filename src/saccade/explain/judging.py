@@ -86,21 +86,23 @@ def seen(loss: float) -> Seen:
     return "seen" if loss >= SEEN else "guessed" if loss < GUESSED else "partly"
 
 
-def verdict(found: Interval, loss: float) -> tuple[Verdict, str]:
-    """On an attention map, and why, in one sentence. loss: what `loss` says of the
-    word; without one there is nothing that other cells could explain."""
-    value, low, high = (round(x, 2) + 0.0 for x in (found.value, found.low, found.high))  # no -0
+def verdict(effect: Interval, loss: float, name: str = "attention") -> tuple[Verdict, str]:
+    """On a map, and why, in one sentence. effect: of covering its highest cells; loss: what `loss`
+    says of the word; without one there is nothing that other cells could explain; name: the
+    map's."""
+    value, low, high = (round(x, 2) + 0.0 for x in (effect.value, effect.low, effect.high))  # no -0
+    highest = "most attended" if name == "attention" else f"highest ({name} map)"
     what = (
-        "Covering the most attended 5 to 50\u00a0% of the cells lowers its log-probability by "
+        f"Covering the {highest} 5 to 50% of the cells lowers its log-probability by "
         f"{abs(value):.2f} nats {'more' if value >= 0 else 'less'} than covering as many random "
-        f"ones (95\u00a0% interval {low:+.2f} to {high:+.2f})"
+        f"ones (95% interval {low:+.2f} to {high:+.2f})"
     )
-    if found.low > 0 and found.value >= SUPPORT:
+    if effect.low > 0 and effect.value >= SUPPORT:
         return "supported", f"{what}."
-    if found.high < 0 and found.value <= -SUPPORT:
+    if effect.high < 0 and effect.value <= -SUPPORT:
         if loss > GUESSED:
             return "contradicted", f"{what}: the word depends on other cells."
         return "weak", f"{what}: it does not need the picture, and these cells speak against it."
-    if found.low > 0 or found.high < 0:
+    if effect.low > 0 or effect.high < 0:
         return "weak", f"{what}: real, but under {SUPPORT} nats."
     return "weak", f"{what}: no surer than chance."

@@ -1,103 +1,96 @@
-"""Maps beside attention that claim to say which cells a word depends on, and how maps compare.
+"""Maps that claim to say which cells a word depends on: a table, name -> function.
 
-All are signed scores per cell, (L,): high where covering the cell should hurt the word.
+A function takes what is measured of one sentence (`Measured`) and gives signed scores (W, L) for
+the W words under question, high where covering the cell should hurt the word; or None, where the
+model has no such map. A new map is a function and a row.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from saccade.models.attention.additive import Memory
-from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
-from saccade.values.evidence import Agreement
+from saccade.engine import Engine
+from saccade.models.contract import Features
+from saccade.values.places import Grid, Where
 
-TILES = 7  # occlusion covers windows of about a seventh of the grid's side
+WINDOWS = 7  # occlusion covers windows of about a seventh of a grid's side
+TOGETHER = 32  # words whose gradients are computed at a time: each holds features of its own
+
+Span = tuple[int, int]  # a range of pieces
 
 
-TOGETHER = 32  # words whose gradients are computed at a time: each holds a grid of its own
+@dataclass(frozen=True)
+class Measured:
+    """One sentence about one encoded picture, and what covering windows of cells does to it."""
+
+    engine: Engine
+    features: Features  # of one picture
+    ids: tuple[int, ...]  # P pieces
+    spans: tuple[Span, ...]  # W, of the words under question
+    full: np.ndarray  # (W,) their log-probabilities with the whole picture
+    attention: np.ndarray | None  # (W, L), the mean over a word's pieces
+    windows: np.ndarray  # (W, M) their log-probabilities with each window covered
+    window: np.ndarray  # (L,) which window each cell is in
 
 
-def gradient_times_input(
-    decoder: SoftAttentionDecoder, grid: Tensor, ids: tuple[int, ...], places: list[int], bos: int
-) -> np.ndarray:
-    """grid (L, F), the sentence's ids (T,), some P places in it -> (P, L): per cell, the gradient
-    of that word's log-probability times the annotation vector a_i that attention sees, summed over
-    its width (Shrikumar et al. 2016, arXiv 1605.01713)."""
-    with torch.no_grad():
-        values = decoder.memory(grid.unsqueeze(0)).values
+def attention(measured: Measured) -> np.ndarray | None:
+    """The model's own weights."""
+    return measured.attention
+
+
+def gradient_times_input(measured: Measured) -> np.ndarray:
+    """Per cell, the gradient of the word's log-probability at the cell's features times these
+    features, summed over their width (Shrikumar et al. 2016, arXiv 1605.01713)."""
+    spans = measured.spans
     return np.concatenate(
-        [
-            _gradients(decoder, values, ids, places[i : i + TOGETHER], bos)
-            for i in range(0, len(places), TOGETHER)
-        ]
+        [_gradients(measured, spans[i : i + TOGETHER]) for i in range(0, len(spans), TOGETHER)]
     )
 
 
 @torch.enable_grad()
-def _gradients(
-    decoder: SoftAttentionDecoder, values: Tensor, ids: tuple[int, ...], places: list[int], bos: int
-) -> np.ndarray:
-    """The same from annotation vectors (1, L, C)."""
-    P, T = len(places), max(places) + 1
-    inputs = torch.tensor([bos, *ids][:T], device=values.device).expand(P, 1, T)
-    lengths = torch.tensor(places, device=values.device).unsqueeze(1) + 1  # (P, 1)
-    values = values.expand(P, -1, -1).contiguous().requires_grad_()
-    unrolled = decoder.unroll_memory(
-        Memory(values, decoder.attention.keys(values)), inputs, lengths
+def _gradients(measured: Measured, spans: tuple[Span, ...]) -> np.ndarray:
+    """The same of some words, each with a copy of the features of its own."""
+    cells = measured.features.cells.detach()
+    copies = cells.expand(len(spans), -1, -1).clone().requires_grad_()
+    mask, extra = (
+        None if part is None else part.expand(len(spans), *part.shape[1:])
+        for part in (measured.features.mask, measured.features.extra)
     )
-    last = lengths.flatten().cumsum(0) - 1  # live words come picture by picture
-    logits = decoder.output(unrolled.outputs[last])  # (P, V)
-    words = torch.tensor([ids[place] for place in places], device=values.device)
-    logprobs = logits.log_softmax(-1).gather(1, words.unsqueeze(1))
-    (gradient,) = torch.autograd.grad(logprobs.sum(), values)
-    return (gradient * values).sum(-1).detach().double().cpu().numpy()
+    wanted = torch.zeros(len(spans), len(measured.ids) + 1, dtype=torch.bool)
+    for run, (first, last) in enumerate(spans):
+        wanted[run, first:last] = True
+    read = measured.engine.read(Features(copies, mask, extra), measured.ids, wanted)
+    values: Tensor = read.logprobs[wanted.to(copies.device)]
+    (gradient,) = torch.autograd.grad(values.sum(), copies)
+    return (gradient * copies).sum(-1).detach().double().cpu().numpy()
 
 
-def tiles(h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
-    """Windows that tile a grid: masks (M, L) bool, and for each cell the window it is in (L,)."""
-    height, width = max(1, round(h / TILES)), max(1, round(w / TILES))
+def occlusion(measured: Measured) -> np.ndarray:
+    """What covering the window around a cell costs (Zeiler and Fergus 2014, arXiv 1311.2901)."""
+    return (measured.full[:, None] - measured.windows)[:, measured.window]
+
+
+MAPS: Mapping[str, Callable[[Measured], np.ndarray | None]] = {
+    "attention": attention,
+    "gradient": gradient_times_input,
+    "occlusion": occlusion,
+}
+
+
+def windows(where: Where) -> tuple[np.ndarray, np.ndarray]:
+    """Windows that tile the cells: masks (M, L) bool, and for each cell the window it is in (L,).
+    Each region is a window of its own."""
+    if not isinstance(where, Grid):
+        index = np.arange(len(where))
+        return np.eye(len(where), dtype=bool), index
+    h, w = where.shape
+    height, width = max(1, round(h / WINDOWS)), max(1, round(w / WINDOWS))
     across = -(-w // width)
     rows, columns = np.arange(h) // height, np.arange(w) // width
     index = (rows[:, None] * across + columns).ravel()
     return np.arange(index.max() + 1)[:, None] == index, index
-
-
-def descending(scores: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """scores (L,) -> the cells from the highest to the lowest; equal ones in random order, since a
-    map that can't tell cells apart must not gain by their numbering."""
-    return np.lexsort((generator.random(len(scores)), -scores))
-
-
-def shown(scores: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
-    """Signed scores (L,) -> the map (h, w) that `saccade.values.evidence` wants: what speaks for
-    the word, summing to 1; all zero where nothing does."""
-    positive = np.maximum(np.nan_to_num(scores), 0.0)
-    total = positive.sum()
-    return ((positive / total) if total > 0 else positive).reshape(grid)
-
-
-def agreement(one: np.ndarray, other: np.ndarray) -> Agreement:
-    """How two maps' scores (L,) agree: rank correlation, and which share of the top tenth of cells
-    both name, ties counted in proportion."""
-    k = max(1, round(len(one) / 10))
-    return Agreement(spearman(one, other), float(_in_top(one, k) @ _in_top(other, k)) / k)
-
-
-def spearman(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's rank correlation; 0 where one of the two is flat."""
-    a, b = (ranks - ranks.mean() for ranks in (_ranks(one), _ranks(other)))
-    norm = float(np.sqrt((a**2).sum() * (b**2).sum()))
-    return float(a @ b) / norm if norm > 0 else 0.0
-
-
-def _ranks(scores: np.ndarray) -> np.ndarray:
-    """(L,) ranks from 1 on; equal scores share the mean of theirs."""
-    _, which, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[which]
-
-
-def _in_top(scores: np.ndarray, k: int) -> np.ndarray:
-    """(L,) how much each cell belongs to the k highest: cells equal to the k-th share its place."""
-    edge = np.partition(scores, -k)[-k]
-    above, at = scores > edge, scores == edge
-    return above + at * ((k - above.sum()) / at.sum())

@@ -1,4 +1,4 @@
-"""Covering pixels instead of cells: the dear way, to see what the cheap one changes.
+"""Covering pixels instead of cells: the expensive way, to see what the cheap one changes.
 
 An encoder's cell also sees what lies around it, so covering a cell's features leaves traces of it
 in its neighbours, and covering its pixels disturbs them. Here the picture is encoded again for
@@ -9,55 +9,57 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saccade.api import Captioner
-from saccade.explain.covering import first_covered, logprobs
+from saccade.engine import Engine
+from saccade.errors import UsageError
+from saccade.explain.comparing import descending, spearman
+from saccade.explain.covering import first_covered
 from saccade.explain.judging import EFFECT_SHARES, effect
-from saccade.explain.maps import descending, spearman
 from saccade.explain.settings import Settings
-from saccade.models.decoders.soft_attention.stepping import SteppingState
 from saccade.values.evidence import Explanation, PixelCheck
+from saccade.values.places import Grid
 
 BATCH = 16  # pictures encoded at a time
 
 
+@torch.no_grad()
 def cover_pixels(
-    captioner: Captioner, pixels: Tensor, explanation: Explanation, settings: Settings
+    engine: Engine, pixels: Tensor, explanation: Explanation, settings: Settings
 ) -> PixelCheck:
-    """pixels (3, H, W) as the encoder takes them, and what was found by covering cells."""
-    caption, words = explanation.caption, explanation.words
+    """pixels (3, H, W) as the encoder takes them, and what was found by covering cells. Raises
+    UsageError for a model whose cells are no grid."""
+    caption, words, name = explanation.caption, explanation.words, explanation.verdict_on
+    if not isinstance(caption.where, Grid):
+        raise UsageError("covering pixels needs a grid of cells; this model looks at regions.")
     if not words:
         return PixelCheck((), 0.0, "There is no word to cover pixels for.")
-    grid, T = caption.where.shape, len(words)
+    shape, T = caption.where.shape, len(words)
     shares = tuple(share for share in settings.shares if share <= EFFECT_SHARES[1])
     S = len(shares)
-    generator = np.random.default_rng(settings.seed)
-    own = [descending(word.maps["attention"].ravel(), generator) for word in words]
-    chance = [generator.permutation(grid[0] * grid[1]) for _ in range(settings.repeats)]
+    generator = np.random.default_rng(settings.seed_of(caption))
+    own = [descending(word.maps[name].ravel(), generator) for word in words]
+    chance = [generator.permutation(shape[0] * shape[1]) for _ in range(settings.repeats)]
     masks = np.concatenate([first_covered(order, shares) for order in (*own, *chance)])
     wanted = np.ones((len(masks), T), dtype=bool)
     wanted[: T * S] = np.repeat(np.eye(T, dtype=bool), S, 0)  # a word's own runs serve it alone
-
-    def begin(runs: np.ndarray) -> SteppingState:
-        covered = [cover(pixels, masks[run].reshape(grid), colour) for run in runs]
-        grids = [
-            captioner.model.grid(torch.stack(covered[i : i + BATCH]).to(captioner.device))
-            for i in range(0, len(covered), BATCH)
-        ]
-        return captioner.stepper().start(torch.cat(grids))
-
-    colour = (captioner.model.encoder.mean.flatten() * 255).round().to(torch.uint8).cpu()
-    found = logprobs(captioner.stepper(), begin, caption.ids, wanted, captioner.vocabulary.bos)
-    deletion = found[: T * S].reshape(T, S, T)
-    random = found[T * S :].reshape(len(chance), S, T)
+    logprobs = np.full(wanted.shape, np.nan)
+    for start in range(0, len(masks), BATCH):
+        runs = slice(start, start + BATCH)
+        covered = [cover(pixels, mask.reshape(shape), engine.mean_colour) for mask in masks[runs]]
+        features = engine.encode_pixels(torch.stack(covered).to(engine.device))
+        pieces = engine.read(features, caption.ids).logprobs.double().cpu().numpy()
+        by_word = np.stack([pieces[:, first:last].sum(1) for first, last in caption.spans], 1)
+        logprobs[runs] = np.where(wanted[runs], by_word, np.nan)
+    deletion = logprobs[: T * S].reshape(T, S, T)
+    random = logprobs[T * S :].reshape(len(chance), S, T)
     effects = tuple(effect(shares, deletion[t, :, t], random[:, :, t]) for t in range(T))
     by_pixels = np.array([item.value for item in effects])
-    by_cells = np.array([word.curves["attention"].effect.value for word in words])
+    by_cells = np.array([word.curves[name].effect.value for word in words])
     rank = spearman(by_pixels, by_cells)
     sentence = (
-        f"Covering pixels instead of cells (the photo encoded again {len(masks)} times): the most "
-        f"attended ones cost a word {by_pixels.mean():.2f} nats beyond random ones on average, by "
-        f"cells {by_cells.mean():.2f}; over the words the two agree with rank correlation "
-        f"{rank:.2f}."
+        f"Covering pixels instead of cells (the photo encoded again {len(masks)} times): the cells "
+        f"highest in the {name} map cost a word {by_pixels.mean():.2f} nats beyond random ones on "
+        f"average, by cells {by_cells.mean():.2f}; over the words the two agree with rank "
+        f"correlation {rank:.2f}."
     )
     return PixelCheck(effects, rank, sentence)
 

@@ -1,114 +1,122 @@
-"""Sentences that a user gives, as the model reads them."""
+"""Sentences that a user types, read by a model."""
 
-import difflib
-from typing import NamedTuple
+from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from saccade.api import Captioner, Encoded
-from saccade.decoding import Hypothesis
-from saccade.decoding.protocol import RUNNERS_UP
+from saccade.decoding.hypothesis import RUNNERS_UP
+from saccade.engine import Encoded, Engine, Words
 from saccade.errors import UsageError
-from saccade.models.decoders.soft_attention.stepping import Stepper
-from saccade.text import Vocabulary, tokenize
+from saccade.models.contract import Features
 from saccade.values.captions import Caption
 
 
-class Reading(NamedTuple):
-    """What the model says while a sentence of T words is put into its mouth."""
+@dataclass(frozen=True)
+class ReadSentence:
+    """What a model says of a sentence of T words in P pieces, as numbers."""
 
-    logprobs: np.ndarray  # (T + 1, V) of every word at each place, the end's place last
-    alphas: np.ndarray  # (T + 1, L)
-    betas: np.ndarray  # (T + 1,)
+    ids: tuple[int, ...]  # P
+    words: tuple[str, ...]  # T
+    spans: tuple[tuple[int, int], ...]  # T
+    logprobs: np.ndarray  # (T,) of the words
+    end_logprob: float
+    distribution: np.ndarray  # (P + 1, V) of every piece at each place, the end's place last
+    attention: np.ndarray | None  # (T, L), the mean over a word's pieces
+    gate: np.ndarray | None  # (T,)
+    elsewhere: np.ndarray | None  # (T,)
 
 
 @torch.no_grad()
-def read(stepper: Stepper, grid: Tensor, ids: tuple[int, ...], bos: int) -> Reading:
-    """grid (L, F), ids (T,) -> the model's word at each place after the words before."""
-    state = stepper.start(grid.unsqueeze(0))
-    rows = []
-    for token in (bos, *ids):
-        logits, state, alpha, beta = stepper.step(torch.tensor([token], device=grid.device), state)
-        rows.append((logits.double().log_softmax(-1)[0], alpha[0], beta[0]))
-    return Reading(*(torch.stack(part).cpu().numpy() for part in zip(*rows, strict=True)))
+def read_sentence(engine: Engine, features: Features, ids: tuple[int, ...]) -> ReadSentence:
+    """features of one picture, ids (P,) -> the model's opinion of each word after the words
+    before it."""
+    reading = engine.read(features, ids, distribution=True)
+    words, spans = engine.words.words(ids)
+    pieces = reading.logprobs[0].double().cpu().numpy()
+    assert reading.distribution is not None
+    parts: list[np.ndarray | None] = [None, None, None]
+    if reading.attention is not None:
+        found = reading.attention.weights, reading.attention.gate, reading.attention.elsewhere
+        parts = [None if x is None else by_word(x[0].double().cpu().numpy(), spans) for x in found]
+    return ReadSentence(
+        tuple(ids),
+        words,
+        spans,
+        np.array([pieces[first:last].sum() for first, last in spans]),
+        float(pieces[-1]),
+        reading.distribution[0].double().cpu().numpy(),
+        *parts,
+    )
 
 
-def runners_up(logprobs: np.ndarray, vocabulary: Vocabulary) -> tuple[tuple[int, float], ...]:
-    """logprobs (V,) -> the likeliest words' ids and values, best first; no padding, no begin and no
-    unknown word among them."""
-    hidden = (vocabulary.pad, vocabulary.bos, vocabulary.unk)
-    count = min(RUNNERS_UP + len(hidden), len(logprobs))
+def by_word(pieces: np.ndarray, spans: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """(P, ...) -> (T, ...): the mean over each word's pieces."""
+    if not spans:
+        return pieces[:0]
+    return np.stack([pieces[first:last].mean(0) for first, last in spans])
+
+
+def runners_up(logprobs: np.ndarray, words: Words) -> tuple[tuple[str, float], ...]:
+    """logprobs (V,) -> the likeliest pieces and their values, best first, without those that are
+    not shown (padding, unknown)."""
+    count = min(RUNNERS_UP + len(words.hidden), len(logprobs))
     top = np.argpartition(-logprobs, count - 1)[:count]
     top = top[np.argsort(-logprobs[top], kind="stable")]
-    return tuple((int(i), float(logprobs[i])) for i in top if i not in hidden)[:RUNNERS_UP]
+    shown = [int(i) for i in top if int(i) not in words.hidden][:RUNNERS_UP]
+    return tuple((words.text(i), float(logprobs[i])) for i in shown)
 
 
-def to_ids(sentence: str, vocabulary: Vocabulary) -> tuple[int, ...]:
-    """A typed sentence's word ids. Raises UsageError on none, or on words that the model lacks."""
-    words = tokenize(sentence)
-    if not words:
-        raise UsageError(f"the caption '{sentence}' holds no word; type a sentence.")
-    unknown = [word for word in dict.fromkeys(words) if word not in vocabulary.ids]
-    if unknown:
-        raise UsageError("; ".join(_unknown(word, vocabulary) for word in unknown) + ".")
-    return tuple(vocabulary.ids[word] for word in words)
-
-
-def word_id(word: str, vocabulary: Vocabulary) -> int:
-    """The id of one word. Raises UsageError when it is none, several, or not known to the model."""
-    words = tokenize(word)
-    if len(words) != 1:
-        raise UsageError(f"'{word}' is not one word; ask for one word at a time.")
-    return to_ids(word, vocabulary)[0]
-
-
-def _unknown(word: str, vocabulary: Vocabulary) -> str:
-    near = difflib.get_close_matches(word, vocabulary.words[4:], n=3)
-    hint = f" (near: {', '.join(near)})" if near else ""
-    return f"the model does not know the word '{word}'{hint}"
-
-
-def likeliest_place(
-    logprobs: np.ndarray, caption: Caption, index: int, word: str, at: int | None
-) -> int:
+def likeliest_place(read: ReadSentence, ids: tuple[int, ...], word: str, at: int | None) -> int:
     """Where to ask "why not this word?": at `at`, or where the word came nearest: with the fewest
-    likelier ones before it (so a noun is compared with a
-    noun, even where the model is sure), then with the highest probability. logprobs
-    (T + 1, V). Raises UsageError when there is no such place or the caption has it there."""
-    T = len(caption.ids)
+    likelier ones before it (so a noun is compared with a noun, even where the model is sure), then
+    with the highest probability, by its first piece. Raises UsageError when there is no such place
+    or the caption has it there."""
+    T = len(read.words)
     if T == 0:
         raise UsageError(f"the caption is empty: there is no place for '{word}' in it.")
     if at is not None and not 0 <= at < T:
         raise UsageError(f"the caption has {T} words; there is no place {at + 1} in it.")
-    places = [t for t in (range(T) if at is None else (at,)) if caption.ids[t] != index]
+
+    def there(place: int) -> bool:
+        first, last = read.spans[place]
+        return read.ids[first:last] == ids
+
+    places = [t for t in (range(T) if at is None else (at,)) if not there(t)]
     if not places:
         where = "its only word" if at is None else f"word {at + 1}"
         raise UsageError(f"the caption says '{word}' there already ({where}); ask for another.")
 
     def nearness(place: int) -> tuple[int, float]:
-        row = logprobs[place]
-        return -int((row > row[index]).sum()), float(row[index])
+        row = read.distribution[read.spans[place][0]]
+        return -int((row > row[ids[0]]).sum()), float(row[ids[0]])
 
     return max(places, key=nearness)
 
 
-def teacher_forced(captioner: Captioner, encoded: Encoded, ids: tuple[int, ...]) -> Caption:
-    """A given sentence about one encoded photo, as if the model had said it."""
-    vocabulary = captioner.vocabulary
-    reading = read(captioner.stepper(), encoded.grid[0], ids, vocabulary.bos)
-    T = len(ids)
-    values = reading.logprobs[np.arange(T), list(ids)]
-    end = float(reading.logprobs[T, vocabulary.eos])
-    found = Hypothesis(
-        ids=ids,
-        logprobs=tuple(values.tolist()),
-        alphas=reading.alphas[:T].astype(np.float32),
-        betas=reading.betas[:T],
-        score=float(values.sum()) + end,
-        end_logprob=end,
-        finished=True,
-        runners_up=tuple(runners_up(row, vocabulary) for row in reading.logprobs[:T]),
+def teacher_forced(engine: Engine, encoded: Encoded, ids: tuple[int, ...]) -> Caption:
+    """A given sentence about one encoded photo as a caption."""
+    read = read_sentence(engine, encoded.features, ids)
+    (prepared,) = encoded.prepared
+    attention = read.attention
+    return Caption(
+        text=engine.words.join(read.words),
+        words=read.words,
+        ids=read.ids,
+        logprobs=tuple(read.logprobs.tolist()),
+        where=prepared.where,
+        score=float(read.logprobs.sum()) + read.end_logprob,
+        alphas=None
+        if attention is None
+        else attention.reshape(-1, *prepared.where.shape).astype(np.float32),
+        betas=read.gate,
+        elsewhere=read.elsewhere,
+        end_logprob=read.end_logprob,
+        runners_up=tuple(
+            runners_up(read.distribution[first], engine.words) for first, _ in read.spans
+        ),
+        spans=read.spans,
+        **prepared.source(),
     )
-    return captioner.as_caption(found, encoded.places[0], encoded.photos[0])

@@ -1,10 +1,12 @@
 """How much an explanation measures."""
 
+import zlib
 from dataclasses import dataclass
 
 from saccade.errors import UsageError
 from saccade.explain.judging import EFFECT_SHARES
-from saccade.values.evidence import MAPS
+from saccade.explain.maps import MAPS
+from saccade.values.captions import Caption
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,7 @@ class Settings:
     shares: tuple[float, ...] = (0.05, 0.1, 0.2, 0.5, 0.8)  # of the cells covered or uncovered
     repeats: int = 8  # random orders of the control
     seed: int = 0
-    curves: tuple[str, ...] = MAPS  # the maps that are put to the test; attention must be there
+    curves: tuple[str, ...] = tuple(MAPS)  # the maps that are put to the test
 
     def __post_init__(self) -> None:
         if not all(0 < share < 1 for share in self.shares):
@@ -24,5 +26,12 @@ class Settings:
             raise UsageError(f"some share of cells to cover lies between {low} and {high}.")
         if self.repeats < 2:
             raise UsageError("the control needs at least 2 random orders.")
-        if "attention" not in self.curves or not set(self.curves) <= set(MAPS):
-            raise UsageError(f"curves are for attention and any others of {', '.join(MAPS)}.")
+        if not self.curves or not set(self.curves) <= set(MAPS):
+            raise UsageError(f"curves are for some of the maps {', '.join(MAPS)}.")
+
+    def seed_of(self, caption: Caption) -> list[int]:
+        """Of a photo's random orders: other ones for every photo, else their luck would be common
+        to a whole split; the same whenever the photo comes."""
+        name = caption.text if caption.photo is None else caption.photo.name
+        # A file's name may hold bytes that are no text.
+        return [self.seed, zlib.crc32(name.encode("utf-8", "surrogateescape"))]

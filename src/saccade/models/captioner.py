@@ -2,30 +2,32 @@
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
-from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.contract import Decoder, Features, Predictions
 from saccade.models.encoders.encoder import Encoder
 from saccade.values.batch import Batch
 
 
-class Predictions(NamedTuple):
-    """What teacher forcing says about a batch; M words count in it."""
+class Forward(NamedTuple):
+    """What teacher forcing of a batch gives."""
 
-    logits: Tensor  # (M, V) at the live places, in their order
-    alphas: Tensor  # (B, K, T, L), zero after a caption's end
-    seen: Tensor | None = None  # (B, L, W) scores of words by cell, with a detector
+    predictions: Predictions
+    word_scores: Tensor | None = None  # (B, L, W) what each cell suggests, with a detector
     detected: Tensor | None = None  # (W,) the ids of those words
 
 
 class WordDetector(nn.Module):
-    """Which words each cell suggests: a linear layer on the grid features.
+    """Which words each cell suggests: a linear layer on the cells' features.
 
-    Trained on whole captions only (see `saccade.training.tasks.word_detection`), it lends a new
-    encoder a gradient that does not have to pass through attention first. All words share what a
-    cell shows at all: easy words (colours) find the things, hard ones (kinds) learn there.
+    Trained on whole captions only (see `saccade.training.tasks`), it lends a new encoder a gradient
+    that does not have to pass through attention first. All words share what a cell shows at all:
+    easy words (colours) find the things, hard ones (kinds) learn there.
 
     words (W,): ids of the words to detect, those that a picture's captions agree on."""
+
+    words: Tensor
 
     def __init__(self, features: int, words: Tensor) -> None:
         super().__init__()
@@ -33,39 +35,36 @@ class WordDetector(nn.Module):
         self.scores = nn.Linear(features, words.numel())
         self.anything = nn.Linear(features, 1, bias=False)
 
-    def forward(self, grid: Tensor) -> Tensor:
+    def forward(self, cells: Tensor) -> Tensor:
         """(B, L, F) -> scores (B, L, W)"""
-        return self.scores(grid) + self.anything(grid)
+        return self.scores(cells) + self.anything(cells)
 
 
 class CaptionModel(nn.Module):
-    """A picture's grid, and words from it."""
+    """A picture's cells, and words from them."""
 
     def __init__(
-        self,
-        encoder: Encoder,
-        decoder: SoftAttentionDecoder,
-        detector: WordDetector | None = None,
+        self, encoder: Encoder, decoder: Decoder, detector: WordDetector | None = None
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
-        self.detector = detector  # only in training, for `TrainConfig.detection`
+        self.detector = detector  # only in training
 
-    def grid(self, pictures: Tensor) -> Tensor:
-        """Pixels (B, 3, H, W) uint8 -> (B, L, F); grid features (B, L, F) pass as they are."""
+    def features(self, pictures: Tensor) -> Features:
+        """Pixels (B, 3, H, W) uint8 are encoded; cells (B, L, F), from a cache, are taken as they
+        are."""
         if pictures.dim() == 4:
-            return self.encoder(pictures)
-        return pictures.to(self.encoder.mean.dtype)
+            return Features(self.encoder(pictures))
+        return Features(pictures.to(self.encoder.mean.dtype))
 
-    def forward(self, batch: Batch) -> Predictions:
+    def forward(self, batch: Batch) -> Forward:
         """Teacher forcing of a batch, the vocabulary projected only where there are words."""
-        grid = self.grid(batch.pictures)
-        unrolled = self.decoder.unroll(grid, batch.inputs, batch.lengths)
-        seen = None if self.detector is None else self.detector(grid)
-        words = None if self.detector is None else self.detector.words
-        logits = self.decoder.output(unrolled.outputs)
-        return Predictions(logits, unrolled.alphas, seen, words)
+        features = self.features(batch.pictures)
+        predictions = self.decoder.teach(features, batch.inputs, batch.lengths)
+        if self.detector is None:
+            return Forward(predictions)
+        return Forward(predictions, self.detector(features.cells), self.detector.words)
 
     def parameter_counts(self) -> dict[str, int]:
         """Numbers of parameters by part, and how many of them are trained."""
@@ -77,3 +76,19 @@ class CaptionModel(nn.Module):
         kept = (*self.encoder.parameters(), *self.decoder.parameters())  # the detector is not
         counts["trained"] = sum(p.numel() for p in kept if p.requires_grad)
         return counts
+
+
+def weights_mark(decoder: Decoder) -> tuple[tuple[int, int, float], ...]:
+    """A quick mark of a decoder's weights, to notice that a stepper made of them is out of date:
+    memory, version, and the sum of some thousand numbers of each tensor, since writes through
+    `.data` leave the version as it is."""
+    return tuple(_mark(p.detach()) for p in decoder.parameters())
+
+
+def _mark(weight: Tensor) -> tuple[int, int, float]:
+    flat = weight.reshape(-1) if weight.is_contiguous() else weight.flatten()
+    some = flat[:: max(1, flat.numel() // 4096)]
+    order = torch.arange(1, some.numel() + 1, device=some.device, dtype=torch.float64)
+    # Inference tensors count no versions.
+    version = 0 if weight.is_inference() else weight._version
+    return weight.data_ptr(), version, float((some.double() * order).sum())

@@ -21,6 +21,7 @@ PIXEL_LIMIT = 100_000_000
 _USUAL = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 SUFFIXES = frozenset((*_USUAL, ".jpe", ".jfif", ".avif", ".jp2", ".ppm", ".pgm"))
 Source = Path | str | BinaryIO | Image.Image
+Photo = Path | str | Image.Image
 
 # Formats that hold photos. The others that Pillow knows include ones that run other programs.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")

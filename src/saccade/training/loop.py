@@ -21,13 +21,14 @@ from saccade.config import Config, TrainConfig, to_dict
 from saccade.data.dataset import Collate, EpochBatches
 from saccade.errors import SaccadeError, TrainingError
 from saccade.metrics import score
+from saccade.metrics.perplexity import perplexity
 from saccade.models.captioner import CaptionModel
 from saccade.progress import progress
 from saccade.training.monitor import Log, Monitor, Say
 from saccade.training.run import Progress, Run, flatten_optimizer, restore_optimizer
 from saccade.training.setup import Prepared
-from saccade.training.tasks import CrossEntropy
-from saccade.training.validation import greedy_captions, mean_grid, perplexity, validation_loss
+from saccade.training.tasks import Context, build_task
+from saccade.training.validation import greedy_captions, mean_grid, validation_loss
 
 
 class Stopped(SaccadeError):
@@ -81,6 +82,16 @@ def moving_average(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor]
     return torch.no_grad()(update)
 
 
+def parameter_groups(model: CaptionModel, encoder_rate: float) -> list[dict[str, Any]]:
+    """What is trained, as an optimiser wants it: the encoder's part at `encoder_rate` times the
+    learning rate, then the rest."""
+    encoder = [p for p in model.encoder.parameters() if p.requires_grad]
+    own = {id(p) for p in encoder}
+    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in own]
+    groups = [{"params": encoder, "scale": encoder_rate}, {"params": rest, "scale": 1.0}]
+    return [group for group in groups if group["params"]]
+
+
 @dataclass
 class Trainer:
     """One run's moving parts. `train` makes it and runs it."""
@@ -98,10 +109,12 @@ class Trainer:
         self.state = Progress()
         self.mean: Tensor | None = None  # grid features of training pictures, at step `mean_of`
         self.mean_of = -1
-        trained = [p for p in self.plain.parameters() if p.requires_grad]
         kind = torch.optim.AdamW if settings.weight_decay else torch.optim.Adam
         self.adam = kind(
-            trained, settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+            parameter_groups(self.plain, settings.encoder_rate),
+            settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
         self.average = (
             AveragedModel(
@@ -124,9 +137,7 @@ class Trainer:
         if held and settings.monitor and self.accelerator.is_main_process:
             grid, device = self.plain.encoder.grid, self.accelerator.device
             self.monitor = Monitor(held, vocabulary, grid, settings.monitor, device)
-        self.task = CrossEntropy(
-            settings.doubly_stochastic, settings.label_smoothing, settings.detection
-        )
+        self.task = build_task(settings.task)
         self.per_epoch = len(self.loader)
         self.total = settings.epochs * self.per_epoch
         if settings.max_steps:
@@ -139,10 +150,11 @@ class Trainer:
         settings, step = self.config.train, self.state.step
         rate = learning_rate(settings, step, self.total)
         for group in self.adam.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["scale"]
         # Dropout of step n is a function of (seed, process, n): a resumed run draws the same.
         torch.manual_seed((settings.seed << 40) + (self.accelerator.process_index << 32) + step)
-        loss = self.task(self.model, batch)
+        context = Context(self.prepared.vocabulary, self.prepared.train_examples, step, self.total)
+        loss = self.task(self.model, batch, context)
         value = loss.total.item()
         if not math.isfinite(value):
             saved = f"the last good checkpoint is {self.run.last}" if step else "nothing is lost"
@@ -158,13 +170,16 @@ class Trainer:
         if self.average is not None:
             self.average.update_parameters(self.plain)
         self.state.step += 1
-        nll = (loss.nll / loss.words).item()
+        sums = {name: value.item() for name, value in loss.sums.items()}
+        words = sums.pop("words")
+        nll = sums.pop("nll") / words
         return {
             "event": "train",
             "step": self.state.step,
             "epoch": self.state.step / self.per_epoch,
             "loss": nll,
             "objective": value,
+            **{name: value / words for name, value in sums.items()},  # a task's own, per word
             "lr": rate,
             "gradient_norm": float(norm) if norm is not None else None,
         }

@@ -44,7 +44,10 @@ class Monitor:
 
     def check(self, model: CaptionModel, step: int, log: Log, say: Say) -> None:
         """Log what the model's attention is like after `step`, and say what was not said yet."""
-        record = attention_record(self.maps(model))
+        maps = self.maps(model)
+        if not maps:  # a decoder without attention
+            return
+        record = attention_record(maps)
         log({"event": "attention", "step": step} | record)
         for name, sentence in record["warnings"].items():
             if name not in self.told:
@@ -57,7 +60,11 @@ class Monitor:
         model.eval()
         chosen = evenly(range(len(self.pictures)), self.count)
         found = greedy_hypotheses(model, self.pictures, self.vocabulary, chosen, self.device)
-        maps = [hypothesis.alphas.reshape(-1, *self.grid) for _, hypothesis in found]
+        maps = [
+            hypothesis.alphas.reshape(-1, *self.grid)
+            for _, hypothesis in found
+            if hypothesis.alphas is not None
+        ]
         model.train()
         return maps
 

@@ -153,3 +153,16 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
     optimizer.load_state_dict(
         {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
     )
+
+
+def own_data(folder: Path) -> tuple[Path, Path | None] | None:
+    """The data, and the folder of its pictures, that the run of this checkpoint folder was trained
+    on; None when it is in no run or they are not there any more. Raises DataError for a damaged
+    run."""
+    for place in (folder, folder.absolute().parent):
+        if (place / "run.json").is_file():
+            about = Run(place).about()
+            data, images = about.get("data"), about.get("images")
+            if data is not None and Path(data).exists():
+                return Path(data), None if images is None else Path(images)
+    return None

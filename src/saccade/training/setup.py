@@ -15,12 +15,13 @@ from saccade.config import Config
 from saccade.data.dataset import CaptionSet, cached_features, decoded_pictures
 from saccade.data.features import FeatureCache, Skipped, View, digests
 from saccade.errors import DataError, PictureError
-from saccade.models.captioner import CaptionModel, WordDetector
-from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.build import build_decoder
+from saccade.models.captioner import CaptionModel
 from saccade.models.encoders.encoder import Encoder, load_encoder
 from saccade.photos.opening import picture_digest
 from saccade.progress import progress
 from saccade.text import Vocabulary
+from saccade.training.tasks import build_detector
 from saccade.values.examples import Example
 
 
@@ -31,6 +32,7 @@ class Prepared:
     model: CaptionModel
     vocabulary: Vocabulary
     train: CaptionSet
+    train_examples: tuple[Example, ...]  # by the indices of `train`
     validation: CaptionSet | None
     validation_examples: tuple[Example, ...]
     skipped: tuple[Skipped, ...]
@@ -76,10 +78,8 @@ def prepare(
         )
     torch.manual_seed(config.train.seed)
     encoder = load_encoder(config.encoder).to(device)
-    decoder = SoftAttentionDecoder(config.decoder, len(vocabulary), encoder.features)
-    detector = None
-    if config.train.detection:
-        detector = WordDetector(encoder.features, agreed_words(train, vocabulary))
+    decoder = build_decoder(config.decoder, len(vocabulary), encoder.features)
+    detector = build_detector(config.train.task, encoder.features, train, vocabulary)
     model = CaptionModel(encoder, decoder, detector).to(device)
     everything = train + validation
     if config.encoder.trainable:
@@ -118,29 +118,11 @@ def prepare(
         model,
         vocabulary,
         training,
+        tuple(everything[i] for i in kept if i < len(train)),
         subset(held, 0, False),
         tuple(everything[i] for i in kept if i in held),
         tuple(skipped),
     )
-
-
-def agreed_words(examples: Sequence[Example], vocabulary: Vocabulary, least: float = 0.8) -> Tensor:
-    """(W,) ids of the words that captions of one picture agree on: Cohen's kappa of a word's being
-    in one and in another of them is at least `least`. All words when none is agreed on so."""
-    share, both, count = np.zeros(len(vocabulary)), np.zeros(len(vocabulary)), 0
-    for example in examples:
-        captions = [set(vocabulary.encode(c)) for c in example.captions]
-        if len(captions) < 2:
-            continue
-        count += 1
-        for index in set().union(*captions):
-            n, of = sum(index in words for words in captions), len(captions)
-            share[index] += n / of
-            both[index] += n * (n - 1) / (of * (of - 1))
-    p, together = share / max(count, 1), both / max(count, 1)
-    kappa = (together - p**2) / np.maximum(p - p**2, 1e-9)
-    words = np.flatnonzero(kappa >= least)
-    return torch.from_numpy(words if len(words) else np.arange(len(vocabulary)))
 
 
 def _features(

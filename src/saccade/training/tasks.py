@@ -1,47 +1,86 @@
-"""A task is a complete forward pass with its loss: `task(model, batch) -> Loss`."""
+"""Tasks: a complete forward pass with its loss, `task(model, batch, context) -> Loss`.
 
-from collections.abc import Callable
+The loop knows no task: it minimises `Loss.total` and logs the sums. A new task is a settings class,
+a function, and a row in `TASKS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from saccade.models.captioner import Predictions
+from saccade.config import Tag, check_ranges, ranged
+from saccade.models.captioner import Forward, WordDetector
+from saccade.text import Vocabulary
+from saccade.training.detection import agreed_words, word_detection
 from saccade.values.batch import Batch
+from saccade.values.examples import Example
 
 
 class Loss(NamedTuple):
     """What one batch cost."""
 
-    total: Tensor  # what is minimised, per word
-    nll: Tensor  # negative log-likelihood of all words, summed (no smoothing, no regulariser)
-    words: Tensor  # how many words (ends included)
+    total: Tensor  # what is minimised
+    # Sums over the batch without a gradient, by name: "nll", the negative log-likelihood of all
+    # words (no smoothing, no regulariser), and "words", how many there are, ends included.
+    sums: Mapping[str, Tensor]
 
 
-Task = Callable[[nn.Module, Batch], Loss]
+@dataclass(frozen=True)
+class Context:
+    """What a task may know beside the batch."""
+
+    vocabulary: Vocabulary
+    examples: tuple[Example, ...]  # by `Batch.indices`
+    step: int = 0
+    steps: int = 1  # of the whole training
+
+
+class Task(Protocol):
+    """A complete forward pass with its loss."""
+
+    def __call__(self, model: nn.Module, batch: Batch, context: Context) -> Loss: ...
+
+
+@dataclass(frozen=True)
+class CrossEntropySettings:
+    """Maximum likelihood."""
+
+    # lambda of equation 14; at 1 every map comes out nearly uniform
+    doubly_stochastic: float = ranged(0.1, 0.0, 1e6)
+    label_smoothing: float = ranged(0.0, 0.0, 0.999)
+    detection: float = ranged(0.0, 0.0, 1e6)  # weight of `word_detection`, for untrained encoders
+    kind: Literal["cross_entropy"] = "cross_entropy"
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "train.task")
 
 
 def doubly_stochastic(alphas: Tensor, lengths: Tensor) -> Tensor:
-    """sum_i (1 - sum_t alpha_ti)^2, the regulariser of equation 14, summed over captions.
-
-    alphas (B, K, T, L), zero after a caption's end; lengths (B, K), 0 where there is none."""
+    """sum_i (1 - sum_t alpha_ti)^2, the regulariser of equation 14 (Xu et al. 2015), summed over
+    captions. alphas (B, K, T, L), zero after a caption's end; lengths (B, K), 0 where there is
+    none."""
     excess = (1 - alphas.sum(2)) ** 2  # (B, K, L)
     return excess.sum(-1)[lengths > 0].sum()
 
 
-def word_detection(seen: Tensor, words: Tensor, batch: Batch) -> Tensor:
-    """How badly the cells tell which words the picture's captions hold, summed over those words and
-    averaged over pictures. seen (B, L, W) scores of the words (W,), ids.
-
-    A word's score for a picture is the log-sum-exp over its cells (multiple-instance learning, as
-    Fang et al. 2015, arXiv 1411.4952, with another pooling), and the loss a softmax over words with
-    the words that are there as targets (Joulin et al. 2016, arXiv 1511.02251, section 3.2)."""
-    B = seen.size(0)
-    present = torch.zeros(B, int(max(words.max(), batch.targets.max())) + 1, device=seen.device)
-    picture = torch.arange(B, device=seen.device).view(B, 1, 1).expand_as(batch.targets)
-    present[picture[batch.live], batch.targets[batch.live]] = 1
-    return -(present[:, words] * seen.float().logsumexp(1).log_softmax(1)).sum() / B
+def cross_entropy(
+    forward: Forward, batch: Batch, smoothing: float = 0.0
+) -> tuple[Tensor, Mapping[str, Tensor]]:
+    """The summed cross-entropy of a batch's words, smoothed, and the sums that tasks log."""
+    targets = batch.targets[batch.live]  # (M,)
+    logits = forward.predictions.logits.float()
+    nll = total = nn.functional.cross_entropy(logits, targets, reduction="sum")
+    if smoothing:
+        total = nn.functional.cross_entropy(
+            logits, targets, reduction="sum", label_smoothing=smoothing
+        )
+    words = torch.tensor(targets.numel(), device=targets.device)
+    return total, {"nll": nll.detach(), "words": words}
 
 
 @dataclass(frozen=True)
@@ -49,25 +88,49 @@ class CrossEntropy:
     """Maximum likelihood with the doubly stochastic regulariser (equation 14), per word:
     (-sum log p(word) + weight * sum_i (1 - sum_t alpha_ti)^2) / words."""
 
-    regulariser: float = 0.1  # lambda
-    label_smoothing: float = 0.0
-    detection: float = 0.0  # weight of `word_detection`, for a model with a detector
+    settings: CrossEntropySettings
 
-    def __call__(self, model: nn.Module, batch: Batch) -> Loss:
-        predictions: Predictions = model(batch)
-        targets = batch.targets[batch.live]  # (M,)
-        words = torch.tensor(targets.numel(), device=targets.device)
-        logits = predictions.logits.float()
-        nll = nn.functional.cross_entropy(logits, targets, reduction="sum")
-        total = nll
-        if self.label_smoothing:
-            total = nn.functional.cross_entropy(
-                logits, targets, reduction="sum", label_smoothing=self.label_smoothing
-            )
-        if self.regulariser:
-            total = total + self.regulariser * doubly_stochastic(predictions.alphas, batch.lengths)
-        total = total / words
-        seen, detected = predictions.seen, predictions.detected
-        if self.detection and seen is not None and detected is not None:
-            total = total + self.detection * word_detection(seen, detected, batch)
-        return Loss(total, nll.detach(), words)
+    def __call__(self, model: nn.Module, batch: Batch, context: Context) -> Loss:
+        forward: Forward = model(batch)
+        total, sums = cross_entropy(forward, batch, self.settings.label_smoothing)
+        attention = forward.predictions.attention
+        if self.settings.doubly_stochastic and attention is not None:
+            regulariser = doubly_stochastic(attention.weights, batch.lengths)
+            total = total + self.settings.doubly_stochastic * regulariser
+        total = total / sums["words"]
+        if self.settings.detection and forward.word_scores is not None:
+            assert forward.detected is not None
+            detection = word_detection(forward.word_scores, forward.detected, batch)
+            total = total + self.settings.detection * detection
+        return Loss(total, sums)
+
+
+class Row(NamedTuple):
+    """One row of the table."""
+
+    settings: type  # a frozen dataclass with a field `kind`
+    task: Callable[[Any], Task]
+    detects: Callable[[Any], bool]  # whether it needs a word detector beside the decoder
+
+
+TASKS: Mapping[str, Row] = {
+    "cross_entropy": Row(CrossEntropySettings, CrossEntropy, lambda s: s.detection > 0),
+}
+TAG = Tag("kind", "cross_entropy", {kind: row.settings for kind, row in TASKS.items()})
+
+# Where settings say `train.NAME` for a setting of the task (`--set train.detection=1`).
+SHORT = ("doubly_stochastic", "label_smoothing", "detection")
+
+
+def build_task(settings: Any) -> Task:
+    """The task that settings describe."""
+    return TASKS[settings.kind].task(settings)
+
+
+def build_detector(
+    settings: Any, features: int, examples: Sequence[Example], vocabulary: Vocabulary
+) -> WordDetector | None:
+    """The word detector of cells of width F, where the task needs one."""
+    if not TASKS[settings.kind].detects(settings):
+        return None
+    return WordDetector(features, agreed_words(examples, vocabulary))

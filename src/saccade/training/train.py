@@ -10,13 +10,18 @@ from accelerate import Accelerator
 
 from saccade.config import Config, from_dict, load_preset, merge, to_dict
 from saccade.data.sources import read
+from saccade.decoding.settings import TAG as STRATEGIES
 from saccade.errors import DataError, UsageError
+from saccade.models.build import TAG as DECODERS
 from saccade.training.loop import Trainer
 from saccade.training.run import Progress, Run
 from saccade.training.setup import Prepared, fingerprint, prepare
+from saccade.training.tasks import SHORT
+from saccade.training.tasks import TAG as TASKS
 from saccade.values.examples import Example
 
 CACHE = Path("~/.cache/saccade/features")
+TAGS = {"decoder": DECODERS, "decode": STRATEGIES, "train.task": TASKS}
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,43 @@ class Outcome:
 
 
 def configure(preset: str | None, settings: Mapping[str, Any]) -> Config:
-    """A preset's settings (or the defaults) with changes laid over them."""
-    base = load_preset(preset) if preset else {}
-    return from_dict(Config, merge(base, settings))
+    """A preset's settings (or the defaults) with changes laid over them.
+
+    Where the changes name another kind of decoder, strategy or task, the preset's settings of the
+    old one are left out. Raises UsageError naming the setting that is unknown or out of range."""
+    base = _spelled_out(load_preset(preset) if preset else {})
+    settings = _spelled_out(settings)
+    for name, tag in TAGS.items():
+        *path, last = name.split(".")
+        tables = [base, settings]
+        for part in path:
+            tables = [table.get(part, {}) for table in tables]
+        old, new = (table.get(last, {}) for table in tables)
+        if (
+            isinstance(old, dict)
+            and isinstance(new, Mapping)
+            and new.get(tag.key, tag.default) != old.get(tag.key, tag.default)
+            and tag.key in new
+        ):
+            old.clear()
+    return load_config(merge(base, settings))
+
+
+def load_config(values: Mapping[str, Any]) -> Config:
+    """A whole config from plain values, such as those of a run.json, also an older one."""
+    return from_dict(Config, _spelled_out(values), tags=TAGS)
+
+
+def _spelled_out(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with the short names of a task's own in their full place (`train.detection` is
+    `train.task.detection`), in tables of their own."""
+    spelled = {name: dict(v) if isinstance(v, Mapping) else v for name, v in values.items()}
+    train = spelled.get("train")
+    if isinstance(train, dict):
+        moved = {name: train.pop(name) for name in SHORT if name in train}
+        if moved or isinstance(train.get("task"), Mapping):
+            train["task"] = {**moved, **train.get("task", {})}
+    return spelled
 
 
 def train(
@@ -59,7 +98,7 @@ def train(
         )
     accelerator = Accelerator(cpu=cpu)
     about = {
-        "saccade_version": version("saccade"),
+        "saccade_version": version("saccade-captioner"),
         "preset": preset,
         "data": str(Path(data).absolute()),
         "images": None if images is None else str(Path(images).absolute()),
@@ -92,7 +131,7 @@ def resume(out: Path | str, cpu: bool = False, show: bool = True) -> Outcome:
     interrupted. Raises DataError when the data is no longer what the run began with."""
     run = Run(Path(out))
     about = run.about()
-    config = from_dict(Config, about["config"])
+    config = load_config(about["config"])
     accelerator = Accelerator(cpu=cpu)
     examples = _read(about)
     if fingerprint(examples) != about["fingerprint"]:

@@ -1,6 +1,5 @@
-"""What a validation measures: loss per word, and scores of greedy captions when they are wanted."""
+"""What a validation measures: loss per word, and greedy captions."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -9,13 +8,11 @@ from accelerate.utils import gather_object
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from saccade.config import DecodeConfig
 from saccade.data.dataset import CaptionSet
-from saccade.decoding import Hypothesis, search
+from saccade.decoding import GreedySettings, Hypothesis, search
 from saccade.models.captioner import CaptionModel
-from saccade.models.decoders.soft_attention.stepping import Stepper
 from saccade.text import Vocabulary, join
-from saccade.training.tasks import CrossEntropy
+from saccade.training.tasks import cross_entropy
 from saccade.values.examples import Example, evenly
 
 
@@ -23,19 +20,13 @@ from saccade.values.examples import Example, evenly
 def validation_loss(model: nn.Module, loader: DataLoader, accelerator: Accelerator) -> float:
     """Negative log-likelihood per word (natural logarithm), over all captions of the loader."""
     model.eval()
-    task = CrossEntropy(regulariser=0.0)
     totals = torch.zeros(2, dtype=torch.float64, device=accelerator.device)
     for batch in loader:
-        loss = task(model, batch)
-        totals += torch.stack((loss.nll.double(), loss.words.double()))
+        _, sums = cross_entropy(model(batch), batch)
+        totals += torch.stack((sums["nll"].double(), sums["words"].double()))
     totals = accelerator.reduce(totals, "sum")
     model.train()
     return float(totals[0] / totals[1])
-
-
-def perplexity(loss: float) -> float:
-    """exp of the loss per word, held below the largest float."""
-    return math.exp(min(loss, 700.0))
 
 
 @torch.no_grad()
@@ -69,14 +60,14 @@ def greedy_hypotheses(
 ) -> Iterator[tuple[int, Hypothesis]]:
     """(index, greedy caption) of some of the pictures, by this process alone. The model is in
     evaluation mode already."""
-    config = DecodeConfig(beams=1)
-    stepper = Stepper(model.decoder)
+    config = GreedySettings()
+    stepper = model.decoder.stepper()
     for start in range(0, len(indices), batch):
         chosen = indices[start : start + batch]
         stacked = torch.stack([pictures.pictures(i, False) for i in chosen])
-        grid = model.grid(stacked.to(device))
-        found = search(stepper, grid, vocabulary, config)
-        for index, (hypothesis, *_) in zip(chosen, found, strict=True):
+        features = model.features(stacked.to(device))
+        hypotheses = search(stepper, features, vocabulary, config)
+        for index, (hypothesis, *_) in zip(chosen, hypotheses, strict=True):
             yield index, hypothesis
 
 
@@ -91,8 +82,8 @@ def mean_grid(
     sums: Tensor | None = None
     for start in range(0, len(chosen), 32):
         stacked = torch.stack([pictures.pictures(i, False) for i in chosen[start : start + 32]])
-        found = model.grid(stacked.to(accelerator.device)).double().sum(0)
-        sums = found if sums is None else sums + found
+        part = model.features(stacked.to(accelerator.device)).cells.double().sum(0)
+        sums = part if sums is None else sums + part
     assert sums is not None
     model.train()
     return (sums / len(chosen)).float().cpu()

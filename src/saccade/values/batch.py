@@ -16,3 +16,4 @@ class Batch(NamedTuple):
     targets: Tensor  # (B, K, T) the same one place on, EOS last
     lengths: Tensor  # (B, K) words that count, falling along K; 0 where a picture has fewer
     live: Tensor  # (B, K, T) bool, which places hold words: T < lengths
+    indices: Tensor  # (B,) which pictures of the set these are

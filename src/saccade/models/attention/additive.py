@@ -1,20 +1,10 @@
 """Soft attention (Xu et al. 2015, arXiv 1502.03044): weights over grid cells as a value."""
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 LIMIT = 40.0  # e^{2 * 40} is still a float32, and its inverse a normal one
 IN_CACHE = 2**19  # numbers: 2 MiB, about what two cores keep close
-
-
-class Memory(NamedTuple):
-    """A picture's grid, ready to be attended to. Computed once per picture, never repeated per
-    caption or beam."""
-
-    values: Tensor  # (B, L, C) the annotation vectors a_i
-    keys: Tensor  # (B, L, A) their part of the attention perceptron, W_a a_i
 
 
 class AdditiveAttention(nn.Module):
@@ -32,11 +22,15 @@ class AdditiveAttention(nn.Module):
         """(B, L, C) -> (B, L, A)"""
         return self.key(values)
 
-    def forward(self, hidden: Tensor, memory: Memory) -> Tensor:
-        """hidden (B, K, D), K queries for each of the B pictures -> alpha (B, K, L)."""
+    def forward(self, hidden: Tensor, keys: Tensor, bias: Tensor | None = None) -> Tensor:
+        """hidden (B, K, D), K queries for each of the B pictures with keys (B, L, A); bias (B, L)
+        is added to the energies -> alpha (B, K, L)."""
         query = self.query(hidden)  # (B, K, A)
-        mixed = torch.tanh(memory.keys.unsqueeze(1) + query.unsqueeze(2))  # (B, K, L, A)
-        return self.energy(mixed).squeeze(-1).softmax(-1)  # (B, K, L)
+        mixed = torch.tanh(keys.unsqueeze(1) + query.unsqueeze(2))  # (B, K, L, A)
+        energies = self.energy(mixed).squeeze(-1)  # (B, K, L)
+        if bias is not None:
+            energies = energies + bias.unsqueeze(1)
+        return energies.softmax(-1)
 
 
 def energies(powers: Tensor, queries: Tensor, energy: Tensor) -> Tensor:
@@ -48,7 +42,7 @@ def energies(powers: Tensor, queries: Tensor, energy: Tensor) -> Tensor:
     inverse = torch.exp(-2 * queries).unsqueeze(2)  # (B, K, 1, A)
     weighed = -2 * energy * inverse
     (B, K, _, A), L = inverse.shape, powers.size(1)
-    found = inverse.new_empty(B, K, L)
+    energies = inverse.new_empty(B, K, L)
     count = max(1, min(B, IN_CACHE // (K * L * A)))
     room = inverse.new_empty(count, K, L, A)
     for b in range(0, B, count):
@@ -56,5 +50,5 @@ def energies(powers: Tensor, queries: Tensor, energy: Tensor) -> Tensor:
         mixed = room[: min(count, B - b)]
         torch.add(powers[part].unsqueeze(1), inverse[part], out=mixed)
         torch.div(weighed[part], mixed, out=mixed)
-        torch.sum(mixed, -1, out=found[part])
-    return found
+        torch.sum(mixed, -1, out=energies[part])
+    return energies

@@ -2,12 +2,13 @@
 
 On CPUs oneDNN multiplies with weights that it has laid out for its kernels beforehand, up to four
 times faster at the few rows of a beam search than torch's default product, which lays them out at
-every call. The operators are torch's own but not public: so they are tried, measured and checked
-against float64 once per process, and where they are missing, slower or less exact (a processor
-whose oneDNN rounds to bfloat16, say) the default product serves.
+every call. The operators are torch's own but not public, so they are tried and checked against
+float64 once per process: where they are missing or less exact (a processor whose oneDNN rounds to
+bfloat16, say) the default product serves. No clock decides, so that two runs on one machine compute
+the same; SACCADE_PACKED=0 turns packing off where it does not pay (docs/performance.md).
 """
 
-import time
+import os
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -17,7 +18,8 @@ from torch.nn.functional import linear
 
 Product = Callable[[Tensor], Tensor]  # (..., in) -> (..., out)
 
-PROBE = (1024, 1024)  # weights of the probe
+SWITCH = "SACCADE_PACKED"  # environment: 0 never packs
+PROBE = (256, 256)  # weights of the probe
 ROWS = (5, 64)  # what a beam search multiplies: one picture's beams, and a batch's
 
 
@@ -26,10 +28,9 @@ def product(weight: Tensor, bias: Tensor | None = None) -> Product:
     the weight may not be seen."""
     weight = weight.detach()
     bias = None if bias is None else bias.detach()
-    if weight.device.type == "cpu" and weight.dtype == torch.float32:
-        return (
-            _packed(weight, bias) if packing_pays(torch.get_num_threads()) else _plain(weight, bias)
-        )
+    on_cpu = weight.device.type == "cpu" and weight.dtype == torch.float32
+    if on_cpu and os.environ.get(SWITCH, "1") != "0" and can_pack():
+        return _packed(weight, bias)
     return _plain(weight, bias)
 
 
@@ -46,33 +47,19 @@ def _packed(weight: Tensor, bias: Tensor | None) -> Product:
 
 
 @lru_cache
-def packing_pays(threads: int) -> bool:
-    """Whether the packed product exists here, is as exact as the default and faster, with so many
-    threads. Measured once (about 10 ms)."""
+def can_pack() -> bool:
+    """Whether the packed product exists here and is as exact as the default; tried once."""
     generator = torch.Generator().manual_seed(0)
     weight = torch.randn(PROBE, generator=generator)
     inputs = [torch.randn(rows, PROBE[1], generator=generator) for rows in ROWS]
     plain = _plain(weight, None)
     try:
         packed = _packed(weight, None)
-        if not all(as_exact(packed(x), plain(x), x.double() @ weight.double().t()) for x in inputs):
-            return False
+        return all(as_exact(packed(x), plain(x), x.double() @ weight.double().t()) for x in inputs)
     except (AttributeError, RuntimeError):
         return False
-    return all(_seconds(packed, x) < _seconds(plain, x) for x in inputs)
 
 
-def as_exact(found: Tensor, plain: Tensor, true: Tensor) -> bool:
-    """Whether `found` is as near to `true` (float64) as `plain` is, but for the order of sums."""
-    return bool((found - true).abs().max() <= 4 * (plain - true).abs().max())
-
-
-def _seconds(multiply: Product, x: Tensor, times: int = 5) -> float:
-    """Of the fastest of a few calls, after one that warms up."""
-    multiply(x)
-    fastest = float("inf")
-    for _ in range(times):
-        start = time.perf_counter()
-        multiply(x)
-        fastest = min(fastest, time.perf_counter() - start)
-    return fastest
+def as_exact(value: Tensor, plain: Tensor, true: Tensor) -> bool:
+    """Whether `value` is as near to `true` (float64) as `plain` is, but for the order of sums."""
+    return bool((value - true).abs().max() <= 4 * (plain - true).abs().max())

@@ -1,79 +1,46 @@
 """The decoder as decoding wants it: `SoftAttentionDecoder.start` and `step`, several times faster.
 
-A `Stepper` is a snapshot of a decoder's weights, laid out for stepping; a test holds it equal to
-the decoder. What makes it fast on a CPU:
+A `SoftAttentionStepper` is a snapshot of a decoder's weights, laid out for stepping; a test holds
+it equal to the decoder. What makes it fast on a CPU:
 
 - One product with all that meets h_t: the attention's query, the gate, the LSTM and the deep
   output; one with all that meets z_t. The words' share of the gates once per different word.
 - Attention from exponentials, the keys' once per picture (`additive.energies`).
-- Weights packed where that is measured to pay (`saccade.models.decoders.soft_attention.products`).
+- Weights packed where the processor can (`saccade.models.decoders.soft_attention.products`).
 """
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from saccade.models.attention.additive import LIMIT, energies
+from saccade.models.contract import Attention, Features, State, Step, absent_bias, picture_mean
 from saccade.models.decoders.soft_attention.products import product
 
 if TYPE_CHECKING:
     from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
 
 
-class Step(NamedTuple):
-    """What one word's worth of decoding returns."""
+class SoftAttentionStepper:
+    """A decoder's weights as they were when this was made, ready to step.
 
-    logits: Tensor  # (N, V)
-    state: "SteppingState"
-    alpha: Tensor  # (N, L)
-    beta: Tensor  # (N,)
-
-
-@dataclass(frozen=True)
-class SteppingState:
-    """Where N = B * K hypotheses stand. Rows of one picture are consecutive."""
-
-    said: Tensor  # (N, A + 4D + E + 1) all that h says: query, LSTM gates, deep output, beta
-    cell: Tensor  # (N, D)
-    values: Tensor  # (B, L, C) of the B pictures, shared by their hypotheses
-    keys: Tensor  # (B, L, A), as e^{2 keys} where `bounded`
-    bounded: bool  # |keys| and |queries| can't overflow e^{2x}
-
-    @property
-    def device(self) -> torch.device:
-        return self.cell.device
-
-    def select(self, rows: Tensor) -> "SteppingState":
-        """As `State.select`: the state of hypotheses `rows` (N',), in that order."""
-        return replace(self, said=self.said[rows], cell=self.cell[rows])
-
-    def select_pictures(self, pictures: Tensor | slice) -> "SteppingState":
-        """As `State.select_pictures`: some pictures (B',) only, with all their hypotheses; nothing
-        is copied for a slice."""
-        said, cell = (
-            x.unflatten(0, (self.values.size(0), -1))[pictures].flatten(0, 1)
-            for x in (self.said, self.cell)
-        )
-        return replace(
-            self, said=said, cell=cell, values=self.values[pictures], keys=self.keys[pictures]
-        )
-
-
-class Stepper:
-    """A decoder's weights as they were when this was made, ready to step."""
+    Its state holds, by row, `projected` (N, A + 4D + E + 1), all that is made of h (query, LSTM
+    gates, deep output, gate), and `cell` (N, D); by picture `values` (B, L, C), `keys` (B, L, A),
+    or `powers`, e^{2 keys}, where no key nor query can overflow them, and `bias` (B, L) where some
+    cells are not there."""
 
     @torch.no_grad()
-    def __init__(self, decoder: "SoftAttentionDecoder") -> None:
-        self.made_from = _identity(decoder)
+    def __init__(self, decoder: SoftAttentionDecoder) -> None:
         lstm, attention = decoder.lstm, decoder.attention
-        D, E = decoder.config.hidden, decoder.config.embedding
-        A = decoder.config.attention
-        self.sizes = (A, 4 * D, E, 1)  # of what h says
-        self.projects = bool(decoder.config.features)
+        settings = decoder.settings
+        D, E, A = settings.hidden, settings.embedding, settings.attention
+        self.sizes = (A, 4 * D, E, 1)  # of what is made of h
         self.project = (
-            product(decoder.project.weight, decoder.project.bias) if self.projects else None
+            product(decoder.project.weight, decoder.project.bias) if settings.features else None
         )
         self.key = product(attention.key.weight, attention.key.bias)
         self.energy = attention.energy.weight[0].detach().clone()
@@ -82,89 +49,96 @@ class Stepper:
             torch.cat((decoder.init_hidden.bias, decoder.init_cell.bias)),
         )
         zero = decoder.gate.bias.new_zeros
-        said = torch.cat(
-            (
-                attention.query.weight,
-                lstm.weight_hh,
-                decoder.from_hidden.weight,
-                decoder.gate.weight,
-            )
-        )
         # h is a product of a sigmoid and a tanh, so no query is above its row's sum.
         self.highest_query = float(attention.query.weight.abs().sum(1).max())
-        self.say = product(
-            said, torch.cat((zero(A), zero(4 * D), decoder.from_hidden.bias, decoder.gate.bias))
+        self.hidden_projection = product(
+            torch.cat(
+                (
+                    attention.query.weight,
+                    lstm.weight_hh,
+                    decoder.from_hidden.weight,
+                    decoder.gate.weight,
+                )
+            ),
+            torch.cat((zero(A), zero(4 * D), decoder.from_hidden.bias, decoder.gate.bias)),
         )
-        self.see = product(torch.cat((lstm.weight_ih[:, E:], decoder.from_context.weight)))
+        self.context_projection = product(
+            torch.cat((lstm.weight_ih[:, E:], decoder.from_context.weight))
+        )
         self.embedding = decoder.embed.weight.detach().clone()
-        self.word_gates = product(lstm.weight_ih[:, :E], lstm.bias_ih + lstm.bias_hh)
+        self.word_projection = product(lstm.weight_ih[:, :E], lstm.bias_ih + lstm.bias_hh)
         self.output = product(decoder.output.weight, decoder.output.bias)
 
-    def fits(self, decoder: "SoftAttentionDecoder") -> bool:
-        """Whether this still is that decoder: the same tensors, not written to since."""
-        return self.made_from == _identity(decoder)
-
     @torch.no_grad()
-    def start(self, grid: Tensor) -> SteppingState:
-        """grid (B, L, F) -> the state of one hypothesis per picture (N = B)."""
-        values = grid.to(self.embedding.dtype)
+    def memory(self, features: Features) -> dict[str, Tensor]:
+        """What is kept of pictures, each cell's from that cell alone."""
+        values = features.cells.to(self.embedding.dtype)
         if self.project is not None:
             values = self.project(values).relu_()
         keys = self.key(values)
         bounded = False
-        if grid.device.type == "cpu":  # elsewhere the check would cost more than it saves
+        if values.device.type == "cpu":  # elsewhere the check would cost more than it saves
             bounded = max(float(keys.abs().max()), self.highest_query) < LIMIT
-        return self.begin(values, keys.mul_(2).exp_() if bounded else keys, bounded)
+        memory = {"values": values}
+        memory |= {"powers": keys.mul_(2).exp_()} if bounded else {"keys": keys}
+        bias = absent_bias(features)
+        return memory if bias is None else memory | {"bias": bias}
 
     @torch.no_grad()
-    def begin(self, values: Tensor, keys: Tensor, bounded: bool) -> SteppingState:
-        """The same from what `SteppingState` calls values (B, L, C), keys (B, L, A) and bounded:
-        for grids put together from the cells of others."""
-        h, cell = torch.tanh(self.initial(values.mean(1))).chunk(2, 1)
-        return SteppingState(self.say(h.contiguous()), cell.contiguous(), values, keys, bounded)
+    def begin(self, memory: Mapping[str, Tensor]) -> State:
+        """The state of one hypothesis per picture (N = B), from such a memory."""
+        values, bias = memory["values"], memory.get("bias")
+        mean = picture_mean(Features(values, None if bias is None else bias == 0))
+        hidden, cell = torch.tanh(self.initial(mean)).chunk(2, 1)
+        projected = self.hidden_projection(hidden.contiguous())
+        rows = {"projected": projected, "cell": cell.contiguous()}
+        return State(values.size(0), rows, memory)
 
-    def _alpha(self, queries: Tensor, state: SteppingState) -> Tensor:
+    def start(self, features: Features) -> State:
+        """The state of one hypothesis per picture (N = B)."""
+        return self.begin(self.memory(features))
+
+    def cellwise(self) -> SoftAttentionStepper:
+        """A cell's value and key depend on that cell alone."""
+        return self
+
+    def _alpha(self, queries: Tensor, pictures: Mapping[str, Tensor]) -> Tensor:
         """queries (N, A) -> alpha (B, K, L), equations 4 and 5."""
-        B, _, A = state.keys.shape
-        if not state.bounded:
-            queries = queries.view(B, -1, 1, A)
-            return (torch.tanh(state.keys.unsqueeze(1) + queries) @ self.energy).softmax(-1)
-        return energies(state.keys, queries.view(B, -1, A), self.energy).softmax(-1)
+        powers, bias = pictures.get("powers"), pictures.get("bias")
+        if powers is None:
+            keys = pictures["keys"]
+            B, _, A = keys.shape
+            scores = torch.tanh(keys.unsqueeze(1) + queries.view(B, -1, 1, A)) @ self.energy
+        else:
+            B, _, A = powers.shape
+            scores = energies(powers, queries.view(B, -1, A), self.energy)
+        return (scores if bias is None else scores + bias.unsqueeze(1)).softmax(-1)
 
     def _word_gates(self, tokens: Tensor) -> Tensor:
-        """tokens (N,) -> (N, 4D); many hypotheses say the same word."""
+        """tokens (N,) -> (N, 4D); many hypotheses end in the same word."""
         if tokens.device.type != "cpu":  # counting them would wait for the device
-            return self.word_gates(self.embedding[tokens])
+            return self.word_projection(self.embedding[tokens])
         different, which = torch.unique(tokens, return_inverse=True)
-        return self.word_gates(self.embedding[different])[which]
+        return self.word_projection(self.embedding[different])[which]
 
     @torch.no_grad()
-    def advance(
-        self, tokens: Tensor, state: SteppingState
-    ) -> tuple[Tensor, SteppingState, Tensor, Tensor]:
-        """A step up to, but without, the vocabulary: the deep output's sum (N, E), and as `step`
-        the new state, alpha and beta. `output` makes logits of the sum."""
-        queries, gates, _, gate = state.said.split(self.sizes, 1)
-        alpha = self._alpha(queries.contiguous(), state)
+    def step(self, tokens: Tensor, state: State, of: Tensor | None = None) -> Step:
+        """tokens (N,), the word before, -> logits of the next (equation 7), of the rows `of` only
+        where given, the new state, alpha (N, L) and beta (N,)."""
+        queries, gates, _, gate = state.rows["projected"].split(self.sizes, 1)
+        alpha = self._alpha(queries.contiguous(), state.pictures)
         beta = torch.sigmoid(gate)  # (N, 1)
-        context = torch.bmm(alpha, state.values).flatten(0, 1).mul_(beta)
-        seen = self.see(context)
+        context = torch.bmm(alpha, state.pictures["values"]).flatten(0, 1).mul_(beta)
+        seen = self.context_projection(context)
         gates = self._word_gates(tokens) + gates
         gates += seen[:, : gates.size(1)]
         enter, forget, candidate, out = gates.chunk(4, 1)
-        cell = torch.sigmoid(forget) * state.cell + torch.sigmoid(enter) * torch.tanh(candidate)
-        said = self.say(torch.sigmoid(out) * torch.tanh(cell))
+        cell = torch.sigmoid(forget) * state.rows["cell"]
+        cell += torch.sigmoid(enter) * torch.tanh(candidate)
+        projected = self.hidden_projection(torch.sigmoid(out) * torch.tanh(cell))
         A, gates_width, E, _ = self.sizes
-        deep = said[:, A + gates_width : A + gates_width + E] + seen[:, gates_width:]
+        deep = projected[:, A + gates_width : A + gates_width + E] + seen[:, gates_width:]
         deep.add_(self.embedding[tokens])
-        return deep, replace(state, said=said, cell=cell), alpha.flatten(0, 1), beta.flatten()
-
-    def step(self, tokens: Tensor, state: SteppingState) -> Step:
-        """tokens (N,), the word before, -> logits (N, V) of the next (equation 7), the new state,
-        alpha (N, L) and beta (N,)."""
-        deep, state, alpha, beta = self.advance(tokens, state)
-        return Step(self.output(deep), state, alpha, beta)
-
-
-def _identity(decoder: "SoftAttentionDecoder") -> tuple[tuple[int, int], ...]:
-    return tuple((p.data_ptr(), p._version) for p in decoder.parameters())
+        logits = self.output(deep if of is None else deep[of])
+        state = state.advance(projected=projected, cell=cell)
+        return Step(logits, state, Attention(alpha.flatten(0, 1), gate=beta.flatten()))

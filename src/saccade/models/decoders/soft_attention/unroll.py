@@ -49,11 +49,13 @@ def recurrence(
     cell: Tensor,
     weights: Weights,
     slots: list[int],
+    bias: Tensor | None = None,
 ) -> Recurrence:
     """values (B, L, C) and keys (B, L, A) of the grid; words (B, K, T, 4D), the words' share of the
     LSTM's gates with both biases; hidden and cell (B, D), h_0 and c_0. `slots[t]` of a picture's K
-    captions still have a word at t, the first ones; it never rises."""
-    return Recurrence(*_Recurrence.apply(values, keys, words, hidden, cell, slots, *weights))
+    captions still have a word at t, the first ones; it never rises. bias (B, L), which gets no
+    gradient, is added to the energies."""
+    return Recurrence(*_Recurrence.apply(values, keys, words, hidden, cell, slots, bias, *weights))
 
 
 class _Mixer:
@@ -93,6 +95,7 @@ class _Recurrence(torch.autograd.Function):
         h0: Tensor,
         c0: Tensor,
         slots: list[int],
+        bias: Tensor | None,
         query: Tensor,
         energy: Tensor,
         gate: Tensor,
@@ -109,13 +112,14 @@ class _Recurrence(torch.autograd.Function):
         steps: list[tuple[Tensor, ...]] = []
         for t, k in enumerate(slots):
             before, c = h[:, :k].reshape(B * k, D), c[:, :k].reshape(B * k, D)
-            said = before @ stacked.t()
-            asked = said[:, :A].reshape(B, k, A)
-            alpha = mixer.energies(asked, energy[0]).softmax(-1)
+            projected = before @ stacked.t()
+            queries = projected[:, :A].reshape(B, k, A)
+            energies = mixer.energies(queries, energy[0])
+            alpha = (energies if bias is None else energies + bias.unsqueeze(1)).softmax(-1)
             seen = torch.bmm(alpha, values)  # (B, k, C), before the gate
-            beta = torch.sigmoid(said[:, A] + gate_bias).view(B, k, 1)
+            beta = torch.sigmoid(projected[:, A] + gate_bias).view(B, k, 1)
             z = seen * beta
-            gates = torch.addmm(said[:, A + 1 :], z.view(-1, C), context.t())
+            gates = torch.addmm(projected[:, A + 1 :], z.view(-1, C), context.t())
             gates += words[:, :k, t].reshape(B * k, 4 * D)
             gates[:, : 2 * D].sigmoid_()
             gates[:, 2 * D : 3 * D].tanh_()
@@ -123,7 +127,7 @@ class _Recurrence(torch.autograd.Function):
             enter, forget, candidate, out = gates.chunk(4, 1)
             after = torch.addcmul(forget * c, enter, candidate)
             squashed = torch.tanh(after)
-            steps.append((before, c, asked, alpha, seen, beta, gates, squashed))
+            steps.append((before, c, queries, alpha, seen, beta, gates, squashed))
             h, c = (out * squashed).view(B, k, D), after.view(B, k, D)
             for output, value in zip(outputs, (h, z, alpha, beta.squeeze(-1)), strict=True):
                 output[:, :k, t] = value
@@ -142,7 +146,7 @@ class _Recurrence(torch.autograd.Function):
         B, C, A, K, T, D = ctx.shape
         slots = ctx.slots
         if not slots:
-            return (None,) * 12
+            return (None,) * 13
         steps = [saved[8 * t : 8 * t + 8] for t in range(len(slots))]
         before, cells, _, _, seen, beta, gates, squashed = (
             torch.cat([step[i].flatten(0, -2) for step in steps]) for i in range(8)
@@ -169,11 +173,11 @@ class _Recurrence(torch.autograd.Function):
         d_keys = torch.zeros_like(keys)
         d_energy = values.new_zeros(A)
         d_words = values.new_zeros(B, K, T, 4 * D)
-        d_said, d_seen = [], []
+        d_projected, d_seen = [], []
         d_h = d_c = None
         for t in range(len(slots) - 1, -1, -1):
             k = slots[t]
-            _, _, asked, alpha, seen_t, beta_t, _, _ = steps[t]
+            _, _, queries, alpha, seen_t, beta_t, _, _ = steps[t]
             into_t, opened_t, carried_t, forget_t = coefficients[t]
             dh = d_hidden[:, :k, t].clone()
             if d_h is not None:
@@ -182,35 +186,35 @@ class _Recurrence(torch.autograd.Function):
             dc = dh * carried_t
             if d_c is not None:
                 dc.view(B, k, D)[:, : d_c.size(1)] += d_c
-            said = values.new_empty(B * k, A + 1 + 4 * D)
-            d_gates = said[:, A + 1 :]
+            projected = values.new_empty(B * k, A + 1 + 4 * D)
+            d_gates = projected[:, A + 1 :]
             torch.mul(into_t, dc.unsqueeze(1), out=d_gates[:, : 3 * D].unflatten(1, (3, D)))
             torch.mul(opened_t, dh, out=d_gates[:, 3 * D :])
             dz = (d_gates @ context).view(B, k, C) + d_contexts[:, :k, t]
             d_beta = (dz * seen_t).sum(-1, keepdim=True) + d_betas[:, :k, t].unsqueeze(-1)
-            said[:, A : A + 1] = (d_beta * beta_t * (1 - beta_t)).view(-1, 1)
+            projected[:, A : A + 1] = (d_beta * beta_t * (1 - beta_t)).view(-1, 1)
             dr = dz * beta_t
             d_alpha = torch.bmm(dr, values.transpose(1, 2)) + d_alphas[:, :k, t]
             weighed = alpha * d_alpha
             de = torch.addcmul(weighed, alpha, weighed.sum(-1, keepdim=True), value=-1)
             de = de.unsqueeze(-1)  # (B, k, L, 1)
-            u = mixer.squashed(asked)
+            u = mixer.squashed(queries)
             d_energy.addmv_(u.view(-1, A).t(), de.view(-1))  # times -2, as the sum of de is 0
             slope = torch.addcmul(u, u, u, value=-1).mul_(de)  # times 4 v: d(before tanh)
-            said[:, :A] = (slope.sum(2) * four).view(-1, A)
+            projected[:, :A] = (slope.sum(2) * four).view(-1, A)
             d_keys += slope.sum(1)
             d_words[:, :k, t] = d_gates.view(B, k, 4 * D)
-            d_h = (said @ stacked).view(B, k, D)
+            d_h = (projected @ stacked).view(B, k, D)
             d_c = (dc * forget_t).view(B, k, D)
-            d_said.append(said)
+            d_projected.append(projected)
             d_seen.append(dr)
         d_keys *= four
         d_energy *= -2
-        all_said = torch.cat(d_said[::-1])
+        all_d_projected = torch.cat(d_projected[::-1])
         alphas = torch.cat([step[3] for step in steps], 1)  # (B, M / B, L)
         d_values = torch.bmm(alphas.transpose(1, 2), torch.cat(d_seen[::-1], 1))
-        d_stacked = all_said.t() @ before
-        d_context = all_said[:, A + 1 :].t() @ (seen * beta)
+        d_stacked = all_d_projected.t() @ before
+        d_context = all_d_projected[:, A + 1 :].t() @ (seen * beta)
         return (
             d_values,
             d_keys,
@@ -218,10 +222,11 @@ class _Recurrence(torch.autograd.Function):
             d_h.sum(1),
             d_c.sum(1),
             None,
+            None,
             d_stacked[:A],
             d_energy.unsqueeze(0),
             d_stacked[A : A + 1],
-            all_said[:, A].sum().view(1),
+            all_d_projected[:, A].sum().view(1),
             d_context,
             d_stacked[A + 1 :],
         )

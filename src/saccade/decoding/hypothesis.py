@@ -1,28 +1,10 @@
-"""What decoding asks of a model, and what it returns."""
+"""What a search returns, and what it must know of words."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
-
-class SearchState(Protocol):
-    """Where N = B * K hypotheses stand; the rows of one picture are consecutive."""
-
-    @property
-    def device(self) -> torch.device: ...
-
-    def select(self, rows: Tensor) -> "SearchState": ...
-
-    def select_pictures(self, pictures: Tensor) -> "SearchState": ...
-
-
-class StepModel(Protocol):
-    """One word further: tokens (N,), state -> logits (N, V), state, alpha (N, L), beta (N,)."""
-
-    def step(self, tokens: Tensor, state: Any, /) -> tuple[Tensor, Any, Tensor, Tensor]: ...
+RUNNERS_UP = 5  # words kept per place, the chosen one among them when it is that good
 
 
 @dataclass(frozen=True)
@@ -31,7 +13,6 @@ class Tokens:
 
     bos: int
     eos: int
-    banned: tuple[int, ...] = ()  # never emitted; their probability is not given to others
 
 
 @dataclass(frozen=True)
@@ -40,15 +21,13 @@ class Hypothesis:
 
     ids: tuple[int, ...]  # T
     logprobs: tuple[float, ...]  # T
-    alphas: np.ndarray  # (T, L)
-    betas: np.ndarray  # (T,)
     score: float  # log-probability, the end's included, over length ** length_power
     end_logprob: float  # 0.0 when not finished
     finished: bool  # False: cut at the word limit
     runners_up: tuple[tuple[tuple[int, float], ...], ...]  # T: (id, log-probability), best first
-
-
-RUNNERS_UP = 5  # words kept per place, the chosen one among them when it is that good
+    alphas: np.ndarray | None = None  # (T, L), where the model has attention
+    betas: np.ndarray | None = None  # (T,) its gate
+    elsewhere: np.ndarray | None = None  # (T,) the share of attention on no cell
 
 
 def normalise(logprob: float, tokens: int, length_power: float) -> float:

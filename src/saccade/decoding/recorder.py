@@ -1,0 +1,106 @@
+"""What happened in a search, kept small, and sentences read back from it: for all strategies."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import Tensor
+
+from saccade.decoding.hypothesis import RUNNERS_UP, Hypothesis
+from saccade.models.contract import Attention
+
+
+@dataclass(frozen=True)
+class _Record:
+    """One step, of the b pictures still searched then; K hypotheses each before it, K' after it."""
+
+    position: np.ndarray  # (B,) picture -> its row here, -1 when it was done
+    parents: np.ndarray  # (b, K') slot of the step before
+    ids: np.ndarray  # (b, K')
+    logprobs: np.ndarray  # (b, K')
+    top_ids: np.ndarray  # (b, K, R) runners-up, by the parent's slot
+    top_values: np.ndarray
+    attention: dict[str, np.ndarray]  # weights (b, K, L), gate and elsewhere (b, K), by the parent
+
+
+@dataclass
+class Recorder:
+    """Of B pictures' search."""
+
+    pictures: int  # B
+    steps: list[_Record] = field(default_factory=list)
+
+    def record(
+        self,
+        active: np.ndarray,
+        parents: Tensor,
+        ids: Tensor,
+        logprobs: Tensor,
+        top: tuple[Tensor, Tensor],
+        attention: Attention | None,
+    ) -> None:
+        """One step. active (b,) which pictures its rows are; parents, ids, logprobs (b, K') the
+        words chosen and whose they follow; top: log-probabilities and ids (b, K, R) of the
+        likeliest words, best first; attention of N = b * K hypotheses."""
+        position = np.full(self.pictures, -1)
+        position[active] = np.arange(len(active))
+        kept = {}
+        if attention is not None:
+            parts = {"alphas": attention.weights, "betas": attention.gate,
+                     "elsewhere": attention.elsewhere}  # fmt: skip
+            kept = {
+                name: value.float().cpu().unflatten(0, (len(active), -1)).numpy()
+                for name, value in parts.items()
+                if value is not None
+            }
+        values, words = top
+        self.steps.append(
+            _Record(
+                position,
+                parents.numpy(),
+                ids.numpy(),
+                logprobs.numpy(),
+                words[..., :RUNNERS_UP].numpy(),
+                values[..., :RUNNERS_UP].numpy(),
+                kept,
+            )
+        )
+
+    def hypothesis(
+        self, picture: int, step: int, slot: int, score: float, finished: bool
+    ) -> Hypothesis:
+        """The sentence whose last word (its end, where `finished`) was chosen at `step` into
+        `slot`, read back along the parents."""
+        path = []
+        for record in reversed(self.steps[: step + 1]):
+            row = record.position[picture]
+            parent = int(record.parents[row, slot])
+            path.append((record, row, slot, parent))
+            slot = parent
+        path.reverse()
+        logprobs = [float(record.logprobs[row, slot]) for record, row, slot, _ in path]
+        end_logprob = logprobs.pop() if finished else 0.0
+        places = path[: len(logprobs)]
+        kept = {
+            name: np.array(
+                [record.attention[name][row, parent] for record, row, _, parent in places]
+            ).reshape(-1, *first.shape[2:])
+            for name, first in self.steps[0].attention.items()
+        }
+        return Hypothesis(
+            ids=tuple(int(record.ids[row, slot]) for record, row, slot, _ in places),
+            logprobs=tuple(logprobs),
+            score=score,
+            end_logprob=end_logprob,
+            finished=finished,
+            runners_up=tuple(
+                tuple(
+                    (int(i), float(v))
+                    for i, v in zip(
+                        record.top_ids[row, parent], record.top_values[row, parent], strict=True
+                    )
+                    if v > -np.inf
+                )
+                for record, row, _, parent in places
+            ),
+            **kept,
+        )

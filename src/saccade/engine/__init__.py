@@ -1,0 +1,28 @@
+"""Captioners as everything else sees them: encode, write, read, cover."""
+
+from saccade.engine.contract import (
+    Coverings,
+    Encoded,
+    Engine,
+    Prepared,
+    Reading,
+    Words,
+    encode,
+    encode_prepared,
+    prepare_ahead,
+)
+from saccade.engine.model import ModelEngine, default_device
+
+__all__ = [
+    "Coverings",
+    "Encoded",
+    "Engine",
+    "ModelEngine",
+    "Prepared",
+    "Reading",
+    "Words",
+    "default_device",
+    "encode",
+    "encode_prepared",
+    "prepare_ahead",
+]

@@ -1,0 +1,197 @@
+"""One encoded photo under an explainer's measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from torch import Tensor
+
+from saccade.engine import Engine
+from saccade.explain import judging
+from saccade.explain.comparing import agreement, descending, shown
+from saccade.explain.covering import first_covered
+from saccade.explain.maps import MAPS, Measured, Span, windows
+from saccade.explain.sentences import ReadSentence, read_sentence, runners_up
+from saccade.explain.settings import Settings
+from saccade.models.contract import Features
+from saccade.values.captions import Caption
+from saccade.values.evidence import Curves, WordEvidence
+
+MEAN, BLANK = 0, 1  # the fillers
+
+
+class Picture:
+    """Evidence for the words of any sentence about one photo.
+
+    engine; settings; features of the photo; fillers (2, L, F), the mean features and a blank's;
+    caption: of the photo, for its `where` and the seed of its random orders."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        features: Features,
+        fillers: Tensor,
+        caption: Caption,
+    ) -> None:
+        self.engine, self.settings = engine, settings
+        self.features, self.where = features, caption.where
+        self.coverings = engine.coverings(features, fillers)
+        self.masks, self.window = windows(caption.where)
+        generator = np.random.default_rng(settings.seed_of(caption))
+        self.ties = generator  # after the orders, for equal cells
+        L = len(self.window)
+        orders = [generator.permutation(L) for _ in range(settings.repeats)]
+        self.shares = tuple(sorted(set(settings.shares)))
+        self.rests = tuple(round(1 - share, 9) for share in self.shares)  # covered by insertion
+        # Uncovering a random share is covering a random rest: one set of runs serves both.
+        self.covered = tuple(sorted({*self.shares, *self.rests}))
+        self.random = np.stack(
+            [first_covered(order, self.covered) for order in orders]
+        )  # (R, U, L)
+
+    def read(self, ids: tuple[int, ...]) -> ReadSentence:
+        """The model's opinion of a sentence about this photo."""
+        return read_sentence(self.engine, self.features, ids)
+
+    def words(
+        self, read: ReadSentence, places: Sequence[int], claimed: np.ndarray | None = None
+    ) -> tuple[tuple[WordEvidence, ...], str]:
+        """The evidence for the words at W places of a sentence of T words, and the map that the
+        verdicts are about; with claimed (T, L), these maps in the place of attention."""
+        places = list(places)
+        spans = tuple(read.spans[place] for place in places)
+        L, W = len(self.window), len(places)
+
+        # Runs that all words share: nothing of the picture, windows covered, random orders.
+        R, U = self.random.shape[:2]
+        everything = np.ones((1, L), dtype=bool)
+        masks = np.concatenate((everything, self.masks, self.random.reshape(-1, L)))
+        runs = self._logprobs(read.ids, spans, masks, np.ones((len(masks), W), dtype=bool))
+        mean, window = runs[0], runs[1 : 1 + len(self.masks)]
+        random = runs[1 + len(self.masks) :].reshape(R, U, W)
+        blank = self._logprobs(read.ids, spans, everything, np.ones((1, W), dtype=bool), BLANK)[0]
+
+        own = read.attention if claimed is None else claimed
+        full = read.logprobs[places]
+        measured = Measured(
+            self.engine,
+            self.features,
+            read.ids,
+            spans,
+            full,
+            None if own is None else own[places],
+            window.T,
+            self.window,
+        )
+        scores = {name: made for name, map_ in MAPS.items() if (made := map_(measured)) is not None}
+        curves = self._curves(read.ids, spans, scores, full, mean, random)
+        tested = next(iter(curves))  # attention comes first
+        words = tuple(
+            self._word(
+                read,
+                place,
+                (float(mean[i]), float(blank[i])),
+                {name: rows[i] for name, rows in scores.items()},
+                {name: rows[i] for name, rows in curves.items()},
+                tested,
+            )
+            for i, place in enumerate(places)
+        )
+        return words, tested
+
+    def _logprobs(
+        self,
+        ids: tuple[int, ...],
+        spans: tuple[Span, ...],
+        masks: np.ndarray,
+        wanted: np.ndarray,
+        filler: int = MEAN,
+    ) -> np.ndarray:
+        """masks (R, L), wanted (R, W) of the words with these spans -> (R, W) log-probabilities,
+        nan where nothing was wanted."""
+        pieces = np.zeros((len(masks), len(ids)), dtype=bool)
+        for i, (first, last) in enumerate(spans):
+            pieces[:, first:last] |= wanted[:, i : i + 1]
+        read = self.coverings.logprobs(masks, ids, pieces, filler)
+        by_word = np.stack([read[:, first:last].sum(1) for first, last in spans], 1)
+        return np.where(wanted, by_word, np.nan)
+
+    def _curves(
+        self,
+        ids: tuple[int, ...],
+        spans: tuple[Span, ...],
+        scores: dict[str, np.ndarray],
+        full: np.ndarray,
+        mean: np.ndarray,
+        random: np.ndarray,
+    ) -> dict[str, list[Curves]]:
+        """Per map and word: its deletion and insertion runs, all in one batch."""
+        names = [name for name in scores if name in self.settings.curves]
+        S, W = len(self.shares), len(spans)
+        masks, wanted = [], np.zeros((W * len(names) * 2 * S, W), dtype=bool)
+        for i in range(W):
+            for name in names:
+                order = descending(scores[name][i], self.ties)
+                wanted[len(masks) * S : (len(masks) + 2) * S, i] = True
+                # Uncovering the highest first leaves the lowest covered.
+                masks += [first_covered(order, self.shares), first_covered(order[::-1], self.rests)]
+        read = self._logprobs(ids, spans, np.concatenate(masks), wanted)
+        runs = np.nanmax(read, 1).reshape(W, len(names), 2, S)  # one of a run is not nan
+        deletion, insertion = (
+            [self.covered.index(share) for share in shares] for shares in (self.shares, self.rests)
+        )
+
+        def between(inner: np.ndarray, first: float, last: float) -> np.ndarray:
+            """Curves (..., S) with their ends at shares 0 and 1."""
+            ends = [np.full((*inner.shape[:-1], 1), value) for value in (first, last)]
+            return np.concatenate((ends[0], inner, ends[1]), -1)
+
+        def curves(i: int, j: int) -> Curves:
+            picture, nothing = float(full[i]), float(mean[i])
+            chance = random[:, :, i]
+            return judging.curves(
+                (0.0, *self.shares, 1.0),
+                between(runs[i, j, 0], picture, nothing),
+                between(runs[i, j, 1], nothing, picture),
+                between(chance[:, deletion], picture, nothing),
+                between(chance[:, insertion], nothing, picture),
+            )
+
+        return {name: [curves(i, j) for i in range(W)] for j, name in enumerate(names)}
+
+    def _word(
+        self,
+        read: ReadSentence,
+        place: int,
+        without: tuple[float, float],
+        scores: dict[str, np.ndarray],
+        curves: dict[str, Curves],
+        tested: str,
+    ) -> WordEvidence:
+        """The word at a place: its own log-probability without the picture both ways, the maps'
+        scores (L,) and curves."""
+        distribution = read.distribution[read.spans[place][0]]  # (V,) at its first piece
+        logprob = float(read.logprobs[place])
+        loss = judging.loss(logprob, *without)
+        verdict, reason = judging.verdict(curves[tested].effect, loss, tested)
+        return WordEvidence(
+            word=read.words[place],
+            place=place,
+            logprob=logprob,
+            entropy=float(-(np.exp(distribution) * distribution).sum()),
+            runners_up=runners_up(distribution, self.engine.words),
+            beta=None if read.gate is None else float(read.gate[place]),
+            without_mean=without[0],
+            without_blank=without[1],
+            seen=judging.seen(loss),
+            verdict=verdict,
+            reason=reason,
+            maps={name: shown(values, self.where.shape) for name, values in scores.items()},
+            curves=curves,
+            agreement={
+                f"{a}-{b}": agreement(scores[a], scores[b]) for a, b in combinations(scores, 2)
+            },
+        )
