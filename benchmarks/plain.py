@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 def memory(decoder: nn.Module, grid: Tensor) -> tuple[Tensor, Tensor]:
     """grid (B, L, F) -> values (B, L, C), keys (B, L, A)."""
-    values = torch.relu(decoder.project(grid)) if decoder.config.features else grid
+    values = torch.relu(decoder.project(grid)) if decoder.settings.features else grid
     return values, decoder.attention.key(values)
 
 

@@ -7,9 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from saccade import Caption, Captioner
+from saccade import Caption, Captioner, evaluate
 from saccade.errors import CheckpointError, PictureError
-from saccade.evaluation.split import evaluate
 from saccade.files import replace_folder
 
 
@@ -57,19 +56,21 @@ def test_a_caption_carries_everything(captioner, photos):
 def test_log_probabilities_are_those_of_teacher_forcing(captioner, photos):
     caption = captioner.caption(photos[1], beams=3)
     encoded = captioner.encode([photos[1]])
-    ids = [captioner.vocabulary.bos, *caption.ids]
+    ids = [captioner.engine.vocabulary.bos, *caption.ids]
     with torch.no_grad():
-        logits, alphas, betas = captioner.model.decoder(encoded.grid, torch.tensor([ids]))
-    logprobs = logits[0].log_softmax(-1)
+        taught = captioner.engine.model.decoder.teach(
+            encoded.features, torch.tensor([[ids]]), torch.tensor([[len(ids)]])
+        )
+    logprobs = taught.logits.log_softmax(-1)
     expected = [logprobs[t, word].item() for t, word in enumerate(caption.ids)]
     np.testing.assert_allclose(caption.logprobs, expected, atol=1e-4)
     assert caption.end_logprob == pytest.approx(
-        logprobs[-1, captioner.vocabulary.eos].item(), abs=1e-4
+        logprobs[-1, captioner.engine.vocabulary.eos].item(), abs=1e-4
     )
     np.testing.assert_allclose(
-        caption.alphas.reshape(len(caption.ids), -1), alphas[0, :-1], atol=1e-5
+        caption.alphas.reshape(len(caption.ids), -1), taught.attention.weights[0, 0, :-1], atol=1e-5
     )
-    np.testing.assert_allclose(caption.betas, betas[0, :-1], atol=1e-5)
+    np.testing.assert_allclose(caption.betas, taught.attention.gate[0, 0, :-1], atol=1e-5)
 
 
 def test_many_photos_are_captioned_as_each_alone(captioner, photos):
@@ -101,11 +102,11 @@ def test_a_damaged_photo_among_many_is_reported_and_skipped(captioner, photos, t
 
 
 def test_unk_is_said_only_when_asked(captioner, photos):
-    decoder = captioner.model.decoder
+    decoder = captioner.engine.model.decoder
     bias = decoder.output.bias.detach().clone()
     try:
         with torch.no_grad():
-            decoder.output.bias[captioner.vocabulary.unk] += 100
+            decoder.output.bias[captioner.engine.vocabulary.unk] += 100
         assert "<unk>" not in captioner.caption(photos[0]).words
         assert "<unk>" in captioner.caption(photos[0], allow_unk=True).words
     finally:
@@ -176,14 +177,17 @@ def test_evaluation_equals_a_plain_loop(captioner, data):
     assert found.pictures == 6
     assert found.truth is None
     nll, words = 0.0, 0
-    vocabulary = captioner.vocabulary
+    vocabulary = captioner.engine.vocabulary
     for item in found.captioned:
-        grid = captioner.encode([item.example.image]).grid
+        features = captioner.encode([item.example.image]).features
         for caption in item.example.captions:
             ids = vocabulary.encode(caption)
+            inputs = torch.tensor([[[vocabulary.bos, *ids]]])
             with torch.no_grad():
-                logits, _, _ = captioner.model.decoder(grid, torch.tensor([[vocabulary.bos, *ids]]))
-            logprobs = logits[0].log_softmax(-1)
+                taught = captioner.engine.model.decoder.teach(
+                    features, inputs, torch.tensor([[inputs.size(2)]])
+                )
+            logprobs = taught.logits.log_softmax(-1)
             nll -= sum(logprobs[t, w].item() for t, w in enumerate([*ids, vocabulary.eos]))
             words += len(ids) + 1
     assert found.loss == pytest.approx(nll / words, abs=1e-4)

@@ -2,7 +2,6 @@
 on the picture and on every word before it."""
 
 import itertools
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -10,27 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saccade.decoding import Tokens, beam_search, greedy
+from saccade.decoding import Tokens, ban, beam_search, greedy
+from saccade.models.contract import Attention, State, Step
 
 PAD, BOS, EOS = 0, 1, 2
 CELLS = 3
-
-
-@dataclass(frozen=True)
-class Prefixes:
-    """The words so far (N, t) and the picture of each row; rows of a picture are consecutive."""
-
-    words: torch.Tensor
-    seeds: torch.Tensor  # (B,)
-
-    device = torch.device("cpu")
-
-    def select(self, rows):
-        return Prefixes(self.words[rows], self.seeds)
-
-    def select_pictures(self, pictures):
-        grouped = self.words.unflatten(0, (len(self.seeds), -1))
-        return Prefixes(grouped[pictures].flatten(0, 1), self.seeds[pictures])
 
 
 class Mock:
@@ -47,17 +30,19 @@ class Mock:
     def alpha(self, seed: int, prefix: tuple[int, ...]) -> np.ndarray:
         return np.random.default_rng([seed, 99, *prefix]).dirichlet(np.ones(CELLS))
 
-    def start(self, seeds) -> Prefixes:
-        return Prefixes(torch.zeros(len(seeds), 0, dtype=torch.long), torch.tensor(seeds))
+    def start(self, seeds) -> State:
+        """The words so far (N, t) and the picture of each row, as data."""
+        words = torch.zeros(len(seeds), 0, dtype=torch.long)
+        return State(len(seeds), {"words": words}, {"seeds": torch.tensor(seeds)})
 
-    def step(self, tokens, state):
-        words = torch.cat((state.words, tokens.unsqueeze(1)), 1)
-        seeds = state.seeds.repeat_interleave(len(words) // len(state.seeds)).tolist()
+    def step(self, tokens, state, of=None):
+        words = torch.cat((state.rows["words"], tokens.unsqueeze(1)), 1)
+        seeds = state.pictures["seeds"].repeat_interleave(len(words) // state.count).tolist()
         rows = [tuple(row) for row in words.tolist()]
         pairs = list(zip(seeds, rows, strict=True))
         logits = torch.tensor(np.array([self.logits(s, p) for s, p in pairs]))
         alpha = torch.tensor(np.array([self.alpha(s, p) for s, p in pairs]))
-        return logits, Prefixes(words, state.seeds), alpha, alpha[:, 0]
+        return Step(logits, state.advance(words=words), Attention(alpha, gate=alpha[:, 0]))
 
 
 def brute_force(model, seed, tokens, max_words, length_power):
@@ -66,7 +51,7 @@ def brute_force(model, seed, tokens, max_words, length_power):
     def logprobs(prefix):
         return torch.tensor(model.logits(seed, prefix)).log_softmax(-1).double()
 
-    allowed = [i for i in range(model.vocabulary) if i not in (EOS, *tokens.banned)]
+    allowed = [i for i in range(model.vocabulary) if i not in (EOS, *BANNED)]
     found = []
     for length in range(max_words + 1):
         for words in itertools.product(allowed, repeat=length):
@@ -89,7 +74,7 @@ def plain_beam(model, seed, tokens, beams, max_words, length_power):
         for score, words in alive:
             logprobs = torch.tensor(model.logits(seed, (BOS, *words))).log_softmax(-1)
             for word in range(model.vocabulary):
-                if word not in tokens.banned:
+                if word not in BANNED:
                     every.append((score + logprobs[word].item(), (*words, word)))
         every.sort(reverse=True)
         alive = []
@@ -103,7 +88,8 @@ def plain_beam(model, seed, tokens, beams, max_words, length_power):
     return sorted(ended, reverse=True)
 
 
-TOKENS = Tokens(BOS, EOS, (PAD, BOS))
+TOKENS, BANNED = Tokens(BOS, EOS), (PAD, BOS)
+RULES = [ban(BANNED)]
 
 
 @settings(max_examples=25, deadline=None)
@@ -115,7 +101,7 @@ TOKENS = Tokens(BOS, EOS, (PAD, BOS))
 def test_a_wide_beam_equals_brute_force(seeds, max_words, length_power):
     model = Mock(vocabulary=5)
     found = beam_search(
-        model, model.start(seeds), len(seeds), TOKENS, 200, max_words, length_power, keep=200
+        model, model.start(seeds), TOKENS, RULES, 200, max_words, length_power, keep=200
     )
     for seed, hypotheses in zip(seeds, found, strict=True):
         expected = brute_force(model, seed, TOKENS, max_words, length_power)
@@ -136,7 +122,7 @@ def test_a_wide_beam_equals_brute_force(seeds, max_words, length_power):
 def test_batched_beams_equal_the_plain_search(seeds, beams, max_words, length_power, keep):
     model = Mock(vocabulary=7)
     found = beam_search(
-        model, model.start(seeds), len(seeds), TOKENS, beams, max_words, length_power, keep
+        model, model.start(seeds), TOKENS, RULES, beams, max_words, length_power, keep
     )
     for seed, hypotheses in zip(seeds, found, strict=True):
         expected = plain_beam(model, seed, TOKENS, beams, max_words, length_power)
@@ -152,8 +138,8 @@ def test_batched_beams_equal_the_plain_search(seeds, beams, max_words, length_po
 def test_one_beam_equals_greedy(seeds, max_words):
     model = Mock(vocabulary=6)
     state = model.start(seeds)
-    one = [h[0] for h in beam_search(model, state, len(seeds), TOKENS, 1, max_words)]
-    for beam, plain in zip(one, greedy(model, state, len(seeds), TOKENS, max_words), strict=True):
+    one = [h[0] for h in beam_search(model, state, TOKENS, RULES, 1, max_words)]
+    for beam, plain in zip(one, greedy(model, state, TOKENS, RULES, max_words), strict=True):
         assert beam.ids == plain.ids
         assert beam.finished == plain.finished
         assert beam.score == pytest.approx(plain.score, abs=1e-5)
@@ -171,7 +157,7 @@ def test_one_beam_equals_greedy(seeds, max_words):
 def test_every_value_of_a_hypothesis_belongs_to_its_own_words(seeds, beams):
     """Re-scoring the words found, one by one, gives the numbers that came with them."""
     model = Mock(vocabulary=6)
-    found = beam_search(model, model.start(seeds), len(seeds), TOKENS, beams, 6, 0.0, beams)
+    found = beam_search(model, model.start(seeds), TOKENS, RULES, beams, 6, 0.0, beams)
     for seed, hypotheses in zip(seeds, found, strict=True):
         for h in hypotheses:
             for t, word in enumerate(h.ids):
@@ -191,8 +177,8 @@ def test_every_value_of_a_hypothesis_belongs_to_its_own_words(seeds, beams):
 def test_banned_words_are_never_emitted_and_keep_their_probability():
     model = Mock(vocabulary=6, sharpness=3.0)
     seeds = list(range(30))
-    free = beam_search(model, model.start(seeds), 30, Tokens(BOS, EOS, (PAD, BOS)), 3, 6)
-    held = beam_search(model, model.start(seeds), 30, Tokens(BOS, EOS, (PAD, BOS, 5)), 3, 6)
+    free = beam_search(model, model.start(seeds), TOKENS, RULES, 3, 6)
+    held = beam_search(model, model.start(seeds), TOKENS, [*RULES, ban([5])], 3, 6)
     assert any(5 in h[0].ids for h in free)
     assert not any(5 in h[0].ids for h in held)
     for seed, hypotheses in zip(seeds, held, strict=True):
@@ -210,7 +196,55 @@ def test_the_longest_search_cuts_at_the_word_limit():
             return values
 
     model = Endless(vocabulary=5)
-    (hypotheses,) = beam_search(model, model.start([3]), 1, TOKENS, 4, 9)
+    (hypotheses,) = beam_search(model, model.start([3]), TOKENS, RULES, 4, 9)
     assert len(hypotheses[0].ids) == 9
     assert not hypotheses[0].finished
     assert hypotheses[0].end_logprob == 0.0
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=4),
+    beams=st.integers(1, 4),
+    max_words=st.integers(2, 7),
+)
+def test_rules_know_the_words_of_each_hypothesis(seeds, beams, max_words):
+    """No word twice in a row: the same as a model whose logits say so, for both strategies."""
+
+    def no_repeats(logits, history):
+        if history.size(1):
+            logits.scatter_(1, history[:, -1:], -torch.inf)
+        return logits
+
+    model = Mock(vocabulary=6)
+    searched = beam_search(
+        model, model.start(seeds), TOKENS, [*RULES, no_repeats], beams, max_words
+    )
+    straight = greedy(model, model.start(seeds), TOKENS, [*RULES, no_repeats], max_words)
+    for hypothesis in (*(h[0] for h in searched), *straight):
+        assert all(a != b for a, b in itertools.pairwise(hypothesis.ids))
+    for seed, hypothesis in zip(seeds, straight, strict=True):
+        words: tuple[int, ...] = ()
+        for _ in range(max_words):
+            logits = torch.tensor(model.logits(seed, (BOS, *words)))
+            logits[[*BANNED, *words[-1:]]] = -torch.inf
+            word = int(logits.argmax())
+            if word == EOS:
+                break
+            words += (word,)
+        assert hypothesis.ids == words
+
+
+def test_a_model_without_attention_is_searched_all_the_same():
+    class Blind(Mock):
+        def step(self, tokens, state, of=None):
+            return super().step(tokens, state)._replace(attention=None)
+
+    model, seeing = Blind(vocabulary=6), Mock(vocabulary=6)
+    for beams in (1, 3):
+        blind = beam_search(model, model.start([1, 2]), TOKENS, RULES, beams, 6)
+        sighted = beam_search(seeing, seeing.start([1, 2]), TOKENS, RULES, beams, 6)
+        assert [h[0].ids for h in blind] == [h[0].ids for h in sighted]
+        assert blind[0][0].alphas is None
+        assert blind[0][0].betas is None
+    assert greedy(model, model.start([1]), TOKENS, RULES, 6)[0].alphas is None

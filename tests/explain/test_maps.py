@@ -7,44 +7,43 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import spearmanr
-from test_covering import BOS, decoder
 
-from saccade.explain.maps import (
-    agreement,
-    descending,
-    gradient_times_input,
-    shown,
-    spearman,
-    tiles,
-)
-from saccade.models.attention.additive import Memory
+from saccade.explain.comparing import agreement, descending, shown, spearman
+from saccade.explain.maps import Measured, gradient_times_input, windows
+from saccade.models.contract import Features
+from saccade.values.places import Grid, Regions
+from tests.engine.small import small_engine
+from tests.models.kinds import KINDS, F
 
 
-@pytest.mark.parametrize("features", [0, 8])
-def test_gradient_times_input_is_autograd_through_the_steps(features):
-    """All places at once, with the recurrence's own backward, against one place after the other
-    through `step`."""
-    model = decoder(3, features)
-    grid, ids = torch.randn(6, 10), (5, 9, 4, 11)
-    places = [0, 1, 3]
-    found = gradient_times_input(model, grid, ids, places, BOS)
-    for row, place in zip(found, places, strict=True):
-        values = model.memory(grid.unsqueeze(0)).values.detach().requires_grad_()
-        memory = Memory(values, model.attention.keys(values))
-        state = model.start(grid.unsqueeze(0))
-        hidden, cell = model._initial(memory)
-        state = type(state)(hidden, cell, memory, state.recurrent)
-        for token in (BOS, *ids)[: place + 1]:
-            logits, state, _, _ = model.step(torch.tensor([token]), state)
-        (gradient,) = torch.autograd.grad(logits.log_softmax(-1)[0, ids[place]], values)
-        expected = (gradient * values).sum(-1)[0].detach().numpy()
-        np.testing.assert_allclose(row, expected, rtol=1e-4, atol=1e-6)
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradient_times_input_is_autograd_through_the_steps(kind):
+    """All words at once, by teacher forcing, against one word after the other through `step`; the
+    second word is made of two pieces."""
+    engine = small_engine(kind, 3)
+    model, ids = engine.model.decoder, (5, 9, 4, 11)
+    cells = torch.randn(1, 6, F)
+    spans = ((0, 1), (1, 3), (3, 4))
+    nothing = np.zeros(0)
+    measured = Measured(engine, Features(cells), ids, spans, nothing, None, nothing, nothing)
+    scores = gradient_times_input(measured)
+    assert scores.shape == (3, 6)
+    for row, (first, last) in zip(scores, spans, strict=True):
+        at = cells.clone().requires_grad_()
+        state, total = model.start(Features(at)), torch.zeros(())
+        for place, token in enumerate((engine.vocabulary.bos, *ids)[:last]):
+            logits, state, _ = model.step(torch.tensor([token]), state)
+            if place >= first:
+                total = total + logits.log_softmax(-1)[0, ids[place]]
+        (gradient,) = torch.autograd.grad(total, at)
+        expected = (gradient * at).sum(-1)[0].detach().numpy()
+        np.testing.assert_allclose(row, expected, rtol=1e-3, atol=1e-5)
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
 @given(h=st.integers(1, 30), w=st.integers(1, 30))
-def test_tiles_cover_every_cell_once(h, w):
-    masks, index = tiles(h, w)
+def test_windows_cover_every_cell_once(h, w):
+    masks, index = windows(Grid(h, w, (0.0, 0.0, float(w), float(h)), (h, w)))
     assert (masks.sum(0) == 1).all()
     assert (masks[index, np.arange(h * w)]).all()
     assert len(masks) <= 14 * 14
@@ -52,6 +51,12 @@ def test_tiles_cover_every_cell_once(h, w):
         assert masks.shape == (49, 196)
         assert (masks.sum(1) == 4).all()
         assert np.ptp(np.argwhere(masks[8].reshape(14, 14)), 0).tolist() == [1, 1]  # square
+
+
+def test_each_region_is_a_window():
+    masks, index = windows(Regions(9, 9, ((0.0, 0.0, 4.0, 4.0), (2.0, 2.0, 9.0, 9.0))))
+    assert masks.tolist() == [[True, False], [False, True]]
+    assert index.tolist() == [0, 1]
 
 
 scores = arrays(np.float64, 20, elements=st.integers(-4, 4).map(float))

@@ -1,25 +1,43 @@
-"""The decoder: stepping equals teacher forcing, which equals the paper's equations word by word."""
+"""Soft attention: teacher forcing is the paper's equations word by word, and its own backward is
+autograd's. What all decoders keep is in test_contract.py."""
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saccade.config import DecoderConfig
-from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.contract import Features
+from saccade.models.decoders.soft_attention.decoder import (
+    SoftAttentionDecoder,
+    SoftAttentionSettings,
+)
 
 V, F = 23, 11
 
 
 def decoder(features: int = 8, dropout: float = 0.0, seed: int = 0) -> SoftAttentionDecoder:
     torch.manual_seed(seed)
-    config = DecoderConfig(hidden=10, embedding=9, attention=7, features=features, dropout=dropout)
+    config = SoftAttentionSettings(
+        hidden=10, embedding=9, attention=7, features=features, dropout=dropout
+    )
     return SoftAttentionDecoder(config, V, F).eval()
+
+
+def teach(model, cells, captions, lengths=None):
+    """cells (B, L, F), captions (N, T) -> logits (N, T, V), alphas, betas; zero after an end."""
+    captions = captions.unflatten(0, (cells.size(0), -1))
+    if lengths is None:
+        lengths = torch.full(captions.shape[:2], captions.size(2))
+    taught = model.teach(Features(cells), captions, lengths.view(captions.shape[:2]))
+    logits = taught.logits.new_zeros(*captions.shape, model.vocabulary)
+    logits[taught.live] = taught.logits
+    attention = taught.attention
+    return tuple(x.flatten(0, 1) for x in (logits, attention.weights, attention.gate))
 
 
 def by_the_equations(model: SoftAttentionDecoder, cells: torch.Tensor, words: list[int]):
     """One picture (L, F), one caption: section 3.1.2 and 4.2 of arXiv 1502.03044, as written."""
-    a = torch.relu(model.project(cells)) if model.config.features else cells
+    a = torch.relu(model.project(cells)) if model.settings.features else cells
     mean = a.mean(0)
     h = torch.tanh(model.init_hidden.weight @ mean + model.init_hidden.bias)
     c = torch.tanh(model.init_cell.weight @ mean + model.init_cell.bias)
@@ -49,7 +67,7 @@ def test_teacher_forcing_is_the_papers_equations(features):
     model = decoder(features)
     grid = torch.randn(2, 5, F)
     captions = torch.randint(4, V, (6, 4))  # K = 3 captions of each of B = 2 pictures
-    logits, alphas, betas = model(grid, captions)
+    logits, alphas, betas = teach(model, grid, captions)
     assert logits.shape == (6, 4, V)
     assert alphas.shape == (6, 4, 5)
     assert betas.shape == (6, 4)
@@ -57,29 +75,6 @@ def test_teacher_forcing_is_the_papers_equations(features):
         expected = by_the_equations(model, grid[n // 3], captions[n].tolist())
         for found, value in zip((logits[n], alphas[n], betas[n]), expected, strict=True):
             torch.testing.assert_close(found, value, rtol=1e-4, atol=1e-5)
-
-
-@settings(max_examples=20, deadline=None)
-@given(
-    B=st.integers(1, 3),
-    K=st.integers(1, 4),
-    T=st.integers(1, 5),
-    L=st.integers(1, 6),
-    seed=st.integers(0, 99),
-)
-def test_stepping_and_teacher_forcing_agree(B, K, T, L, seed):
-    model = decoder(seed=seed)
-    grid = torch.randn(B, L, F)
-    captions = torch.randint(0, V, (B * K, T))
-    logits, alphas, betas = model(grid, captions)
-    state = model.start(grid).select(torch.arange(B).repeat_interleave(K))
-    for t in range(T):
-        step = model.step(captions[:, t], state)
-        torch.testing.assert_close(step.logits, logits[:, t], rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(step.alpha, alphas[:, t], rtol=1e-4, atol=1e-6)
-        torch.testing.assert_close(step.beta, betas[:, t], rtol=1e-4, atol=1e-6)
-        torch.testing.assert_close(step.alpha.sum(-1), torch.ones(B * K))
-        state = step.state
 
 
 @settings(max_examples=20, deadline=None)
@@ -93,8 +88,8 @@ def test_ended_captions_cost_nothing_and_change_nothing(lengths):
     counts = torch.tensor(lengths)
     grid = torch.randn(len(lengths), 4, F)
     captions = torch.randint(4, V, (counts.numel(), 5))
-    logits, alphas, betas = model(grid, captions, counts)
-    full, full_alphas, full_betas = model(grid, captions)
+    logits, alphas, betas = teach(model, grid, captions, counts)
+    full, full_alphas, full_betas = teach(model, grid, captions)
     live = torch.arange(5) < counts.flatten()[:, None]
     torch.testing.assert_close(logits[live], full[live])
     torch.testing.assert_close(alphas[live], full_alphas[live])
@@ -104,9 +99,9 @@ def test_ended_captions_cost_nothing_and_change_nothing(lengths):
 
 
 def stepwise(model, grid, captions, lengths):
-    """The plain twin of `unroll`: `step` word by word, autograd through all of it."""
+    """The plain twin of `teach`: `step` word by word, autograd through all of it."""
     B, K, T = captions.shape
-    state = model.start(grid).select(torch.arange(B).repeat_interleave(K))
+    state = model.start(Features(grid)).select(torch.arange(B).repeat_interleave(K))
     steps = []
     for t in range(T):
         step = model.step(captions[:, :, t].flatten(), state)
@@ -114,8 +109,10 @@ def stepwise(model, grid, captions, lengths):
         steps.append(step)
     live = torch.arange(T) < lengths.unsqueeze(-1)
     logits = torch.stack([s.logits for s in steps], 1).unflatten(0, (B, K))[live]
-    alphas = torch.stack([s.alpha for s in steps], 1).unflatten(0, (B, K)) * live.unsqueeze(-1)
-    betas = torch.stack([s.beta for s in steps], 1).unflatten(0, (B, K)) * live
+    alphas = torch.stack([s.attention.weights for s in steps], 1).unflatten(
+        0, (B, K)
+    ) * live.unsqueeze(-1)
+    betas = torch.stack([s.attention.gate for s in steps], 1).unflatten(0, (B, K)) * live
     return logits, alphas, betas
 
 
@@ -125,7 +122,7 @@ def stepwise(model, grid, captions, lengths):
     features=st.sampled_from([0, 8]),
     seed=st.integers(0, 99),
 )
-def test_gradients_of_unroll_are_those_of_the_plain_loop(lengths, features, seed):
+def test_gradients_of_teaching_are_those_of_the_plain_loop(lengths, features, seed):
     """Of every parameter and of the grid, through words, alphas and betas, in float64."""
     model = decoder(features, seed=seed).double()
     counts = torch.tensor(lengths)
@@ -138,9 +135,9 @@ def test_gradients_of_unroll_are_those_of_the_plain_loop(lengths, features, seed
         if way == "plain":
             logits, alphas, betas = stepwise(model, grid, captions, counts)
         else:
-            unrolled = model.unroll(grid, captions, counts)
-            logits = model.output(unrolled.outputs)
-            alphas, betas = unrolled.alphas, unrolled.betas
+            taught = model.teach(Features(grid), captions, counts)
+            logits = taught.logits
+            alphas, betas = taught.attention.weights, taught.attention.gate
         weights = torch.linspace(-1, 1, alphas.numel(), dtype=torch.float64).view_as(alphas)
         loss = logits.log_softmax(-1)[:, 3].sum() + (alphas * weights).square().sum()
         loss = loss + (betas * weights[..., 0]).sum()
@@ -155,7 +152,7 @@ def test_gradients_of_unroll_are_those_of_the_plain_loop(lengths, features, seed
 def test_gradients_in_float32_agree_to_1e_5(scale):
     """Also where attention is so sharp that e^{2(p + q)} would not be a float32 any more."""
     torch.manual_seed(0)
-    config = DecoderConfig(hidden=64, embedding=32, attention=48, features=40, dropout=0.0)
+    config = SoftAttentionSettings(hidden=64, embedding=32, attention=48, features=40, dropout=0.0)
     model = SoftAttentionDecoder(config, 200, 80)
     with torch.no_grad():
         model.attention.key.weight *= scale
@@ -163,44 +160,10 @@ def test_gradients_in_float32_agree_to_1e_5(scale):
     counts = torch.tensor([[12, 9, 5], [7, 7, 3], [12, 1, 0], [4, 2, 2]])
     captions = torch.randint(4, 200, (4, 3, 12))
     plain = stepwise(model, grid, captions, counts)[0]
-    fast = model.output(model.unroll(grid, captions, counts).outputs)
+    fast = model.teach(Features(grid), captions, counts).logits
     for a, b in zip(
         torch.autograd.grad(plain.log_softmax(-1)[:, 9].mean(), list(model.parameters())),
         torch.autograd.grad(fast.log_softmax(-1)[:, 9].mean(), list(model.parameters())),
         strict=True,
     ):
         assert (a - b).norm() <= 1e-5 * a.norm()
-
-
-def test_select_and_select_pictures_keep_each_hypothesis_with_its_picture():
-    model = decoder()
-    grid = torch.randn(3, 4, F)
-    state = model.start(grid).select(torch.tensor([0, 0, 1, 1, 2, 2]))
-    state = model.step(torch.tensor([5, 6, 7, 8, 9, 10]), state).state
-    swapped = state.select(torch.tensor([1, 0, 3, 2, 5, 4]))
-    words = torch.arange(11, 17)
-    plain = model.step(words[[1, 0, 3, 2, 5, 4]], state).logits
-    torch.testing.assert_close(model.step(words, swapped).logits, plain[[1, 0, 3, 2, 5, 4]])
-    fewer = state.select_pictures(torch.tensor([0, 2]))
-    kept = model.step(words[[0, 1, 4, 5]], fewer).logits
-    torch.testing.assert_close(kept, model.step(words, state).logits[[0, 1, 4, 5]])
-
-
-def test_every_parameter_gets_a_gradient():
-    model = decoder().train()
-    logits, alphas, _ = model(torch.randn(2, 4, F), torch.arange(4, 12).view(2, 4))
-    (logits.square().mean() + alphas.square().mean()).backward()
-    without = [
-        name
-        for name, p in model.named_parameters()
-        if p.grad is None or not bool(p.grad.abs().sum() > 0)
-    ]
-    assert without == []
-
-
-def test_dropout_only_acts_in_training():
-    model = decoder(dropout=0.5)
-    grid, captions = torch.randn(1, 4, F), torch.arange(4, 8)[None]
-    torch.testing.assert_close(model(grid, captions)[0], model(grid, captions)[0])
-    model.train()
-    assert not torch.allclose(model(grid, captions)[0], model(grid, captions)[0])

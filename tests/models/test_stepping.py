@@ -10,12 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saccade.api import Captioner
-from saccade.config import DecoderConfig
-from saccade.decoding import Tokens, beam_search, greedy
+from saccade.decoding import Tokens, ban, beam_search, greedy
 from saccade.decoding.words import BLOCK, likeliest
+from saccade.models.contract import Features
 from saccade.models.decoders.soft_attention import products
-from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
-from saccade.models.decoders.soft_attention.stepping import Stepper
+from saccade.models.decoders.soft_attention.decoder import (
+    SoftAttentionDecoder,
+    SoftAttentionSettings,
+)
+from saccade.models.decoders.soft_attention.stepping import SoftAttentionStepper
 
 V, F = 31, 11
 
@@ -34,7 +37,9 @@ plain = load_plain()
 
 def decoder(features: int = 8, seed: int = 0, scale: float = 1.0) -> SoftAttentionDecoder:
     torch.manual_seed(seed)
-    config = DecoderConfig(hidden=10, embedding=9, attention=7, features=features, dropout=0.5)
+    config = SoftAttentionSettings(
+        hidden=10, embedding=9, attention=7, features=features, dropout=0.5
+    )
     model = SoftAttentionDecoder(config, V, F).eval()
     with torch.no_grad():
         model.attention.key.weight *= scale
@@ -55,10 +60,10 @@ def decoder(features: int = 8, seed: int = 0, scale: float = 1.0) -> SoftAttenti
 )
 def test_a_stepper_steps_as_its_decoder(B, K, L, T, features, scale, dtype, seed):
     model = decoder(features, seed, scale).to(dtype)
-    grid = torch.randn(B, L, F, dtype=dtype)
+    grid = Features(torch.randn(B, L, F, dtype=dtype))
     tokens = torch.randint(0, V, (T, B * K))
     rows = torch.arange(B).repeat_interleave(K)
-    stepper = Stepper(model)
+    stepper = SoftAttentionStepper(model)
     slow, fast = model.start(grid).select(rows), stepper.start(grid).select(rows)
     close = (
         {"rtol": 1e-4, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 1e-9, "atol": 1e-11}
@@ -68,8 +73,8 @@ def test_a_stepper_steps_as_its_decoder(B, K, L, T, features, scale, dtype, seed
     for t in range(T):
         a, b = model.step(tokens[t], slow), stepper.step(tokens[t], fast)
         torch.testing.assert_close(b.logits, a.logits, **close)
-        torch.testing.assert_close(b.alpha, a.alpha, **close)
-        torch.testing.assert_close(b.beta, a.beta, **close)
+        torch.testing.assert_close(b.attention.weights, a.attention.weights, **close)
+        torch.testing.assert_close(b.attention.gate, a.attention.gate, **close)
         order = torch.randperm(K).repeat(B) + rows * K
         slow, fast = a.state.select(order), b.state.select(order)
     if B > 1:
@@ -82,14 +87,14 @@ def test_a_stepper_steps_as_its_decoder(B, K, L, T, features, scale, dtype, seed
 
 def test_blocks_of_pictures_do_not_change_attention(monkeypatch):
     model = decoder()
-    grid = torch.randn(7, 5, F)
+    grid = Features(torch.randn(7, 5, F))
     tokens = torch.randint(0, V, (7,))
-    whole = Stepper(model).step(tokens, Stepper(model).start(grid))
+    whole = SoftAttentionStepper(model).step(tokens, SoftAttentionStepper(model).start(grid))
     monkeypatch.setattr(
         "saccade.models.attention.additive.IN_CACHE", 3 * 5 * 7
     )  # three pictures at a time
-    blocked = Stepper(model).step(tokens, Stepper(model).start(grid))
-    torch.testing.assert_close(blocked.alpha, whole.alpha, rtol=0, atol=0)
+    blocked = SoftAttentionStepper(model).step(tokens, SoftAttentionStepper(model).start(grid))
+    torch.testing.assert_close(blocked.attention.weights, whole.attention.weights, rtol=0, atol=0)
 
 
 @settings(max_examples=60, deadline=None)
@@ -106,7 +111,7 @@ def test_likeliest_is_log_softmax_and_a_full_sort(N, V, count, banned, seed):
     logprobs = logits.double().log_softmax(1)
     logprobs[:, list(banned)] = -torch.inf
     expected, ids = logprobs.sort(1, descending=True)
-    values, found = likeliest(logits.clone(), count, banned)
+    values, found = likeliest(logits.clone(), count, [ban(banned)])
     assert values.shape == (N, min(count, V))
     torch.testing.assert_close(values.double(), expected[:, :count], rtol=1e-5, atol=1e-5)
     certain = values > -torch.inf  # banned words are alike
@@ -118,20 +123,20 @@ def test_a_trained_captioner_says_the_same_words_fast_and_plainly(run, data, len
     """Token for token, log-probabilities within 1e-4, on photos of a model that has learned."""
     captioner = Captioner.from_pretrained(run, device="cpu")
     photos = sorted((data / "images").iterdir())
-    grid = captioner.encode(photos).grid
-    words = captioner.vocabulary
+    features = captioner.encode(photos).features
+    words = captioner.engine.vocabulary
     banned = (words.pad, words.bos, words.unk)
-    tokens = Tokens(words.bos, words.eos, banned)
-    model, stepper = captioner.model.decoder, captioner.stepper()
-    fast = beam_search(stepper, stepper.start(grid), len(grid), tokens, 5, 8, length_power)
-    slow = plain.beam(model, grid, words.bos, words.eos, banned, 5, 8, length_power)
+    tokens, rules = Tokens(words.bos, words.eos), [ban(banned)]
+    model, stepper = captioner.engine.model.decoder, captioner.engine.stepper()
+    fast = beam_search(stepper, stepper.start(features), tokens, rules, 5, 8, length_power)
+    slow = plain.beam(model, features.cells, words.bos, words.eos, banned, 5, 8, length_power)
     assert len({hypotheses[0].ids for hypotheses in fast}) > 3
     for (best, *_), (score, ids, logprobs) in zip(fast, slow, strict=True):
         assert best.ids == tuple(ids)
         assert best.score == pytest.approx(score, abs=1e-4)
         assert best.logprobs == pytest.approx(logprobs[: len(ids)], abs=1e-4)
-    fast = greedy(stepper, stepper.start(grid), len(grid), tokens, 8)
-    slow = plain.greedy(model, grid, words.bos, words.eos, banned, 8)
+    fast = greedy(stepper, stepper.start(features), tokens, rules, 8)
+    slow = plain.greedy(model, features.cells, words.bos, words.eos, banned, 8)
     for best, (ids, logprobs, alphas) in zip(fast, slow, strict=True):
         assert best.ids == tuple(ids)
         assert best.logprobs == pytest.approx(logprobs, abs=1e-4)
@@ -140,27 +145,44 @@ def test_a_trained_captioner_says_the_same_words_fast_and_plainly(run, data, len
         )
 
 
-def test_a_captioner_notices_that_its_weights_have_changed(run, data):
+def _zero(weight):
+    with torch.no_grad():
+        weight.zero_()
+
+
+def _zero_data(weight):
+    weight.data.zero_()  # leaves the tensor's version as it was
+
+
+@pytest.mark.parametrize("change", [_zero, _zero_data])
+def test_a_captioner_notices_that_its_weights_have_changed(run, data, change):
     captioner = Captioner.from_pretrained(run, device="cpu")
     photo = next((data / "images").iterdir())
     before = captioner.caption(photo, beams=1)
-    assert captioner.stepper() is captioner.stepper()
-    with torch.no_grad():
-        captioner.model.decoder.attention.energy.weight.zero_()
+    assert captioner.engine.stepper() is captioner.engine.stepper()
+    change(captioner.engine.model.decoder.attention.energy.weight)
     after = captioner.caption(photo, beams=1)
     assert before.alphas[0].max() > 1.5 / before.alphas[0].size
     assert after.alphas[0].max() == pytest.approx(1 / after.alphas[0].size, rel=1e-5)
+
+
+def test_a_captioner_loaded_in_inference_mode_captions(run, data):
+    with torch.inference_mode():  # such tensors count no versions
+        captioner = Captioner.from_pretrained(run, device="cpu")
+        photo = next((data / "images").iterdir())
+        text = captioner.caption(photo).text
+    assert text == Captioner.from_pretrained(run, device="cpu").caption(photo).text
 
 
 # Products --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def unmeasured():
-    """Each of these tests measures anew."""
-    products.packing_pays.cache_clear()
+def untried():
+    """Each of these tests tries anew."""
+    products.can_pack.cache_clear()
     yield
-    products.packing_pays.cache_clear()
+    products.can_pack.cache_clear()
 
 
 @pytest.mark.parametrize("rows", [(), (1,), (5,), (3, 70)])
@@ -179,41 +201,38 @@ def test_every_product_equals_the_default(rows, bias):
         torch.testing.assert_close(packed(x), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_where_weights_cannot_be_packed_the_default_serves(unmeasured, monkeypatch):
+def test_where_weights_cannot_be_packed_the_default_serves(untried, monkeypatch):
     def missing(weight, bias):
         raise RuntimeError("no such operator")
 
     monkeypatch.setattr(products, "_packed", missing)
-    assert not products.packing_pays(1)
+    assert not products.can_pack()
     weight, x = torch.randn(4, 3), torch.randn(2, 3)
     torch.testing.assert_close(products.product(weight)(x), x @ weight.t())
 
 
-def test_a_fast_product_that_rounds_to_bfloat16_is_not_taken(unmeasured, monkeypatch):
+def test_a_fast_product_that_rounds_to_bfloat16_is_not_taken(untried, monkeypatch):
     def rounded(weight, bias):
         short = weight.bfloat16()
         return lambda x: (x.bfloat16() @ short.t()).float()
 
     monkeypatch.setattr(products, "_packed", rounded)
-    monkeypatch.setattr(products, "_seconds", lambda multiply, x: 1.0)
-    assert not products.packing_pays(1)
+    assert not products.can_pack()
 
 
-@pytest.mark.parametrize(("packed", "taken"), [(0.5, True), (2.0, False)])
-def test_the_packed_product_is_taken_where_it_is_measured_faster(
-    unmeasured, monkeypatch, packed, taken
-):
-    if not torch.backends.mkldnn.is_available():
-        pytest.skip("this torch has no oneDNN")
+def test_packing_is_decided_by_what_there_is_and_a_setting_never_by_a_clock(untried, monkeypatch):
+    packed = []
     plain_one = products._plain
-    ours = []
 
     def remember(weight, bias):
-        ours.append(plain_one(weight, bias))
-        return ours[-1]
+        packed.append(weight.shape)
+        return plain_one(weight, bias)
 
     monkeypatch.setattr(products, "_packed", remember)
-    monkeypatch.setattr(
-        products, "_seconds", lambda multiply, x: packed if multiply in ours else 1.0
-    )
-    assert products.packing_pays(1) is taken
+    weight = torch.randn(4, 3)
+    products.product(weight)
+    assert (4, 3) in packed
+    packed.clear()
+    monkeypatch.setenv(products.SWITCH, "0")
+    products.product(weight)
+    assert packed == []

@@ -88,9 +88,10 @@ class ModelEngine:
         live = torch.zeros(R, P + 1, dtype=torch.bool, device=device)
         live[:, :T] = taught.live[:, 0]
         targets = sentence.expand(R, -1)[live]  # (M,)
-        logits = taught.logits.float() if distribution or wanted is None else taught.logits
+        logits = taught.logits
         if wanted is not None:  # the vocabulary's sum only where it is wanted
             logits, targets, live = logits[wanted[live]], targets[wanted[live]], live & wanted
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         values = logits.gather(1, targets.unsqueeze(1)).squeeze(1) - logits.logsumexp(1)
         nothing = values.new_full((R, P + 1), torch.nan)
         logprobs = nothing.masked_scatter(live, values)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from saccade.config import check_ranges, ranged
@@ -56,8 +57,15 @@ class ShowTellDecoder(Decoder):
 
     def _begin(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """picture (B, F) -> h and c (B, D) once it has been shown (equation 10)."""
-        _, (h, c) = self.lstm(self.dropout(self.picture(picture)).unsqueeze(1))
+        _, (h, c) = self._recur(self.dropout(self.picture(picture)).unsqueeze(1))
         return h[0], c[0]
+
+    def _recur(
+        self, inputs: Tensor, state: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The LSTM, in the weights' own precision: oneDNN has none that mixes two."""
+        with torch.autocast(inputs.device.type, enabled=False):
+            return self.lstm(inputs.to(self.output.weight.dtype), state)
 
     def start(self, features: Features) -> State:
         """See `saccade.models.contract.Decoder`."""
@@ -68,7 +76,7 @@ class ShowTellDecoder(Decoder):
         """tokens (N,), the word before, -> logits (N, V) of the next, the new state, no attention
         (equations 11 and 12)."""
         before = (state.rows["hidden"].unsqueeze(0), state.rows["cell"].unsqueeze(0))
-        out, (h, c) = self.lstm(self.dropout(self.embed(tokens)).unsqueeze(1), before)
+        out, (h, c) = self._recur(self.dropout(self.embed(tokens)).unsqueeze(1), before)
         logits = self.output(self.dropout(out.squeeze(1)))
         return Step(logits, state.advance(hidden=h[0], cell=c[0]), None)
 
@@ -80,8 +88,8 @@ class ShowTellDecoder(Decoder):
         live = live_places(inputs, lengths)
         words = self.dropout(self.embed(inputs.flatten(0, 1)))  # (N, T, E)
         h, c = self._begin(picture_mean(features))
-        state = [x.unsqueeze(1).expand(B, K, -1).reshape(1, B * K, -1) for x in (h, c)]
-        out, _ = self.lstm(words, tuple(state))
+        h, c = (x.unsqueeze(1).expand(B, K, -1).reshape(1, B * K, -1) for x in (h, c))
+        out, _ = self._recur(words, (h, c))
         return Predictions(self.output(self.dropout(out[live.flatten(0, 1)])), live, None)
 
     def stepper(self) -> Stepper:
