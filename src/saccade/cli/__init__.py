@@ -6,6 +6,8 @@ torch, transformers, matplotlib or numpy.
 
 import sys
 from collections.abc import Sequence
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -72,8 +74,19 @@ app.command()(agreement.agreement)
 app.command()(scenes.scenes)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"saccade {metadata.version('saccade-captioner')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
     pass
 
 
