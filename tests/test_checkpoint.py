@@ -6,29 +6,40 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from saccade.api import Captioner
 from saccade.checkpoint import Checkpoint, load, save
-from saccade.config import DecoderConfig, EncoderConfig
+from saccade.config import EncoderConfig
 from saccade.errors import CheckpointError, SaccadeError
+from saccade.models.build import DECODERS, build_decoder
 from saccade.models.captioner import CaptionModel
-from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.contract import Features
 from saccade.models.encoders.encoder import load_encoder
 from saccade.text import SPECIALS, Vocabulary
 
 WORDS = Vocabulary((*SPECIALS, "a", "red", "square", "ünïcode", "红"))
 
 
-def checkpoint(backbone: Path, include: bool | None = None) -> Checkpoint:
+SMALL = {
+    "soft_attention": {"hidden": 8, "embedding": 8, "attention": 8, "features": 8},
+    "show_tell": {"hidden": 8, "embedding": 8},
+    "transformer": {"hidden": 8, "heads": 2, "feedforward": 8},
+}
+
+
+def checkpoint(
+    backbone: Path, include: bool | None = None, kind: str = "soft_attention"
+) -> Checkpoint:
     torch.manual_seed(1)
     encoder = load_encoder(
         EncoderConfig(backbone=str(backbone), image_size=(64, 64), include=include)
     )
-    shape = DecoderConfig(hidden=8, embedding=8, attention=8, features=8)
-    model = CaptionModel(encoder, SoftAttentionDecoder(shape, len(WORDS), encoder.features))
+    settings = DECODERS[kind].settings(**SMALL[kind])
+    model = CaptionModel(encoder, build_decoder(settings, len(WORDS), encoder.features))
     return Checkpoint(model.eval(), WORDS, training={"note": "made by a test"})
 
 
@@ -41,11 +52,18 @@ def folder(backbone, tmp_path) -> Path:
 def logits(model: CaptionModel) -> torch.Tensor:
     pixels = torch.arange(3 * 64 * 64).remainder(255).view(1, 3, 64, 64).to(torch.uint8)
     with torch.no_grad():
-        return model.decoder(model.grid(pixels), torch.tensor([[1, 4, 5]]))[0]
+        features: Features = model.features(pixels)
+        return model.decoder.teach(
+            features, torch.tensor([[[1, 4, 5]]]), torch.tensor([[3]])
+        ).logits
 
 
-def test_what_is_saved_is_what_is_loaded(backbone, folder):
-    before, after = checkpoint(backbone), load(folder)
+@pytest.mark.parametrize("kind", sorted(DECODERS))
+def test_what_is_saved_is_what_is_loaded(backbone, tmp_path, kind):
+    before, folder = checkpoint(backbone, kind=kind), tmp_path / "checkpoint"
+    save(folder, before)
+    after = load(folder)
+    assert after.model.decoder.settings == before.model.decoder.settings
     assert logits(before.model).equal(logits(after.model))
     assert after.vocabulary == WORDS
     assert after.training == {"note": "made by a test"}
@@ -53,6 +71,7 @@ def test_what_is_saved_is_what_is_loaded(backbone, folder):
     assert after.model.encoder.config.mean == before.model.encoder.config.mean
     assert not after.model.training
     assert sorted(p.name for p in folder.iterdir()) == [
+        "README.md",  # the model card
         "config.json",
         "model.safetensors",
         "vocab.json",
@@ -60,6 +79,33 @@ def test_what_is_saved_is_what_is_loaded(backbone, folder):
     told = json.loads((folder / "config.json").read_text())
     assert told["saccade_version"]
     assert told["encoder"]["image_size"] == [64, 64]
+    assert told["format"] == 2
+    assert told["decoder"]["kind"] == kind
+    assert told["decode"]["strategy"] == "beam"
+    assert kind in (folder / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["conv", "resnet"])
+def test_a_folder_of_format_1_still_loads_and_says_the_same(name):
+    """Folders made by the version before formats were counted up, with what they said then."""
+    folder = Path(__file__).parent / "files" / "format1"
+    expected = json.loads((folder / "expected.json").read_text())[name]
+    captioner = Captioner.from_pretrained(folder / name, device="cpu")
+    caption = captioner.caption(folder / "photo.png")
+    assert caption.text == expected["caption"]
+    assert caption.logprobs == pytest.approx(expected["logprobs"], abs=1e-4)
+    np.testing.assert_allclose(caption.alphas, expected["alphas"], atol=1e-4)
+    np.testing.assert_allclose(caption.betas, expected["betas"], atol=1e-4)
+    assert captioner.engine.mean is not None
+
+
+def test_a_kind_of_decoder_that_is_not_known_is_named(folder):
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config["decoder"]["kind"] = "gru"
+    path.write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=r"config\.json.*decoder\.kind 'gru'.*transformer"):
+        load(folder)
 
 
 def test_an_included_encoder_needs_neither_its_folder_nor_a_network(backbone, tmp_path):
@@ -174,4 +220,4 @@ def test_a_failed_save_leaves_the_old_checkpoint_and_no_rubbish(folder, backbone
 def test_a_crash_between_the_two_renames_of_a_save_loses_nothing(folder):
     folder.rename(folder.with_name(f".{folder.name}.previous"))
     assert load(folder).vocabulary == WORDS
-    assert Captioner.from_pretrained(folder, device="cpu").vocabulary == WORDS
+    assert Captioner.from_pretrained(folder, device="cpu").engine.vocabulary == WORDS

@@ -4,8 +4,6 @@ import pytest
 
 from saccade.config import (
     Config,
-    DecodeConfig,
-    DecoderConfig,
     EncoderConfig,
     TrainConfig,
     from_dict,
@@ -14,12 +12,46 @@ from saccade.config import (
     parse_settings,
     to_dict,
 )
+from saccade.decoding.settings import BeamSettings
 from saccade.errors import UsageError
+from saccade.models.build import DECODERS
+from saccade.training.tasks import CrossEntropySettings
+from saccade.training.train import TAGS, configure, load_config
 
 
 def test_a_config_survives_json():
     config = Config(encoder=EncoderConfig(settings={"output_stride": 16}, widths=(1, 2)))
-    assert from_dict(Config, to_dict(config)) == config
+    assert from_dict(Config, to_dict(config)).encoder == config.encoder
+    whole = load_config({"encoder": {"settings": {"output_stride": 16}, "widths": [1, 2]}})
+    assert load_config(to_dict(whole)) == whole
+    assert whole.decoder == DECODERS["soft_attention"].settings()
+
+
+def test_another_kind_leaves_the_presets_settings_of_the_old_one_out():
+    config = configure("scenes", {"decoder": {"kind": "show_tell", "embedding": 32}})
+    assert config.decoder == DECODERS["show_tell"].settings(embedding=32)
+    assert config.train.task == CrossEntropySettings(doubly_stochastic=0.0, detection=1.0)
+    same = configure("scenes", {"decoder": {"kind": "soft_attention", "hidden": 7}})
+    assert (same.decoder.hidden, same.decoder.embedding) == (7, 64)  # the preset's own stays
+    with pytest.raises(UsageError, match=r"no decoder\.kind 'gru'; known here: show_tell, soft"):
+        configure("scenes", {"decoder": {"kind": "gru"}})
+    with pytest.raises(UsageError, match=r"unknown setting 'decoder\.attention'"):
+        configure("scenes", {"decoder": {"kind": "show_tell", "attention": 3}})
+
+
+def test_a_tasks_settings_have_short_names():
+    short = configure("scenes", {"train": {"detection": 0.5, "label_smoothing": 0.1}})
+    full = configure("scenes", {"train": {"task": {"detection": 0.5, "label_smoothing": 0.1}}})
+    assert short == full
+    assert short.train.task.detection == 0.5
+
+
+def test_every_tagged_section_says_its_kind_in_json():
+    told = to_dict(configure("show_attend_tell", {}))
+    assert told["decoder"]["kind"] == "soft_attention"
+    assert told["decode"]["strategy"] == "beam"
+    assert told["train"]["task"]["kind"] == "cross_entropy"
+    assert set(TAGS) == {"decoder", "decode", "train.task"}
 
 
 @pytest.mark.parametrize(
@@ -34,7 +66,7 @@ def test_a_config_survives_json():
         ({"encoder": {"image_size": [0, 224]}}, "two positive numbers"),
         ({"encoder": {"fit": "squash"}}, "stretch, crop or pad"),
         ({"encoder": {"backbone": "small-conv"}}, "trainable = true"),
-        ({"train": {"schedule": "linear"}}, "constant or cosine"),
+        ({"train": {"schedule": "linear"}}, "one of constant, cosine"),
         ({"train": 3}, "train is a table"),
     ],
 )
@@ -49,16 +81,16 @@ def test_what_is_wrong_is_named(values, says):
         lambda: TrainConfig(epochs=0),
         lambda: TrainConfig(learning_rate=0.0),
         lambda: TrainConfig(clip=0.0),
-        lambda: TrainConfig(label_smoothing=1.0),
+        lambda: CrossEntropySettings(label_smoothing=1.0),
         lambda: TrainConfig(average=1.0),
         lambda: TrainConfig(monitor=-1),
         lambda: TrainConfig(select="BLEU"),
-        lambda: DecoderConfig(dropout=1.0),
-        lambda: DecoderConfig(hidden=0),
-        lambda: DecoderConfig(features=-1),
-        lambda: DecodeConfig(beams=0),
-        lambda: DecodeConfig(max_words=0),
-        lambda: DecodeConfig(length_power=-1.0),
+        lambda: DECODERS["soft_attention"].settings(dropout=1.0),
+        lambda: DECODERS["soft_attention"].settings(hidden=0),
+        lambda: DECODERS["soft_attention"].settings(features=-1),
+        lambda: BeamSettings(beams=0),
+        lambda: BeamSettings(max_words=0),
+        lambda: BeamSettings(length_power=-1.0),
     ],
 )
 def test_values_out_of_range_are_refused(make):

@@ -105,7 +105,7 @@ class TrainConfig:
     epochs: int = ranged(5, 1, 100_000)
     batch: int = ranged(16, 1, 100_000)  # pictures per process and step
     captions: int = ranged(5, 1, 1000)  # captions per picture and step
-    learning_rate: float = ranged(4e-4, 0.0, 100.0, above=True)
+    learning_rate: float = ranged(4e-4, 0.0, 1e30, above=True)
     encoder_rate: float = ranged(1.0, 0.0, 1000.0, above=True)  # the encoder's, of learning_rate
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: int = ranged(0, 0, 10**9)  # steps
@@ -166,6 +166,8 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def _check_type(value: Any, kind: Any, name: str) -> Any:
+    if kind is Any:
+        return value
     origin = typing.get_origin(kind)
     if origin is Literal:
         return value  # __post_init__ names the choices

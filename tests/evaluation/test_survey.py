@@ -24,7 +24,7 @@ def captioner(run) -> Captioner:
 
 @pytest.fixture(scope="module")
 def found(captioner, data):
-    return survey(captioner, data, "train", measured=5, show=False)
+    return survey(captioner.engine, data, "train", measured=5, show=False)
 
 
 def test_shares_are_those_of_the_words_measured(found):
@@ -58,7 +58,7 @@ def test_pictures_are_ranked_the_worst_first(found):
 
 
 def test_the_worst_are_measured_when_the_rank_is_known_before(captioner, data):
-    found = survey(captioner, data, "train", measured=3, rank="log-probability", show=False)
+    found = survey(captioner.engine, data, "train", measured=3, rank="log-probability", show=False)
     worst = [item.example.id for _, item in found.ranked("log-probability")[:3]]
     assert [item.captioned.example.id for item in found.explained] == worst
     assert "the lowest log-probability" in found.rows()[0][1]
@@ -80,7 +80,7 @@ def test_words_in_no_reference_are_named(captioner, data, tmp_path):
         line["image"] = str(data / line["image"])
         line["captions"] = [c.replace("red", "green") for c in line["captions"]]
     (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    found = survey(captioner, tmp_path / "captions.jsonl", "train", measured=1, show=False)
+    found = survey(captioner.engine, tmp_path / "captions.jsonl", "train", measured=1, show=False)
     words = {item.word: item for item in found.hallucinated}
     assert words["red"].count == words["red"].said > 0
     assert "square" not in words
@@ -118,7 +118,7 @@ def test_boxes_of_the_users_ground_the_words(captioner, data, tmp_path):
     }
     (tmp_path / "instances.json").write_text(json.dumps(told))
     boxes = read_boxes(tmp_path / "instances.json")
-    found = survey(captioner, data, "train", boxes=boxes, measured=1, show=False)
+    found = survey(captioner.engine, data, "train", boxes=boxes, measured=1, show=False)
     item = found.evaluation.captioned[0]
     place = item.caption.words.index("square")
     assert grounded(item, boxes) == [(place, ((0, 0, 24, 32),))]
@@ -130,7 +130,7 @@ def test_boxes_of_the_users_ground_the_words(captioner, data, tmp_path):
 def test_scenes_know_what_is_not_there(captioner, tmp_path):
     """The squares' captioner says nothing true of scenes: its colours are absent or there."""
     write(tmp_path, 6, seed=3, val=6, size=64)
-    found = survey(captioner, tmp_path, measured=2, show=False)
+    found = survey(captioner.engine, tmp_path, measured=2, show=False)
     truly = {
         (item.example.id, word)
         for item in found.evaluation.captioned
@@ -144,7 +144,7 @@ def test_scenes_know_what_is_not_there(captioner, tmp_path):
 
 def test_an_unknown_rank_is_refused(captioner, data):
     with pytest.raises(UsageError, match="no rank 'beauty'; choose faithfulness"):
-        survey(captioner, data, rank="beauty", show=False)
+        survey(captioner.engine, data, rank="beauty", show=False)
 
 
 def test_the_command_prints_ranks_and_writes(run, data, tmp_path, capsys):

@@ -6,13 +6,16 @@ import pytest
 import torch
 
 from saccade.data.dataset import Collate
-from saccade.models.captioner import Predictions
+from saccade.models.captioner import Forward
+from saccade.models.contract import Attention, Predictions
+from saccade.text import SPECIALS, Vocabulary
+from saccade.training.detection import word_detection
 from saccade.training.loop import moving_average
-from saccade.training.tasks import CrossEntropy, doubly_stochastic, word_detection
+from saccade.training.tasks import Context, CrossEntropySettings, build_task, doubly_stochastic
 
 
 def batch_of(captions):
-    return Collate(0, 1, 2)([(torch.zeros(3, 2), entry) for entry in captions])
+    return Collate(0, 1, 2)([(torch.zeros(3, 2), entry, i) for i, entry in enumerate(captions)])
 
 
 class Fixed(torch.nn.Module):
@@ -24,7 +27,8 @@ class Fixed(torch.nn.Module):
 
     def forward(self, batch):
         logits, alphas = self.predictions
-        return Predictions(logits[batch.live], alphas * batch.live.unsqueeze(-1))
+        attention = Attention(alphas * batch.live.unsqueeze(-1))
+        return Forward(Predictions(logits[batch.live], batch.live, attention))
 
 
 def test_collate_shifts_sorts_and_pads():
@@ -39,6 +43,7 @@ def test_collate_shifts_sorts_and_pads():
     ]
     assert batch.lengths.tolist() == [[4, 2], [3, 0]]
     assert batch.live.sum(-1).equal(batch.lengths)
+    assert batch.indices.tolist() == [0, 1]
 
 
 def test_the_objective_is_equation_14_per_word():
@@ -62,13 +67,15 @@ def test_the_objective_is_equation_14_per_word():
             for i in range(3):
                 penalty += (1 - sum(alphas[b, k, t, i].item() for t in range(length))) ** 2
     model = Fixed(logits, alphas)
-    loss = CrossEntropy(weight)(model, batch)
-    assert int(loss.words) == words == 9
-    assert math.isclose(loss.nll.item(), nll, rel_tol=1e-5)
+    context = Context(Vocabulary(SPECIALS), ())
+    settings = CrossEntropySettings(weight)
+    loss = build_task(settings)(model, batch, context)
+    assert int(loss.sums["words"]) == words == 9
+    assert math.isclose(loss.sums["nll"].item(), nll, rel_tol=1e-5)
     assert math.isclose(loss.total.item(), (nll + weight * penalty) / words, rel_tol=1e-5)
-    loss = CrossEntropy(weight, smoothing)(model, batch)
+    loss = build_task(CrossEntropySettings(weight, smoothing))(model, batch, context)
     assert math.isclose(loss.total.item(), (smooth + weight * penalty) / words, rel_tol=1e-5)
-    assert math.isclose(loss.nll.item(), nll, rel_tol=1e-5)
+    assert math.isclose(loss.sums["nll"].item(), nll, rel_tol=1e-5)
 
 
 def test_the_regulariser_is_zero_when_every_cell_is_seen_once():

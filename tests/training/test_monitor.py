@@ -113,7 +113,7 @@ def test_weights_that_are_no_numbers_do_not_end_the_look(run):
     from saccade.api import Captioner
 
     captioner = Captioner.from_pretrained(run, device="cpu")
-    model = captioner.checkpoint.model
+    model = captioner.engine.checkpoint.model
     with torch.no_grad():
         model.decoder.attention.energy.weight.fill_(torch.nan)
 
@@ -126,7 +126,11 @@ def test_weights_that_are_no_numbers_do_not_end_the_look(run):
 
     logged, said = [], []
     monitor = Monitor(
-        Pictures(), captioner.checkpoint.vocabulary, model.encoder.grid, 8, torch.device("cpu")
+        Pictures(),
+        captioner.engine.checkpoint.vocabulary,
+        model.encoder.grid,
+        8,
+        torch.device("cpu"),
     )
     for step in (1, 2):
         monitor.check(model, step, logged.append, said.append)

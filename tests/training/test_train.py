@@ -213,6 +213,6 @@ def test_a_checkpoint_knows_the_mean_grid_of_its_training_pictures(run):
     captioner = Captioner.from_pretrained(run, device="cpu")
     about = json.loads((run / "run.json").read_text())
     examples = [e for e in read(Path(about["data"])).examples if e.split == "train"]
-    grids = [captioner.encode([e.image]).grid[0] for e in examples]
+    grids = [captioner.encode([e.image]).features.cells[0] for e in examples]
     expected = torch.stack(grids).mean(0)
-    torch.testing.assert_close(captioner.checkpoint.mean_grid, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(captioner.engine.mean, expected, rtol=1e-4, atol=1e-5)
