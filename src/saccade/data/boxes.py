@@ -22,8 +22,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from saccade.data.coco_words import PAIRS, words_of
-from saccade.data.reading import Problem, read_bytes, read_json, read_lines
+from saccade.data.reading import Problem, read_lines
+from saccade.data.records import CURE
 from saccade.errors import DataError
+from saccade.files import read_bytes, read_json
 from saccade.text import tokenize
 from saccade.text.english import is_content, plural, singular
 from saccade.values.places import Box
@@ -124,7 +126,7 @@ def read_boxes(path: Path | str, pictures: Iterable[Path | str] | None = None) -
 
 
 def _coco(path: Path, wanted: set[str] | None) -> Boxes:
-    value = read_json(path)
+    value = read_json(path, DataError, CURE)
     keys = ("images", "annotations", "categories")
     lists = [value.get(key) if isinstance(value, dict) else None for key in keys]
     if not all(isinstance(entry, list) for entry in lists):
@@ -245,7 +247,7 @@ def _annotation(path: Path) -> tuple[int, int, dict[str, list[Box]]]:
         )
     cure = "copy it from Flickr30k Entities again."
     try:
-        text = read_bytes(path).decode("utf-8-sig")
+        text = read_bytes(path, DataError).decode("utf-8-sig")
         if "<!DOCTYPE" in text or "<!ENTITY" in text:  # entities could grow without bound
             raise DataError(f"{path}: has a DOCTYPE, which Entities files have not; {cure}")
         root = ElementTree.fromstring(text)

@@ -4,8 +4,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from saccade.data.reading import Finder, Found, Problem, place, read_json
-from saccade.values.examples import Example
+from saccade.data.columns import Choices, is_true, picture_id
+from saccade.data.reading import Entry, Found, LeftOut, Problem, keys_of
+from saccade.data.records import CURE
+from saccade.errors import DataError
+from saccade.files import read_json
+
+_FLAGS = ("is_rejected", "is_precanned")
 
 
 def split_of(path: Path) -> str:
@@ -14,36 +19,59 @@ def split_of(path: Path) -> str:
     return match[1] if match else ""
 
 
-def read(path: Path, images: Path | None = None) -> Iterator[Found]:
-    """Every picture with its annotations' captions, in the order of "images"."""
-    # Pictures lie beside the annotations folder, in one named after the file's split and year.
+def near(path: Path) -> tuple[str, ...]:
+    """Where pictures may lie: beside the annotations folder, in one named after split and year."""
     part = path.stem.rpartition("_")[2]
-    finder = Finder(path, images, near=("", "images", part, f"../{part}", f"../images/{part}"))
-    value = read_json(path)
-    captions: dict[int | str, list[str]] = {}
+    return ("", "images", part, f"../{part}", f"../images/{part}")
+
+
+def read(path: Path, choices: Choices) -> Iterator[Found]:
+    """Every picture with its annotations' captions, in the order of "images"."""
+    value = read_json(path, DataError, CURE)
+    split = split_of(path)
+    entries: dict[str, Entry] = {}
     problems: list[Problem] = []
-    known = {entry.get("id") for entry in value["images"] if isinstance(entry, dict)}
-    for index, note in enumerate(value["annotations"]):
-        where = f" annotations[{index}]"
-        if not isinstance(note, dict) or not isinstance(note.get("caption"), str):
-            cure = "captions are in COCO's captions_*.json, not in its other files."
-            problems.append(Problem(path, where, f"has no caption; {cure}"))
-            if not captions and len(problems) == 100:
-                break  # another kind of file altogether
-        elif note.get("image_id") not in known:
-            message = f'its image_id {note.get("image_id")} is not among "images"; take it out.'
+    for index, image in enumerate(value["images"]):
+        where = f" images[{index}]"
+        key = picture_id(image.get("id")) if isinstance(image, dict) else None
+        name = image.get("file_name") if isinstance(image, dict) else None
+        if not isinstance(name, str) or not name:
+            problems.append(Problem(path, where, f'has no "file_name"; it is {keys_of(image)}.'))
+        elif key is None:
+            problems.append(Problem(path, where, 'has no "id" that is a whole number or text.'))
+        elif key in entries:
+            first = entries[key]
+            message = f"its id {key} is that of{first.where()}, {first.name}, too; ids must differ."
             problems.append(Problem(path, where, message))
         else:
-            captions.setdefault(note["image_id"], []).append(note["caption"].strip())
-    yield from problems
-    split = split_of(path)
-    for index, entry in enumerate(value["images"]):
-        where = f" images[{index}]"
-        if not isinstance(entry, dict) or not isinstance(entry.get("file_name"), str):
-            yield Problem(path, where, 'has no "file_name".')
-        elif not isinstance(entry.get("id"), int | str):
-            yield Problem(path, where, 'has no "id".')
+            entries[key] = Entry(name, key, [], split, [where])
+    left_out = LeftOut()
+    unusable = 0
+    for index, note in enumerate(value["annotations"]):
+        where = f" annotations[{index}]"
+        caption = note.get("caption") if isinstance(note, dict) else None
+        captions = caption if isinstance(caption, list) else [caption]
+        if not captions or not all(isinstance(text, str) for text in captions):
+            cure = "captions are in COCO's captions_*.json, not in its other files."
+            problems.append(Problem(path, where, f"has no caption; {cure}"))
+            unusable += 1
+            if unusable == index + 1 == 100:
+                break  # another kind of file altogether
+            continue
+        key = picture_id(note.get("image_id"))
+        if key is None:
+            message = f"its image_id is {keys_of(note.get('image_id'))}, not an id; correct it."
+            problems.append(Problem(path, where, message))
+        elif key not in entries:
+            message = f'its image_id {key} is not among "images"; correct or remove it.'
+            problems.append(Problem(path, where, message))
         else:
-            found = tuple(captions.get(entry["id"], ()))
-            name = entry["file_name"]
-            yield Example(finder(name), found, split, str(entry["id"]), place(path, where))
+            flag = next((flag for flag in _FLAGS if is_true(note.get(flag))), None)
+            for text in captions:
+                if flag is None or choices.keep_rejected:
+                    entries[key].captions.append(text.strip())
+                else:
+                    left_out.add(flag)
+    yield from problems
+    yield from left_out.notes()
+    yield from entries.values()

@@ -4,41 +4,52 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from saccade.data.reading import Finder, Found, Problem, place, read_json, split_name
-from saccade.values.examples import Example
+from saccade.data.columns import Choices, picture_id, texts
+from saccade.data.reading import Entry, Found, Problem, keys_of, split_name
+from saccade.data.records import CURE
+from saccade.errors import DataError
+from saccade.files import read_json
 
 
-def read(path: Path, images: Path | None = None) -> Iterator[Found]:
+def read(path: Path, choices: Choices) -> Iterator[Found]:
     """Every picture of "images" with its sentences; "restval" counts as train."""
-    finder = Finder(path, images, near=("", "images", ".."))
-    entries = read_json(path)["images"]
-    for index, entry in enumerate(entries):
+    known: dict[str, Entry] = {}
+    for index, image in enumerate(read_json(path, DataError, CURE)["images"]):
         where = f" images[{index}]"
         try:
-            yield _example(entry, finder, path, where)
-        except (KeyError, TypeError, ValueError) as error:
-            message = (
-                f'is malformed ({_said(error)}); it needs "filename", "split" and "sentences".'
-            )
-            yield Problem(path, where, message)
+            entry = _entry(image, where)
+            first = known.setdefault(entry.id, entry)
+            if first.name != entry.name:
+                raise DataError(f"its id {entry.id} is that of{first.where()} too")
+            yield entry
+        except DataError as error:
+            needs = 'it needs "filename", "split" and "sentences"'
+            yield Problem(path, where, f"is malformed ({error}); {needs}.")
 
 
-def _said(error: Exception) -> str:
-    return f"no {error}" if isinstance(error, KeyError) else str(error)
-
-
-def _example(entry: Any, finder: Finder, path: Path, where: str) -> Example:
-    name = entry["filename"]
-    if not isinstance(name, str) or not name:
-        raise ValueError("its filename is not text")
-    if entry.get("filepath"):
-        name = f"{entry['filepath']}/{name}"
-    captions = []
-    for sentence in entry["sentences"]:
-        text = sentence["raw"] if "raw" in sentence else " ".join(sentence["tokens"])
-        if not isinstance(text, str):
-            raise ValueError("a sentence is not text")
-        captions.append(text.strip())
-    split = split_name(str(entry.get("split") or ""))
-    key = str(entry["cocoid"]) if "cocoid" in entry else name
-    return Example(finder(name), tuple(captions), split, key, place(path, where))
+def _entry(image: Any, where: str) -> Entry:
+    if not isinstance(image, dict):
+        raise DataError(f"it is {keys_of(image)}")
+    for key in ("filename", "sentences"):
+        if image.get(key) is None:
+            raise DataError(f"no {key!r}")
+    name, folder, split = image["filename"], image.get("filepath"), image.get("split")
+    for key, value in (("filename", name), ("filepath", folder), ("split", split)):
+        if value is not None and not isinstance(value, str):
+            raise DataError(f"its {key} is {keys_of(value)}, not text")
+    if not name:
+        raise DataError("its filename is empty")
+    if folder:
+        name = f"{folder}/{name}"
+    if not isinstance(image["sentences"], list):
+        raise DataError(f"its sentences are {keys_of(image['sentences'])}, not a list")
+    captions = texts(image["sentences"])
+    if captions is None:
+        raise DataError('a sentence has neither "raw" nor "tokens" that are text')
+    key = name
+    if "cocoid" in image:
+        number = picture_id(image["cocoid"])
+        if number is None:
+            raise DataError(f"its cocoid is {keys_of(image['cocoid'])}, not an id")
+        key = number
+    return Entry(name, key, [c.strip() for c in captions], split_name(split or ""), [where])

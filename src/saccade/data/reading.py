@@ -1,15 +1,14 @@
-"""What the readers of caption files share: problems with a place, text lines, JSON, paths."""
+"""What the readers of caption files share: entries, problems with a place, lines, splits."""
 
-import json
-import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from saccade.errors import DataError
-from saccade.values.examples import Example
+from saccade.files import read_bytes
+from saccade.values.examples import Example, Region, Scene
 
 _SPLITS = {
     "training": "train",
@@ -41,7 +40,51 @@ class Problem:
         return DataError(f"{where}: {self.message}")
 
 
-Found = Example | Problem
+@dataclass(frozen=True)
+class Note:
+    """What was decided for the user, or left out, in words."""
+
+    text: str
+
+
+@dataclass
+class Entry:
+    """What a caption file says of one picture, before any picture is looked for."""
+
+    name: str  # the picture's file as written there; may be its id where no file is named
+    id: str
+    captions: list[str]
+    split: str
+    places: list[str]  # the lines that it stands on, or its one place in JSON
+    scene: Scene | None = None
+    regions: tuple[Region, ...] = ()
+
+    def where(self) -> str:
+        """Its place in the file: "3-5,9", " images[17]"."""
+        if self.places[0].isdigit():
+            return spell_lines([int(line) for line in self.places])
+        return self.places[0]
+
+
+@dataclass
+class LeftOut:
+    """Counts the captions that people marked as rejected or canned, for a note."""
+
+    captions: int = 0
+    flags: set[str] = field(default_factory=set)
+
+    def add(self, flag: str) -> None:
+        self.captions += 1
+        self.flags.add(flag)
+
+    def notes(self) -> Iterator[Note]:
+        if self.captions:
+            flags = ", ".join(sorted(self.flags))
+            counted = "1 caption" if self.captions == 1 else f"{self.captions:,} captions"
+            yield Note(f"{counted} marked {flags} left out; --keep-rejected keeps them.")
+
+
+Found = Entry | Problem | Note
 
 
 def place(path: Path, where: int | str) -> str:
@@ -53,6 +96,11 @@ def split_name(text: str) -> str:
     """A split's usual name: train, val or test whatever the source calls them."""
     name = text.strip().lower()
     return _SPLITS.get(name, name)
+
+
+def is_split(text: str) -> bool:
+    """Whether a name is one of train, val and test, as any source calls them."""
+    return split_name(text) in ("train", "val", "test")
 
 
 def spell_lines(lines: Sequence[int]) -> str:
@@ -80,22 +128,12 @@ def caption_source(example: Example, caption: int) -> str:
     return match[1] + str(lines[caption])
 
 
-def read_bytes(path: Path) -> bytes:
-    """The whole file. Raises DataError when it can't be read."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist; check the name.") from error
-    except OSError as error:
-        raise DataError(f"{path} can't be read ({error.strerror or error}).") from error
-
-
 def read_lines(path: Path) -> Iterator[tuple[int, str | Problem]]:
     """Numbered lines of a UTF-8 file (with or without BOM), line ends stripped.
 
     A line with bytes that are not UTF-8 comes as a Problem. Raises DataError when the file can't
-    be read at all."""
-    data = read_bytes(path)
+    be read at all, or is no regular file."""
+    data = read_bytes(path, DataError)
     for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         try:
             yield number, raw.removesuffix(b"\r").decode("utf-8")
@@ -107,42 +145,22 @@ def read_lines(path: Path) -> Iterator[tuple[int, str | Problem]]:
             yield number, Problem(path, str(number), message)
 
 
-def read_json(path: Path) -> Any:
-    """The value of a whole JSON file. Raises DataError naming line and column."""
-    data = read_bytes(path)
+def writable(*texts: str) -> bool:
+    """Whether texts can be written to a file, hours later: JSON can hold what UTF-8 can't."""
     try:
-        return json.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path}:{line}: byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8."
-        ) from error
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{path}:{error.lineno}: not valid JSON ({error.msg}, column {error.colno}); "
-            "mend it there, or copy the file again if it was cut off."
-        ) from error
-    except RecursionError as error:
-        raise DataError(f"{path}: not valid JSON (brackets nested too deeply).") from error
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
-class Finder:
-    """Where pictures lie: the `images` folder when given, else near the caption file.
-
-    A name is tried below each folder in turn, with its own folders and then, in the `images`
-    folder, without them. A picture that is nowhere gets the first place tried, for the message."""
-
-    def __init__(self, path: Path, images: Path | None, near: Sequence[str] = ("", "images")):
-        self.images = images
-        self.folders = [images] if images else [path.parent / name for name in near]
-
-    def __call__(self, name: str) -> Path:
-        places = [folder / name for folder in self.folders]
-        if self.images:
-            places.append(self.images / re.split(r"[/\\]", name)[-1])
-        if "\\" in name and os.sep != "\\":  # written on Windows
-            places += [folder / name.replace("\\", "/") for folder in self.folders]
-        for path in places:
-            if os.path.lexists(path):
-                return path
-        return places[0]
+def keys_of(value: Any, most: int = 8) -> str:
+    """What a JSON value is, for messages: the keys of an object, or the kind of another value."""
+    if isinstance(value, dict):
+        names = [repr(str(key)[:30]) for key in list(value)[:most]]
+        more = ", ..." if len(value) > most else ""
+        return f"an object with the keys {', '.join(names)}{more}" if names else "an empty object"
+    if isinstance(value, list):
+        return f"a list of {keys_of(value[0], most)}" if value else "an empty list"
+    kinds = {str: "text", bool: "true or false", int: "a number", float: "a number"}
+    return kinds.get(type(value), "null")

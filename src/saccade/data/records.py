@@ -1,287 +1,306 @@
-"""JSONL, JSON lists and CSV/TSV of image, caption(s) and split.
+"""JSON objects of a picture and its caption or captions: JSONL, and JSON of many shapes.
 
 {"image": "images/1.jpg", "captions": ["A dog runs.", "A dog on grass."], "split": "train"}
 
-Rows with one caption each are merged by picture. Drawn scenes add "scene" (what is truly there)
-and "regions" (the box of what each word names) to their lines; other keys are ignored.
+Which keys hold what is decided as for the columns of tables (`saccade.data.columns`). Objects with
+one caption each are merged by picture. Drawn scenes add "scene" (what is truly there) and
+"regions" (the box of what each word names); other keys are ignored.
 """
 
-import csv
-import json
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from saccade.data.columns import (
+    NO_CHOICES,
+    Choices,
+    Columns,
+    choose,
+    compared,
+    is_true,
+    list_cell,
+    picture_id,
+    picture_names,
+    texts,
+)
+from saccade.data.drawn import read_regions, read_scene
 from saccade.data.reading import (
-    Finder,
+    Entry,
     Found,
+    LeftOut,
+    Note,
     Problem,
-    place,
-    read_json,
+    is_split,
+    keys_of,
     read_lines,
-    spell_lines,
     split_name,
 )
-from saccade.values.examples import Example, Region, Scene, Thing
-from saccade.values.places import Box
+from saccade.errors import DataError
+from saccade.files import parse_json, read_json
 
-_IMAGE = ("image", "file", "filename", "file_name", "path", "filepath", "image_path", "image_name")
-_CAPTION = ("caption", "captions", "text", "sentence", "sentences", "comment")
-_SPLIT = ("split", "set", "subset", "partition")
-_NUMBERED = re.compile(rf"({'|'.join(_CAPTION)})[ _]?\d+")
-_SPLIT_MEANING = "split (train, val or test)"
+CURE = "correct it there, or copy the file again if it was cut off"
+_LISTS = ("annotations", "data", "rows", "records", "items", "results", "samples", "images")
 
 
-def read_jsonl(path: Path, images: Path | None = None) -> Iterator[Found]:
+def read_jsonl(path: Path, choices: Choices) -> Iterator[Found]:
     """One JSON object a line."""
-    rows = _Rows(path, Finder(path, images))
+    rows = Rows(path, choices)
     for number, line in read_lines(path):
         if isinstance(line, Problem):
             yield line
         elif line.strip():
             try:
-                value = json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
-                about = (
-                    f"{error.msg}, column {error.colno}"
-                    if isinstance(error, json.JSONDecodeError)
-                    else "brackets nested too deeply"
-                )
-                message = f"not valid JSON ({about}); write one complete object on each line."
-                yield Problem(path, str(number), message)
+                cure = "write one complete object on each line"
+                value = parse_json(line, "line", DataError, cure, number)
+            except DataError as error:  # "line:17: ..."
+                yield Problem(path, str(number), str(error).partition(": ")[2])
                 continue
             yield from rows.take_object(value, str(number))
-    yield from rows.examples()
+    yield from rows.found()
 
 
-def read_list(path: Path, images: Path | None = None) -> Iterator[Found]:
-    """A JSON list of the same objects."""
-    rows = _Rows(path, Finder(path, images))
-    for index, value in enumerate(read_json(path)):
-        yield from rows.take_object(value, f" [{index}]")
-    yield from rows.examples()
+def read_document(path: Path, choices: Choices) -> Iterator[Found]:
+    """A JSON file of such objects, whatever lists, splits or ids they are under."""
+    value = read_json(path, DataError, CURE)
+    rows = Rows(path, choices)
+    for where, record, split in objects(value, choices) or ():
+        yield from rows.take_object(record, where, split)
+    yield from rows.found()
 
 
-def read_table(path: Path, images: Path | None = None) -> Iterator[Found]:
-    """CSV (comma, semicolon or |) or TSV with a header row."""
-    problems: list[Problem] = []
+def is_record(value: Any, choices: Choices = NO_CHOICES) -> bool:
+    """Whether a JSON value is an object that names a picture."""
+    if not isinstance(value, dict):
+        return False
+    columns = _columns(value, choices)
+    return columns.picture is not None and (
+        bool(columns.captions) or compared(columns.picture) not in ("path", "file", "id")
+    )
 
-    def lines() -> Iterator[str]:
-        for _, line in read_lines(path):
-            if isinstance(line, Problem):
-                problems.append(line)
-            yield "\n" if isinstance(line, Problem) else line + "\n"
 
-    rows = _Rows(path, Finder(path, images))
-    stream = lines()
-    header_line = next(stream)
-    mark = delimiter(header_line)
-    header = [name.strip().strip('"').lower() for name in header_line.split(mark)]
-    columns = _Columns.find(header)
-    if columns is None:
-        yield Problem(
-            path,
-            "1",
-            f"the header names the columns {', '.join(header)}; an image and a caption column are "
-            "needed, as in: image,caption,split",
-        )
-        return
-    # The one well-known |-separated file (Flickr30k's) has quotation marks that quote nothing.
-    quoting = csv.QUOTE_NONE if mark == "|" else csv.QUOTE_MINIMAL
-    reader = csv.reader(stream, delimiter=mark, quoting=quoting, strict=True)
-    while True:
-        start = str(reader.line_num + 2)
+def objects(
+    value: Any, choices: Choices = NO_CHOICES, split: str = "", where: str = ""
+) -> Iterator[tuple[str, Any, str]] | None:
+    """The (place, object, split) that a JSON document holds; None when it is none of captions.
+
+    Understood are lists of objects, such lists under a key ("annotations", "data", ...) or under
+    the names of splits, columns ({"image": [...], "caption": [...]}, and as pandas writes them),
+    and objects, texts or lists of texts by picture ({"1.jpg": ["a dog"]})."""
+    if isinstance(value, list):
+        if not value or not any(is_record(item, choices) for item in value[:5]):
+            return None
+        return ((f"{where} [{index}]", item, split) for index, item in enumerate(value))
+    if not isinstance(value, dict) or not value:
+        return None
+    for key in _LISTS:
+        if isinstance(value.get(key), list):
+            rows = value[key]
+            if isinstance(value.get("columns"), list) and all(isinstance(r, list) for r in rows):
+                rows = [dict(zip(map(str, value["columns"]), row, strict=False)) for row in rows]
+            inside = objects(rows, choices, split, f"{where} {key}")
+            if inside is not None:
+                return inside
+    if all(is_split(key) for key in value):
+        parts = {key: objects(v, choices, split_name(key), f" {key}") for key, v in value.items()}
+        if any(part is not None for part in parts.values()) and all(
+            part is not None or not value[key] for key, part in parts.items()
+        ):
+            return (item for part in parts.values() for item in part or ())
+    if is_record(value, choices):
+        columns = _by_column(value, choices)
+        if columns is None:
+            return iter([(where, value, split)])
+        return ((f"{where} [{row}]", record, split) for row, record in columns)
+    return _by_picture(value, split, where)
+
+
+def _by_column(value: Mapping[str, Any], choices: Choices) -> list[tuple[str, Any]] | None:
+    """The rows of columns that are lists, or objects by row as pandas writes them."""
+    columns = _columns(value, choices)
+    parts = [value[columns.picture or ""], *(value[name] for name in columns.captions)]
+    if all(isinstance(part, dict) for part in parts) and "path" not in parts[0]:
+        return [
+            (row, {k: v.get(row) for k, v in value.items() if isinstance(v, dict)})
+            for row in parts[0]
+        ]
+    if len(parts) > 1 and all(isinstance(part, list) for part in parts):
+        length = len(parts[0])
+        lists = {k: v for k, v in value.items() if isinstance(v, list) and len(v) == length}
+        if all(name in lists for name in columns.captions):
+            return [
+                (str(row), {name: column[row] for name, column in lists.items()})
+                for row in range(length)
+            ]
+    return None
+
+
+def _by_picture(
+    value: Mapping[str, Any], split: str, where: str
+) -> Iterator[tuple[str, Any, str]] | None:
+    """Captions by picture: texts, lists of texts, or objects with captions."""
+    for item in value.values():
+        parts = item if isinstance(item, list) else [item]
+        if not all(isinstance(part, str | dict) for part in parts):
+            return None
+        if any(isinstance(part, dict) and not choose(tuple(part)).captions for part in parts):
+            return None
+    if not any(value.values()):
+        return None
+
+    def under(name: str, item: Any) -> Any:
+        if isinstance(item, dict):
+            columns = choose(tuple(item))
+            return item if columns.picture else {**item, "image": name}
+        return {"image": name, "captions": item}
+
+    return ((f"{where} {name!r}", under(name, item), split) for name, item in value.items())
+
+
+def _columns(value: Mapping[str, Any], choices: Choices) -> Columns:
+    return choose(tuple(key for key, item in value.items() if item is not None), choices)
+
+
+class Rows:
+    """Collects rows, from JSON or a table, into pictures."""
+
+    def __init__(self, path: Path, choices: Choices) -> None:
+        self.path, self.choices = path, choices
+        self.entries: list[Entry] = []
+        self.merged: dict[tuple[str, str], Entry] = {}
+        self.left_out = LeftOut()
+        self.notes: dict[str, None] = {}
+        self.views = 0
+
+    def take_object(self, value: Any, where: str, split: str = "") -> Iterator[Problem]:
+        """A JSON object; `split` is its split where it names none itself."""
         try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            message = f"not a valid row ({error}); mend its quotation marks."
-            problems.append(Problem(path, start, message))
-            cells = []
-        yield from problems
-        problems.clear()
-        if cells is None:
-            break
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(header):
-            message = f"has {len(cells)} fields where the header has {len(header)}"
-            cure = 'put captions with commas in quotation marks: "A dog, running."'
-            yield Problem(path, start, f"{message}; {cure}" if mark == "," else f"{message}.")
-            continue
-        yield from rows.take_cells(cells, columns, start)
-    yield from rows.examples()
+            self._take_object(value, where, split)
+        except DataError as error:
+            yield Problem(self.path, where, str(error))
 
-
-def delimiter(header: str) -> str:
-    """What separates the columns of a table, from its header."""
-    return next((mark for mark in "\t|;" if mark in header), ",")
-
-
-def is_header(line: str) -> bool:
-    """Whether a line is a header that `read_table` understands."""
-    names = [name.strip().strip('"').lower() for name in line.split(delimiter(line))]
-    return _Columns.find(names) is not None
-
-
-def is_record(value: Any) -> bool:
-    """Whether a JSON value looks like one of `read_jsonl`'s lines."""
-    return isinstance(value, dict) and _pick(value, _IMAGE) is not None
-
-
-@dataclass(frozen=True)
-class _Columns:
-    image: int
-    captions: tuple[int, ...]
-    split: int | None
-
-    @classmethod
-    def find(cls, header: list[str]) -> "_Columns | None":
-        first = {name: index for index, name in reversed(list(enumerate(header)))}
-        image = next((first[name] for name in _IMAGE if name in first), None)
-        captions = [i for i, name in enumerate(header) if name in _CAPTION]
-        captions += [i for i, name in enumerate(header) if _NUMBERED.fullmatch(name)]
-        split = next((first[name] for name in _SPLIT if name in first), None)
-        return cls(image, tuple(captions), split) if image is not None and captions else None
-
-
-@dataclass
-class _Entry:
-    """What is known of a picture so far."""
-
-    name: str
-    split: str
-    places: list[str]
-    captions: list[str] = field(default_factory=list)
-    scene: Scene | None = None
-    regions: tuple[Region, ...] = ()
-
-
-class _Rows:
-    """Collects rows into pictures."""
-
-    def __init__(self, path: Path, finder: Finder) -> None:
-        self.path, self.finder = path, finder
-        self.entries: list[_Entry] = []
-        self.merged: dict[tuple[str, str], _Entry] = {}
-
-    def take_object(self, value: Any, where: str) -> Iterator[Problem]:
+    def take_cells(
+        self, cells: Sequence[str], header: Sequence[str], columns: Columns, where: str
+    ) -> Iterator[Problem]:
+        """A table's row."""
         try:
-            self._take_object(value, where)
-        except _Bad as bad:
-            yield Problem(self.path, where, str(bad))
+            self._take_cells(dict(zip(header, cells, strict=True)), columns, where)
+        except DataError as error:
+            yield Problem(self.path, where, str(error))
 
-    def take_cells(self, cells: list[str], columns: _Columns, where: str) -> Iterator[Problem]:
-        image = cells[columns.image].strip()
-        if not image:
-            yield Problem(self.path, where, "names no image; fill in its image column.")
-            return
-        split = "" if columns.split is None else split_name(cells[columns.split])
-        captions = [cells[column].strip() for column in columns.captions]
-        if len(captions) > 1:  # caption1, caption2, ...: not every picture has all of them
-            captions = [caption for caption in captions if caption] or [""]
-        elif captions[0].startswith('["'):
-            try:
-                captions = _strings(json.loads(captions[0]), "captions")
-            except (json.JSONDecodeError, _Bad):
-                yield Problem(self.path, where, "its captions are not a valid JSON list.")
-                return
-        self._add(_Entry(image, split, [where], captions), merge=True)
+    def found(self) -> Iterator[Found]:
+        """All pictures, and notes of what was decided."""
+        yield from (Note(text) for text in list(self.notes)[:3])
+        if self.views:
+            yield Note(
+                f"{self.views:,} records name several pictures; each of these has the record's "
+                "captions."
+            )
+        yield from self.left_out.notes()
+        yield from self.entries
 
-    def _take_object(self, value: Any, where: str) -> None:
+    def _take_object(self, value: Any, where: str, split: str) -> None:
         if not isinstance(value, dict):
-            raise _Bad('is not an object; write {"image": ..., "captions": [...]}.')
-        image = _pick(value, _IMAGE)
-        if not isinstance(image, str) or not image.strip():
-            raise _Bad('names no image; give its path as "image".')
-        split = _pick(value, _SPLIT)
-        if split is not None and not isinstance(split, str):
-            raise _Bad(f'has a {_SPLIT_MEANING} that is not text; write "split": "train".')
-        key = next((key for key in _CAPTION if value.get(key) is not None), None)
-        if key is None:
-            raise _Bad('has no captions; give them as "captions": ["...", "..."].')
-        entry = _Entry(image, split_name(split or ""), [where], _strings(value[key], key))
-        if value.get("scene") is not None:
-            entry.scene = _scene(value["scene"])
-        if value.get("regions") is not None:
-            entry.regions = _regions(value["regions"], entry.captions)
-        plain = entry.scene is None and not entry.regions
-        self._add(entry, merge=plain and isinstance(value[key], str))
+            raise DataError('is not an object; write {"image": ..., "captions": [...]}.')
+        columns = _columns(value, self.choices)
+        names = None if columns.picture is None else picture_names(value[columns.picture])
+        if not names:
+            which = self.choices.image_column
+            cure = (
+                f"{which!r} (--image-column) names none there"
+                if which is not None
+                else 'give its path as "image", or name its key: --image-column'
+            )
+            raise DataError(f"names no image; it is {keys_of(value)}; {cure}.")
+        if columns.split is not None:
+            if not isinstance(value[columns.split], str):
+                raise DataError(
+                    'has a split (train, val or test) that is not text; write "split": "train".'
+                )
+            split = split_name(value[columns.split]) or split
+        if not columns.captions:
+            which = self.choices.caption_column
+            cure = (
+                f"{which!r} (--caption-column) is not among them"
+                if which is not None
+                else 'give them as "captions": ["...", "..."], or name their key: --caption-column'
+            )
+            raise DataError(f"has no captions; it is {keys_of(value)}; {cure}.")
+        captions: list[str] = []
+        for column in columns.captions:
+            inside = texts(value[column])
+            if inside is None:
+                raise DataError(
+                    f'its "{column}" must be text or a list of texts, not {keys_of(value[column])}.'
+                )
+            # "caption" may be one of "captions"
+            captions += [t for t in inside if len(columns.captions) == 1 or t not in captions]
+        single = len(columns.captions) == 1 and captions == [value[columns.captions[0]]]
+        scene = None if value.get("scene") is None else read_scene(value["scene"])
+        regions = value.get("regions")
+        boxes = () if regions is None else read_regions(regions, captions)
+        merge = single and scene is None and not boxes
+        repeats = any(compared(name).startswith("referencestr") for name in columns.captions)
+        self._keep(value, columns, names, captions, split, where, merge, repeats, scene, boxes)
 
-    def _add(self, entry: _Entry, merge: bool) -> None:
-        known = self.merged.get((entry.name, entry.split)) if merge else None
-        if known is not None:
+    def _take_cells(self, row: Mapping[str, str], columns: Columns, where: str) -> None:
+        names = picture_names(row[columns.picture or ""])
+        if not names:
+            raise DataError(f"names no image; fill in its column {columns.picture!r}.")
+        split = "" if columns.split is None else split_name(row[columns.split])
+        captions: list[str] = []
+        cells = [row[column].strip() for column in columns.captions]
+        if len(cells) > 1:  # caption1, caption2, ...: not every picture has all of them
+            cells = [cell for cell in cells if cell] or [""]
+        for cell in cells:
+            inside = list_cell(cell)
+            captions += [cell] if inside is None else [text.strip() for text in inside]
+        self._keep(row, columns, names, captions, split, where, merge=True)
+
+    def _keep(
+        self,
+        row: Mapping[str, Any],
+        columns: Columns,
+        names: Sequence[str],
+        captions: list[str],
+        split: str,
+        where: str,
+        merge: bool,
+        repeats: bool = False,
+        scene: Any = None,
+        regions: Any = (),
+    ) -> None:
+        if columns.note:
+            self.notes[columns.note] = None
+        flag = next((name for name in columns.rejected if is_true(row.get(name))), None)
+        if flag is not None and not self.choices.keep_rejected:
+            for _ in captions:
+                self.left_out.add(flag)
+            captions = []
+        self.views += len(names) > 1
+        for name in names:
+            key = None
+            if len(names) == 1 and columns.id is not None and columns.id != columns.picture:
+                key = picture_id(row[columns.id])
+                if key is None:
+                    raise DataError(
+                        f"its {columns.id!r} is not an id, which is text or a whole number."
+                    )
+            entry = Entry(name, key or name, list(captions), split, [where], scene, regions)
+            self._add(entry, merge, repeats)
+
+    def _add(self, entry: Entry, merge: bool, repeats: bool) -> None:
+        known = self.merged.get((entry.id, entry.split))
+        if known is not None and known.name != entry.name:
+            raise DataError(
+                f"its id {entry.id} is that of another picture, {known.name} "
+                f"({self.path.name}:{known.where()}); a picture needs an id of its own."
+            )
+        if known is not None and repeats:
+            known.captions += [text for text in entry.captions if text not in known.captions]
+        elif known is not None and merge:
             known.captions += entry.captions
             known.places += entry.places
-            return
-        self.entries.append(entry)
-        if merge:
-            self.merged[entry.name, entry.split] = entry
-
-    def examples(self) -> Iterator[Example]:
-        for entry in self.entries:
-            if entry.places[0].isdigit():
-                where = spell_lines([int(line) for line in entry.places])
-            else:
-                where = entry.places[0]
-            yield Example(
-                self.finder(entry.name),
-                tuple(entry.captions),
-                entry.split,
-                entry.name,
-                place(self.path, where),
-                entry.scene,
-                entry.regions,
-            )
-
-
-class _Bad(Exception):
-    """What is wrong with one record; becomes a Problem."""
-
-
-def _pick(value: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    return next((value[name] for name in names if value.get(name) is not None), None)
-
-
-def _strings(value: Any, name: str) -> list[str]:
-    values = [value] if isinstance(value, str) else value
-    if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
-        raise _Bad(f'its "{name}" must be text or a list of texts.')
-    return values
-
-
-def _box(values: Any) -> Box:
-    if not isinstance(values, list) or len(values) != 4:
-        raise _Bad("a box must be four numbers: [x0, y0, x1, y1].")
-    try:
-        x0, y0, x1, y1 = (float(value) for value in values)
-    except (TypeError, ValueError) as error:
-        raise _Bad("a box must be four numbers: [x0, y0, x1, y1].") from error
-    return (x0, y0, x1, y1)
-
-
-def _scene(value: Any) -> Scene:
-    try:
-        things = tuple(
-            Thing(str(t["kind"]), str(t["colour"]), str(t["size"]), _box(t["box"]))
-            for t in value["things"]
-        )
-        return Scene(int(value["width"]), int(value["height"]), str(value["background"]), things)
-    except (KeyError, TypeError, ValueError) as error:
-        raise _Bad(f'its "scene" is malformed ({error}); draw the scenes again.') from error
-
-
-def _regions(value: Any, captions: list[str]) -> tuple[Region, ...]:
-    words = [len(caption.split()) for caption in captions]
-    regions = []
-    for entry in value if isinstance(value, list) else [value]:
-        if not isinstance(entry, list) or len(entry) != 6:
-            raise _Bad('each of its "regions" must be [caption, word, x0, y0, x1, y1].')
-        caption, word, *box = entry
-        if type(caption) is not int or type(word) is not int:
-            raise _Bad('each of its "regions" must start with the indices of caption and word.')
-        if not (0 <= caption < len(captions) and 0 <= word < words[caption]):
-            raise _Bad(f'its "regions" name word {word} of caption {caption}, which is not there.')
-        regions.append(Region(caption, word, _box(box)))
-    return tuple(regions)
+        else:
+            self.entries.append(entry)
+            if merge or repeats:
+                self.merged[entry.id, entry.split] = entry

@@ -1,17 +1,18 @@
 """`read`: captions from whatever file or folder they come in, the kind found by its content."""
 
-import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from saccade.data import coco, flickr, karpathy, records
-from saccade.data.reading import Found, Problem, read_json, read_lines
+from saccade.data import coco, flickr, karpathy, records, tables
+from saccade.data.columns import NO_CHOICES, Choices
+from saccade.data.finding import Finder
+from saccade.data.reading import Entry, Found, Note, Problem, keys_of, place, writable
+from saccade.data.splits import Splits, apply_lists, draw_splits
 from saccade.errors import DataError
+from saccade.files import read_json
 from saccade.values.examples import Example
-
-Splits = str | Mapping[str, Path | str]
 
 ACCEPTED = """accepted are:
   captions.jsonl   {"image": "images/1.jpg", "captions": ["A dog runs."], "split": "train"}
@@ -31,10 +32,10 @@ _IN_FOLDERS = (  # a folder's captions file is looked for in this order
     ("*.token", "*.token.txt"),
     ("captions.txt", "results.csv"),
 )
-_READERS: dict[str, Callable[[Path, Path | None], Iterator[Found]]] = {
+_READERS: dict[str, Callable[[Path, Choices], Iterator[Found]]] = {
     "JSONL": records.read_jsonl,
-    "JSON list": records.read_list,
-    "table": records.read_table,
+    "JSON": records.read_document,
+    "table": tables.read,
     "Karpathy": karpathy.read,
     "COCO captions": coco.read,
     "Flickr tokens": flickr.read,
@@ -56,23 +57,30 @@ def read(
     path: Path | str | Sequence[Path | str],
     images: Path | str | None = None,
     splits: Splits | None = None,
+    choices: Choices = NO_CHOICES,
 ) -> Dataset:
     """Pictures and captions of a file, a folder with one, or several files.
 
     images: the folder that picture names are relative to, when it is not near the captions.
     splits: one split's name for all pictures, or split lists {"train": file, "val": file} of
     picture names, in place of the source's own; a picture on no list gets the split "extra".
+    choices: which columns hold pictures and captions, where their names do not tell.
     Raises DataError with file, line and cure at the first thing wrong (`gather` finds all)."""
-    dataset, problems = gather(path, images, splits)
+    dataset, problems = gather(path, images, splits, choices)
+    raise_first(problems, dataset.path)
+    if not dataset.examples:
+        raise DataError(f"{dataset.path} holds no pictures; {ACCEPTED}")
+    return dataset
+
+
+def raise_first(problems: Sequence[Problem], path: Path) -> None:
+    """Raises DataError with the first fatal problem, if there is one."""
     fatal = [problem for problem in problems if problem.fatal]
     if fatal:
         error = fatal[0].error()
         if len(fatal) > 1:
-            error = DataError(f"{error} ({len(fatal) - 1} more: saccade check {dataset.path})")
+            error = DataError(f"{error} ({len(fatal) - 1} more: saccade check {path})")
         raise error
-    if not dataset.examples:
-        raise DataError(f"{dataset.path} holds no pictures; {ACCEPTED}")
-    return dataset
 
 
 def select(dataset: Dataset, split: str) -> list[Example]:
@@ -84,28 +92,41 @@ def gather(
     path: Path | str | Sequence[Path | str],
     images: Path | str | None = None,
     splits: Splits | None = None,
+    choices: Choices = NO_CHOICES,
 ) -> tuple[Dataset, tuple[Problem, ...]]:
     """Like `read`, but every malformed line is collected as a Problem instead of raised.
 
     Raises DataError only when there is no such file, or nothing of it can be understood."""
-    given = [path] if isinstance(path, Path | str) else path
-    files = [file for item in given for file in _files(Path(item))]
+    listed = [path] if isinstance(path, Path | str) else path
+    files = [file for item in listed for file in files_of(Path(item))]
     folder = None if images is None else Path(images)
     if folder is not None and not folder.is_dir():
         raise DataError(f"{folder} is not a folder; name the one that holds the pictures.")
-    kinds = {file: detect(file) for file in files}
+    kinds = {file: detect(file, choices) for file in files}
     examples: list[Example] = []
     problems: list[Problem] = []
+    notes: list[str] = []
     for file, kind in kinds.items():
-        for found in _READERS[kind](file, folder):
+        finder = Finder(file, folder, _near(file, kind))
+        for found in entries(file, kind, choices):
             if isinstance(found, Problem):
                 problems.append(found)
-            elif not _writable(found):
-                message = "holds a character that is not one (half a surrogate pair); mend it."
-                problems.append(Problem(file, found.source.partition(":")[2], message))
+            elif isinstance(found, Note):
+                notes.append(found.text if len(files) == 1 else f"{file.name}: {found.text}")
             else:
-                examples.append(found)
-    notes: list[str] = []
+                examples.append(
+                    Example(
+                        finder(found.name),
+                        tuple(found.captions),
+                        found.split,
+                        found.id,
+                        place(file, found.where()),
+                        found.scene,
+                        found.regions,
+                    )
+                )
+        if finder.note():
+            notes.append(finder.note())
     if splits is None and "Flickr tokens" in kinds.values():
         splits = {k: v for file in files for k, v in flickr.lists_beside(file).items()} or None
         if splits:
@@ -114,7 +135,7 @@ def gather(
     if isinstance(splits, str):
         examples = [replace(example, split=splits) for example in examples]
     elif splits is not None:
-        examples, wrong = _apply_lists(examples, {k: Path(v) for k, v in splits.items()})
+        examples, wrong = apply_lists(examples, {k: Path(v) for k, v in splits.items()})
         problems += wrong
     if examples and not any(example.split for example in examples):
         examples, note = draw_splits(examples)
@@ -128,46 +149,27 @@ def gather(
     return Dataset(tuple(examples), kind, tuple(notes), files[0]), tuple(problems)
 
 
-def _writable(example: Example) -> bool:
-    """Whether its texts can be written to a file, hours later: JSON can hold what UTF-8 can't."""
-    try:
-        "".join((example.id, example.split, *example.captions)).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def entries(path: Path, kind: str, choices: Choices = NO_CHOICES) -> Iterator[Found]:
+    """All that a file of a kind (see `detect`) says of its pictures, in its own splits."""
+    for found in _READERS[kind](path, choices):
+        if isinstance(found, Entry) and not writable(
+            found.id, found.name, found.split, *found.captions
+        ):
+            message = "holds a character that is not one (half a surrogate pair); correct it."
+            yield Problem(path, found.where(), message)
+        else:
+            yield found
 
 
-def draw_splits(examples: Sequence[Example]) -> tuple[list[Example], str]:
-    """Splits for a source without any: about a tenth of the pictures becomes val.
-
-    Drawn by a hash of the picture's id, so that a picture keeps its split when others come or go.
-    Also returns the note that says so."""
-    ranks = [int(hashlib.sha256(e.id.encode()).hexdigest()[:8], 16) for e in examples]
-    chosen = {index for index, rank in enumerate(ranks) if rank % 10 == 0}
-    if len({example.id for example in examples}) > 1:  # neither may stay empty
-        order = sorted(range(len(ranks)), key=lambda index: (ranks[index], examples[index].id))
-        if not chosen:
-            chosen = {i for i in order if examples[i].id == examples[order[0]].id}
-        elif len(chosen) == len(examples):
-            chosen -= {i for i in order if examples[i].id == examples[order[-1]].id}
-    else:
-        chosen = set()
-    drawn = [
-        replace(example, split="val" if index in chosen else "train")
-        for index, example in enumerate(examples)
-    ]
-    note = (
-        f"No splits are given: drawn by name, {len(drawn) - len(chosen)} pictures train and "
-        f"{len(chosen)} val, the same every time."
-    )
-    return drawn, note
-
-
-def detect(path: Path) -> str:
+def detect(path: Path, choices: Choices = NO_CHOICES) -> str:
     """The kind of a captions file, from its content. Raises DataError when it is none."""
     try:
+        if not path.is_file() and path.exists():
+            raise DataError(f"{path} is not a regular file; {ACCEPTED}")
         with path.open("rb") as file:
             head = file.read(_HEAD)
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist; check the name.") from error
     except OSError as error:
         raise DataError(f"{path} can't be read ({error.strerror or error}).") from error
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -175,41 +177,55 @@ def detect(path: Path) -> str:
     text = head.decode("utf-8-sig", errors="replace").lstrip()
     if not text:
         raise DataError(f"{path} is empty; {ACCEPTED}")
-    first = text.partition("\n")[0].rstrip()
+    lines = [line.rstrip("\r") for line in text.split("\n")[:5]]
     if text[0] in "{[":
-        return _detect_json(path, text, first)
-    if any(flickr.LINE.fullmatch(line.rstrip("\r")) for line in text.split("\n")[:5]):
+        return _detect_json(path, text, lines[0].rstrip(), choices)
+    if any(flickr.parse(line) for line in lines):
         return "Flickr tokens"
-    if records.is_header(first) or path.suffix.lower() in (".csv", ".tsv"):
+    if tables.is_header(lines[0], choices) or path.suffix.lower() in (".csv", ".tsv"):
+        return "table"
+    if all(tables.headless(line) for line in lines if line.strip()):
         return "table"
     raise DataError(f"{path} is not a captions file; {ACCEPTED}")
 
 
-def _detect_json(path: Path, text: str, first: str) -> str:
+def _detect_json(path: Path, text: str, first: str, choices: Choices) -> str:
     jsonl = path.suffix.lower() in (".jsonl", ".ndjson")
     if text[0] == "{" and (jsonl or "\n" in text or len(text) < _HEAD // 4):
         try:
             value = json.loads(first)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             if jsonl:
                 return "JSONL"  # and its reader names the line
         else:
-            if jsonl or records.is_record(value):
+            several = bool(text.partition("\n")[2].strip())
+            if jsonl or (several and isinstance(value, dict)):
                 return "JSONL"
-    value = read_json(path)
-    if isinstance(value, list):
-        if value and records.is_record(value[0]):
-            return "JSON list"
-    elif isinstance(value, dict) and isinstance(value.get("images"), list):
+    value = read_json(path, DataError, records.CURE)
+    if isinstance(value, dict) and isinstance(value.get("images"), list):
         if isinstance(value.get("annotations"), list):
             return "COCO captions"
         if any(isinstance(entry, dict) and "sentences" in entry for entry in value["images"]):
             return "Karpathy"
-    raise DataError(f"{path} is JSON, but not of captions; {ACCEPTED}")
+    if records.objects(value, choices) is not None:
+        return "JSON"
+    raise DataError(
+        f"{path} is JSON, but not of captions: it is {keys_of(value)}; name the keys of pictures "
+        f"and captions (--image-column, --caption-column) if they are there; {ACCEPTED}"
+    )
 
 
-def _files(path: Path) -> list[Path]:
-    """The captions file or files that a path stands for."""
+def _near(path: Path, kind: str) -> tuple[str, ...]:
+    """The folders beside a captions file where its kind's pictures usually lie."""
+    if kind == "COCO captions":
+        return coco.near(path)
+    if kind == "Flickr tokens":
+        return flickr.NEAR
+    return ("", "images", "..") if kind == "Karpathy" else ("", "images")
+
+
+def files_of(path: Path) -> list[Path]:
+    """The captions file or files that a path stands for: itself, or those in a folder."""
     if not path.exists():
         raise DataError(f"{path} does not exist; check the name.")
     if not path.is_dir():
@@ -226,35 +242,3 @@ def _files(path: Path) -> list[Path]:
         names = ", ".join(str(file.relative_to(path)) for file in files)
         raise DataError(f"{path} holds several captions files ({names}); name one of them.")
     return files
-
-
-def _apply_lists(
-    examples: Sequence[Example], lists: Mapping[str, Path]
-) -> tuple[list[Example], list[Problem]]:
-    """Splits from lists of picture names; "extra" for pictures on none of them."""
-    splits: dict[str, tuple[str, Path, int]] = {}
-    problems: list[Problem] = []
-    for split, path in lists.items():
-        if not path.is_file():
-            raise DataError(f"{path} does not exist; name the list of {split} pictures.")
-        for number, line in read_lines(path):
-            if isinstance(line, Problem):
-                problems.append(line)
-                continue
-            name = line.strip()
-            if not name:
-                continue
-            known = splits.setdefault(name, (split, path, number))
-            if known[0] != split:
-                other = f"{known[1].name}:{known[2]}"
-                message = f"{name} is on the {known[0]} list too ({other}); leave it on one."
-                problems.append(Problem(path, str(number), message))
-    names = {name for e in examples for name in (e.id, e.image.name)}
-    for name, (_, path, number) in splits.items():
-        if name not in names:
-            message = f"{name} has no captions in the captions file."
-            problems.append(Problem(path, str(number), message, fatal=False))
-    nowhere = ("extra", Path(), 0)
-    return [
-        replace(e, split=splits.get(e.id, splits.get(e.image.name, nowhere))[0]) for e in examples
-    ], problems
