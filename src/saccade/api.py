@@ -109,7 +109,7 @@ class Captioner:
         return self.engine.write(encoded, decoding, keep)
 
     @overload
-    def caption(
+    def caption(  # type: ignore[overload-overlap]  # a str is a sequence of str, and one photo
         self,
         photos: Photo,
         beams: int | None = None,

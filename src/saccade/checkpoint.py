@@ -167,7 +167,7 @@ def read_config(folder: Path | str) -> dict[str, Any]:
         ) from error
     if found not in READABLE:
         raise CheckpointError(
-            f"{path} is of format {found}, and this Saccade ({version('saccade')}) reads format "
+            f"{path} is of format {found}, and this Saccade ({version('saccade-captioner')}) reads format "
             f"{FORMAT} and older; install the Saccade that wrote it: "
             f"{config.get('saccade_version')}."
         )

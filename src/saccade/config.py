@@ -110,7 +110,7 @@ class TrainConfig:
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: int = ranged(0, 0, 10**9)  # steps
     weight_decay: float = ranged(0.0, 0.0, 100.0)
-    clip: float = ranged(5.0, 0.0, 1e9, above=True)  # gradient norm
+    clip: float = ranged(5.0, 0.0, 1e30, above=True)  # gradient norm
     task: Any = field(default_factory=dict)  # what is minimised: a task's settings, by its kind
     flip: bool = False  # also train on mirrored pictures (half of the looks)
     min_count: int = ranged(5, 1, 10**9)  # of a word, to enter the vocabulary

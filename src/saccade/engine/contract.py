@@ -35,9 +35,10 @@ class Prepared(NamedTuple):
 
     def source(self) -> dict[str, Any]:
         """A caption's `photo` and `image`."""
-        named = isinstance(self.photo, str | Path)
-        image = self.photo if isinstance(self.photo, Image.Image) else self.shown
-        return {"photo": Path(self.photo) if named else None, "image": image}
+        photo = self.photo
+        if isinstance(photo, str | Path):
+            return {"photo": Path(photo), "image": self.shown}
+        return {"photo": None, "image": photo if isinstance(photo, Image.Image) else self.shown}
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,10 @@ class Reading(NamedTuple):
 class Words(Protocol):
     """A model's tokens as people read them."""
 
-    hidden: frozenset[int]  # ids that are not shown among runners-up: padding, unknown, ...
-    eos: int
+    @property
+    def hidden(self) -> frozenset[int]:
+        """Ids that are not shown among runners-up: padding, unknown, ..."""
+        ...
 
     def ids(self, sentence: str) -> tuple[int, ...]:
         """A typed sentence's pieces. Raises UsageError for none, or for words the model lacks."""
@@ -106,12 +109,30 @@ class Coverings(Protocol):
 class Engine(Protocol):
     """A captioner: trained by Saccade or elsewhere."""
 
-    words: Words
-    decoding: Decoding  # used where nothing else is said
-    mean: Tensor | None  # (L, F) mean features of the training pictures, where they are known
-    input_size: tuple[int, int]  # (H, W) of the encoder's pixels
-    mean_colour: Tensor  # (3,) uint8, what an encoder's zero looks like
-    device: torch.device
+    @property
+    def words(self) -> Words: ...
+    @property
+    def decoding(self) -> Decoding:
+        """Used where nothing else is said."""
+        ...
+
+    @property
+    def mean(self) -> Tensor | None:
+        """(L, F) mean features of the training pictures, where they are known."""
+        ...
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(H, W) of the encoder's pixels."""
+        ...
+
+    @property
+    def mean_colour(self) -> Tensor:
+        """(3,) uint8, what an encoder's zero looks like."""
+        ...
+
+    @property
+    def device(self) -> torch.device: ...
 
     def prepare(self, photo: Photo, keep: bool = False) -> Prepared:
         """A photo read and fitted to the encoder; safe in threads. keep: also a copy to draw on.

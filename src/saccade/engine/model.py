@@ -157,7 +157,8 @@ def _of_one(attention: Attention | None) -> Attention | None:
     """Attention of captions (R, 1, T, ...) -> (R, T, ...)."""
     if attention is None:
         return None
-    return Attention(*(None if part is None else part.squeeze(1) for part in attention))
+    weights, *rest = attention
+    return Attention(weights.squeeze(1), *(x if x is None else x.squeeze(1) for x in rest))
 
 
 def default_device() -> torch.device:

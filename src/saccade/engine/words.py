@@ -12,7 +12,6 @@ class VocabularyWords:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
-        self.eos = vocabulary.eos
         self.hidden = frozenset((vocabulary.pad, vocabulary.bos, vocabulary.unk))
 
     def ids(self, sentence: str) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ validation split, and others at even distances.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,7 +15,10 @@ from saccade.engine import ModelEngine
 from saccade.evaluation.split import Captioned, Evaluation, evaluate
 from saccade.training.run import Run
 from saccade.values.examples import evenly
+from saccade.values.places import Grid
 from saccade.viz.report import ReportSample, write_report
+
+Group = Literal["good", "bad", "fixed rule"]
 
 _MEANING = {
     "backbone": "encoder",
@@ -23,14 +26,15 @@ _MEANING = {
     "stage": "hidden state taken (-1: the last)",
     "fit": "how photos are made to fit",
     "trainable": "encoder trained",
+    "freeze": "encoder frozen",
     "hidden": "LSTM width",
     "embedding": "word embedding width",
     "attention": "attention width",
     "features": "features projected to (0: as they are)",
 }
+# Of these sections some; of the others, which a kind or a strategy brings, all.
 _SHOWN = {
-    "encoder": ("backbone", "image_size", "stage", "fit", "trainable"),
-    "decoder": ("hidden", "embedding", "attention", "features", "dropout"),
+    "encoder": ("backbone", "image_size", "stage", "fit", "freeze", "trainable"),
     "train": (
         "epochs",
         "batch",
@@ -38,15 +42,11 @@ _SHOWN = {
         "learning_rate",
         "schedule",
         "clip",
-        "label_smoothing",
-        "doubly_stochastic",
-        "detection",
         "flip",
         "average",
         "select",
         "seed",
     ),
-    "decode": ("beams", "length_power", "max_words"),
 }
 
 
@@ -88,13 +88,14 @@ def _recipe(
     about: dict[str, Any], found: Evaluation, split: str
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     config = about["config"]
-    groups = [
-        (
-            name,
-            [(_MEANING.get(key, key.replace("_", " ")), _text(config[name][key])) for key in keys],
-        )
-        for name, keys in _SHOWN.items()
-    ]
+    task = config["train"].get("task", {})
+    sections = {**config, "task": task}
+    groups = []
+    for name in ("encoder", "decoder", "train", "task", "decode"):
+        section = sections[name]
+        keys = [key for key in _SHOWN.get(name, section) if key in section]
+        rows = [(_MEANING.get(key, key.replace("_", " ")), _text(section[key])) for key in keys]
+        groups.append((name, rows))
     counts = ", ".join(f"{count} {name}" for name, count in about["pictures"].items())
     data = [
         ("source", Path(about["data"]).name),
@@ -124,12 +125,12 @@ def _scores(found: Evaluation) -> dict[str, float]:
 
 def _attention(found: Evaluation) -> list[tuple[str, str, str, str]]:
     """(what, attention, uniform, centre): no claim without its baselines."""
-    h, w = found.captioned[0].caption.where.shape
-    maps = [
-        a for item in found.captioned if (alphas := item.caption.alphas) is not None for a in alphas
-    ]
-    if not maps:
+    where = found.captioned[0].caption.where
+    kept = [c.alphas for item in found.captioned if (c := item.caption).alphas is not None]
+    maps = [alpha for alphas in kept for alpha in alphas]
+    if not maps or not isinstance(where, Grid):
         return []
+    h, w = where.shape
     alphas = np.stack(maps).reshape(len(maps), -1).astype(np.float64)
     entropy = -(alphas * np.log2(np.maximum(alphas, 1e-12))).sum(1)
     rows = np.arange(h)[:, None] - (h - 1) / 2
@@ -176,7 +177,7 @@ def _samples(found: Evaluation, count: int) -> list[ReportSample]:
     assert found.scored is not None  # of these pictures, in this order
     values = found.scored.per_picture["CIDEr"]
     order = np.argsort(-np.asarray(values), kind="stable")
-    chosen: list[tuple[int, str]] = [(int(i), "good") for i in order[:count]]
+    chosen: list[tuple[int, Group]] = [(int(i), "good") for i in order[:count]]
     chosen += [(int(i), "bad") for i in order[::-1][:count] if int(i) not in dict(chosen)]
     taken = dict(chosen)
     spaced = evenly(range(len(captioned)), count)
@@ -184,7 +185,7 @@ def _samples(found: Evaluation, count: int) -> list[ReportSample]:
     return [_sample(captioned[i], 100 * float(values[i]), group) for i, group in chosen]
 
 
-def _sample(item: Captioned, value: float | None, group: str) -> ReportSample:
+def _sample(item: Captioned, value: float | None, group: Group) -> ReportSample:
     verdict = None
     if item.truth is not None:
         verdict = "true" if item.truth else "; ".join(item.faults)

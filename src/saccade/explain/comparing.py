@@ -13,8 +13,8 @@ def descending(scores: np.ndarray, generator: np.random.Generator) -> np.ndarray
 
 
 def shown(scores: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Signed scores (L,) -> the map, of `where.shape`, that `saccade.values.evidence` wants: what speaks for
-    the word, summing to 1; all zero where nothing does."""
+    """Signed scores (L,) -> the map, of `where.shape`, that `saccade.values.evidence` wants:
+    what speaks for the word, summing to 1; all zero where nothing does."""
     positive = np.maximum(np.nan_to_num(scores), 0.0)
     total = positive.sum()
     return ((positive / total) if total > 0 else positive).reshape(shape)

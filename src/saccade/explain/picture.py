@@ -131,7 +131,8 @@ class Picture:
         """Per map and word: its deletion and insertion runs, all in one batch."""
         names = [name for name in scores if name in self.settings.curves]
         S, W = len(self.shares), len(spans)
-        masks, wanted = [], np.zeros((W * len(names) * 2 * S, W), dtype=bool)
+        masks: list[np.ndarray] = []
+        wanted = np.zeros((W * len(names) * 2 * S, W), dtype=bool)
         for i in range(W):
             for name in names:
                 order = descending(scores[name][i], self.ties)

@@ -24,7 +24,8 @@ class Features(NamedTuple):
 
     def pictures(self, chosen: Tensor | slice) -> Features:
         """Those of some pictures."""
-        return Features(*(None if part is None else part[chosen] for part in self))
+        cells, *rest = self
+        return Features(cells[chosen], *(x if x is None else x[chosen] for x in rest))
 
 
 class Attention(NamedTuple):

@@ -11,8 +11,9 @@ coordinates, convolutional backbones know the border), and so grids and regions 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -127,6 +128,10 @@ class _EncoderLayer(nn.Module):
 
 
 class _DecoderLayer(nn.Module):
+    words: _SelfAttention
+    cells: _CrossAttention
+    feed: _Feedforward
+
     def __init__(self, settings: TransformerSettings) -> None:
         super().__init__()
         self.words, self.cells = _SelfAttention(settings), _CrossAttention(settings)
@@ -156,6 +161,9 @@ class TransformerDecoder(Decoder):
                 nn.init.xavier_uniform_(parameter)
         nn.init.normal_(self.embed.weight, std=D**-0.5)
 
+    def _layers(self) -> Sequence[_DecoderLayer]:
+        return cast("Sequence[_DecoderLayer]", self.layers)
+
     def _memory(self, features: Features) -> tuple[dict[str, Tensor], int]:
         """What cross-attention keeps of pictures, extra vectors in front, and how many they are."""
         cells, bias = features.cells, None
@@ -171,7 +179,7 @@ class TransformerDecoder(Decoder):
             x = layer(x, bias)
         x = self.seen(x)
         kept: dict[str, Tensor] = {}
-        for i, layer in enumerate(self.layers):
+        for i, layer in enumerate(self._layers()):
             kept[f"keys{i}"], kept[f"values{i}"] = layer.cells.keep(x)
         return (kept if bias is None else kept | {"bias": bias}), extra
 
@@ -205,7 +213,7 @@ class TransformerDecoder(Decoder):
         x = self._words(tokens.unsqueeze(1), state.rows["k0"].size(2))  # (N, 1, D)
         rows: dict[str, Tensor] = {}
         weights = x.new_zeros(0)
-        for i, layer in enumerate(self.layers):
+        for i, layer in enumerate(self._layers()):
             q, k, v = layer.words.parts(x)
             rows[f"k{i}"] = k = torch.cat((state.rows[f"k{i}"], k), 2)
             rows[f"v{i}"] = v = torch.cat((state.rows[f"v{i}"], v), 2)
@@ -230,7 +238,7 @@ class TransformerDecoder(Decoder):
         pictures, extra = self._memory(features)
         x = self._words(inputs.flatten(0, 1), 0)  # (N, T, D)
         weights = x.new_zeros(0)
-        for i, layer in enumerate(self.layers):
+        for i, layer in enumerate(self._layers()):
             x = x + layer.words.mix(*layer.words.parts(x), causal=True)
             y = x.view(B, K * T, -1)
             added, weights = layer.cells(

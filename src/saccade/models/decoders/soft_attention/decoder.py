@@ -65,7 +65,9 @@ class SoftAttentionDecoder(Decoder):
         self.settings = settings
         self.vocabulary = vocabulary
         width = settings.features or features  # C
-        self.project = nn.Linear(features, width) if settings.features else nn.Identity()
+        self.project: nn.Module = nn.Identity()
+        if settings.features:
+            self.project = nn.Linear(features, width)
         self.attention = AdditiveAttention(width, settings.hidden, settings.attention)
         self.init_hidden = nn.Linear(width, settings.hidden)
         self.init_cell = nn.Linear(width, settings.hidden)
@@ -161,7 +163,9 @@ class SoftAttentionDecoder(Decoder):
         still = [k for k in slots.tolist() if k]
         # The recurrence has its own backward, which knows one precision: that of the weights.
         with torch.autocast(words.device.type, enabled=False):
-            exact = Memory(*(None if x is None else x.to(words.dtype) for x in memory))
+            values, keys = memory.values.to(words.dtype), memory.keys.to(words.dtype)
+            bias = None if memory.bias is None else memory.bias.to(words.dtype)
+            exact = Memory(values, keys, bias)
             h, c = self._initial(exact)
             done = recurrence(exact.values, exact.keys, words, h, c, weights, still, exact.bias)
         deep = self._deep(embedded, done.hidden[live], done.contexts[live])

@@ -12,17 +12,30 @@ it equal to the decoder. What makes it fast on a CPU:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from saccade.models.attention.additive import LIMIT, energies
+from saccade.models.attention.additive import LIMIT, AdditiveAttention, energies
 from saccade.models.contract import Attention, Features, State, Step, absent_bias, picture_mean
-from saccade.models.decoders.soft_attention.products import product
+from saccade.models.decoders.soft_attention.products import Product, product
 
-if TYPE_CHECKING:
-    from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+
+class Layers(Protocol):
+    """What a stepper reads of the decoder."""
+
+    settings: Any  # its sizes
+    project: nn.Module
+    attention: AdditiveAttention
+    init_hidden: nn.Linear
+    init_cell: nn.Linear
+    embed: nn.Embedding
+    lstm: nn.LSTMCell
+    gate: nn.Linear
+    from_hidden: nn.Linear
+    from_context: nn.Linear
+    output: nn.Linear
 
 
 class SoftAttentionStepper:
@@ -34,14 +47,14 @@ class SoftAttentionStepper:
     cells are not there."""
 
     @torch.no_grad()
-    def __init__(self, decoder: SoftAttentionDecoder) -> None:
+    def __init__(self, decoder: Layers) -> None:
         lstm, attention = decoder.lstm, decoder.attention
         settings = decoder.settings
         D, E, A = settings.hidden, settings.embedding, settings.attention
         self.sizes = (A, 4 * D, E, 1)  # of what is made of h
-        self.project = (
-            product(decoder.project.weight, decoder.project.bias) if settings.features else None
-        )
+        self.project: Product | None = None
+        if isinstance(decoder.project, nn.Linear):
+            self.project = product(decoder.project.weight, decoder.project.bias)
         self.key = product(attention.key.weight, attention.key.bias)
         self.energy = attention.energy.weight[0].detach().clone()
         self.initial = product(

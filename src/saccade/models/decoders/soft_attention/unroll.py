@@ -87,7 +87,7 @@ class _Mixer:
 
 class _Recurrence(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         values: Tensor,
         keys: Tensor,
@@ -140,7 +140,7 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         d_hidden, d_contexts, d_alphas, d_betas = grads
         values, keys, stacked, energy, context, *saved = ctx.saved_tensors
         B, C, A, K, T, D = ctx.shape
@@ -174,7 +174,8 @@ class _Recurrence(torch.autograd.Function):
         d_energy = values.new_zeros(A)
         d_words = values.new_zeros(B, K, T, 4 * D)
         d_projected, d_seen = [], []
-        d_h = d_c = None
+        d_h: Tensor | None = None
+        d_c: Tensor | None = None
         for t in range(len(slots) - 1, -1, -1):
             k = slots[t]
             _, _, queries, alpha, seen_t, beta_t, _, _ = steps[t]
@@ -219,8 +220,8 @@ class _Recurrence(torch.autograd.Function):
             d_values,
             d_keys,
             d_words,
-            d_h.sum(1),
-            d_c.sum(1),
+            d_h.sum(1) if d_h is not None else None,
+            d_c.sum(1) if d_c is not None else None,
             None,
             None,
             d_stacked[:A],
