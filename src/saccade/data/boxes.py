@@ -13,7 +13,6 @@ Boxes are in the pixels of the picture as annotated, before any EXIF rotation.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from saccade.data.coco_words import PAIRS, words_of
+from saccade.data.columns import picture_id
 from saccade.data.reading import Problem, read_lines
 from saccade.data.records import CURE
 from saccade.errors import DataError
@@ -34,6 +34,7 @@ _ACCEPTED = (
     "accepted are COCO's instances_*.json and the folder of Flickr30k Entities, which holds "
     "Sentences and Annotations."
 )
+_LARGEST = 10**7  # pixels, of a side
 _PHRASE = re.compile(r"\[/EN#(?P<id>\d+)(?:/[^\s\]]+)*\s+(?P<words>[^\]]*)\]")
 
 
@@ -128,36 +129,36 @@ def read_boxes(path: Path | str, pictures: Iterable[Path | str] | None = None) -
 def _coco(path: Path, wanted: set[str] | None) -> Boxes:
     value = read_json(path, DataError, CURE)
     keys = ("images", "annotations", "categories")
-    lists = [value.get(key) if isinstance(value, dict) else None for key in keys]
+    lists: list[Any] = [value.get(key) if isinstance(value, dict) else None for key in keys]
     if not all(isinstance(entry, list) for entry in lists):
         missing = [f'"{key}"' for key, found in zip(keys, lists, strict=True) if found is None]
         which = f"has no {', '.join(missing)}" if missing else "is malformed"
         raise DataError(f"{path}: {which}, so it is not a file of boxes; {_ACCEPTED}")
     images, notes, categories = lists
     kinds = {
-        _get(path, f"categories[{i}]", entry, "id", int): words_of(
+        _id(path, f"categories[{i}]", entry, "id"): words_of(
             _get(path, f"categories[{i}]", entry, "name", str).lower()
         )
         for i, entry in enumerate(categories)
     }
-    named: dict[int | str, dict[str, list[Box]]] = {}
-    sizes: dict[int | str, tuple[str, int, int]] = {}
+    named: dict[str, dict[str, list[Box]]] = {}
+    sizes: dict[str, tuple[str, int, int]] = {}
     for i, entry in enumerate(images):
         where = f"images[{i}]"
-        key = _get(path, where, entry, "id", int | str)
+        key = _id(path, where, entry, "id")
         name = _get(path, where, entry, "file_name", str).replace("\\", "/")
-        size = entry.get("width", 0), entry.get("height", 0)
-        if not all(isinstance(side, int) and side >= 0 for side in size):
-            raise DataError(f"{path}: {where}: its width and height are not numbers of pixels.")
-        named[key], sizes[key] = {}, (name, *size)
+        width, height = (_pixels(path, where, entry.get(side)) for side in ("width", "height"))
+        if key in named:
+            raise DataError(f"{path}: {where}: its id {key} is that of {sizes[key][0]} too.")
+        named[key], sizes[key] = {}, (name, width, height)
     for i, note in enumerate(notes):
         where = f"annotations[{i}]"
         if isinstance(note, dict) and "caption" in note and "bbox" not in note:
             cure = "boxes are in COCO's instances_*.json, captions in its captions_*.json."
             raise DataError(f"{path}: {where} has a caption and no box; {cure}")
         box = _coco_box(path, where, _get(path, where, note, "bbox", list))
-        key = _get(path, where, note, "image_id", int | str)
-        kind = _get(path, where, note, "category_id", int)
+        key = _id(path, where, note, "image_id")
+        kind = _id(path, where, note, "category_id")
         if key not in named:
             raise DataError(f'{path}: {where}: its image_id {key} is not among "images".')
         if kind not in kinds:
@@ -177,19 +178,42 @@ def _get(path: Path, where: str, entry: Any, key: str, kind: Any) -> Any:
     value = entry.get(key) if isinstance(entry, dict) else None
     if not isinstance(value, kind):
         fault = "has no" if value is None else "has a malformed"
-        raise DataError(f'{path}: {where} {fault} "{key}"; copy the file again or mend it there.')
+        raise DataError(f'{path}: {where} {fault} "{key}"; {CURE}.')
     return value
+
+
+def _id(path: Path, where: str, entry: Any, key: str) -> str:
+    """An id that must be there, as text."""
+    value = picture_id(_get(path, where, entry, key, int | float | str))
+    if value is None:
+        raise DataError(f'{path}: {where} has a malformed "{key}"; {CURE}.')
+    return value
+
+
+def _pixels(path: Path, where: str, value: Any) -> int:
+    """A side of an annotated picture; 0 where it is not there."""
+    if value is None:
+        return 0
+    if type(value) not in (int, float) or value != int(value) or not 0 <= value <= _LARGEST:
+        raise DataError(f"{path}: {where}: its width and height are not numbers of pixels; {CURE}.")
+    return int(value)
 
 
 def _coco_box(path: Path, where: str, values: list[Any]) -> Box | None:
     """[x, y, width, height] as a box; None for one without area, which COCO has a few of."""
-    numbers = [v for v in values if isinstance(v, int | float) and math.isfinite(v)]
+    numbers = [float(v) for v in values if type(v) in (int, float) and abs(v) <= _LARGEST]
     if len(values) != 4 or len(numbers) != 4 or min(numbers[2:]) < 0:
         raise DataError(
-            f"{path}: {where}: its bbox {values} is not [x, y, width, height] in pixels; mend it."
+            f"{path}: {where}: its bbox {_short(values)} is not [x, y, width, height] in pixels; "
+            f"{CURE}."
         )
-    x, y, width, height = map(float, numbers)
+    x, y, width, height = numbers
     return (x, y, x + width, y + height) if width and height else None
+
+
+def _short(value: Any) -> str:
+    text = ascii(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _by_stem(
@@ -256,6 +280,8 @@ def _annotation(path: Path) -> tuple[int, int, dict[str, list[Box]]]:
     things: dict[str, list[Box]] = {}
     try:
         width, height = (int(root.findtext(f"size/{side}", "")) for side in ("width", "height"))
+        if not (0 <= width <= _LARGEST and 0 <= height <= _LARGEST):
+            raise ValueError(f"{width} x {height}")
         for thing in root.iter("object"):
             boxes = [_entities_box(corners) for corners in thing.iter("bndbox")]
             for name in thing.iter("name"):  # one object can be what several phrases name
@@ -269,6 +295,6 @@ def _entities_box(corners: ElementTree.Element) -> Box:
     """Pixels are counted from 1 there, and the last one is in the box."""
     sides = ("xmin", "ymin", "xmax", "ymax")
     x0, y0, x1, y1 = (int(corners.findtext(side, "")) for side in sides)
-    if x0 > x1 or y0 > y1:
+    if x0 > x1 or y0 > y1 or max(map(abs, (x0, y0, x1, y1))) > _LARGEST:
         raise ValueError(f"{x0}, {y0} to {x1}, {y1}")
     return (x0 - 1, y0 - 1, x1, y1)

@@ -50,8 +50,9 @@ def read(path: Path, choices: Choices) -> Iterator[Found]:
     for index, note in enumerate(value["annotations"]):
         where = f" annotations[{index}]"
         caption = note.get("caption") if isinstance(note, dict) else None
-        captions = caption if isinstance(caption, list) else [caption]
-        if not captions or not all(isinstance(text, str) for text in captions):
+        listed = caption if isinstance(caption, list) else [caption]
+        captions = [text for text in listed if isinstance(text, str)]
+        if not captions or len(captions) < len(listed):
             cure = "captions are in COCO's captions_*.json, not in its other files."
             problems.append(Problem(path, where, f"has no caption; {cure}"))
             unusable += 1

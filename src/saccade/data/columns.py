@@ -95,7 +95,7 @@ def choose(names: tuple[str, ...], choices: Choices = NO_CHOICES) -> Columns:
                 notes.append(f"pictures are identified by {key!r}, not by {_spell(others)}")
     if choices.caption_column is not None:
         column = first(compared(choices.caption_column))
-        captions = () if column is None else (column,)
+        captions: tuple[str, ...] = () if column is None else (column,)
     else:
         captions, others = _caption_columns(there)
         if others:

@@ -1,4 +1,4 @@
-"""Examples to batches: which picture, which captions, in which order, told by seed and epoch."""
+"""Examples to batches: which picture, which captions, in which order, by seed and epoch."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -100,33 +100,48 @@ class EpochBatches:
 
 
 class Collate:
-    """Items to a Batch: captions get BOS and EOS, are sorted by falling length and padded."""
+    """Items to a Batch: captions get BOS and EOS, are sorted by falling length and padded.
 
-    def __init__(self, pad: int, bos: int, eos: int) -> None:
-        self.pad, self.bos, self.eos = pad, bos, eos
+    With `max_words`, longer captions are cut there and get no EOS: they do not end there."""
+
+    def __init__(self, pad: int, bos: int, eos: int, max_words: int | None = None) -> None:
+        self.pad, self.bos, self.eos, self.max_words = pad, bos, eos, max_words
 
     def __call__(self, items: list[tuple[Tensor, list[Ids], int]]) -> Batch:
         pictures = torch.stack([picture for picture, _, _ in items])
         indices = torch.tensor([index for _, _, index in items])
         captions = [captions for _, captions, _ in items]
-        inputs, targets, lengths = padded_captions(captions, self.pad, self.bos, self.eos)
+        inputs, targets, lengths = padded_captions(
+            captions, self.pad, self.bos, self.eos, self.max_words
+        )
         live = torch.arange(inputs.size(2)) < lengths.unsqueeze(-1)
         return Batch(pictures, inputs, targets, lengths, live, indices)
 
 
 def padded_captions(
-    captions: Sequence[Sequence[Sequence[int]]], pad: int, bos: int, eos: int
+    captions: Sequence[Sequence[Sequence[int]]],
+    pad: int,
+    bos: int,
+    eos: int,
+    max_words: int | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Word ids of the captions of B pictures -> inputs (B, K, T), BOS first; targets (B, K, T), EOS
-    last; lengths (B, K), falling along K, 0 where a picture has fewer captions."""
-    ordered = [sorted(entry, key=len, reverse=True) for entry in captions]
-    K = max((len(entry) for entry in ordered), default=0)
-    T = 1 + max((len(ids) for entry in ordered for ids in entry), default=0)
-    inputs, targets = np.full((2, len(ordered), K, T), pad)
-    lengths = np.zeros((len(ordered), K), dtype=np.int64)
-    for b, entry in enumerate(ordered):
+    last; lengths (B, K), falling along K, 0 where a picture has fewer captions.
+
+    A caption of more than `max_words` words is cut there and has no EOS among its targets."""
+
+    def target(ids: Sequence[int]) -> list[int]:
+        whole = max_words is None or len(ids) <= max_words
+        return [*ids, eos] if whole else list(ids[:max_words])
+
+    ended = [sorted(map(target, entry), key=len, reverse=True) for entry in captions]
+    K = max((len(entry) for entry in ended), default=0)
+    T = max((len(ids) for entry in ended for ids in entry), default=1)
+    inputs, targets = np.full((2, len(ended), K, T), pad)
+    lengths = np.zeros((len(ended), K), dtype=np.int64)
+    for b, entry in enumerate(ended):
         for k, ids in enumerate(entry):
-            lengths[b, k] = length = len(ids) + 1
-            inputs[b, k, :length] = [bos, *ids]
-            targets[b, k, :length] = [*ids, eos]
+            lengths[b, k] = length = len(ids)
+            inputs[b, k, :length] = [bos, *ids[:-1]]
+            targets[b, k, :length] = ids
     return torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(lengths)

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from saccade.data.columns import NO_CHOICES, Choices, Columns, choose
 from saccade.data.reading import Found, Note, Problem, read_lines
@@ -29,7 +30,7 @@ def read(path: Path, choices: Choices) -> Iterator[Found]:
     header = split_header(first)
     columns = choose(tuple(header), choices)
     # The one well-known |-separated file (Flickr30k's) has quotation marks that quote nothing.
-    quoting = csv.QUOTE_NONE if mark == "|" else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if mark == "|" else csv.QUOTE_MINIMAL
     rows = Rows(path, choices)
     if columns.picture is None or not columns.captions:
         bare = headless(first)

@@ -40,6 +40,11 @@ def tokenize(text: str) -> list[str]:
     return _tokenize_any(text)
 
 
+def has_words(text: str) -> bool:
+    """Whether a caption has at least one word: what decides everywhere whether it counts."""
+    return bool(tokenize(text))
+
+
 def _tokenize_any(text: str) -> list[str]:
     text = unicodedata.normalize("NFC", text).lower()
     words: list[str] = []

@@ -123,7 +123,7 @@ class Trainer:
             if settings.average
             else None
         )
-        collate = Collate(vocabulary.pad, vocabulary.bos, vocabulary.eos)
+        collate = Collate(vocabulary.pad, vocabulary.bos, vocabulary.eos, settings.max_words)
         self.batches = EpochBatches(len(self.prepared.train), settings.batch, settings.seed)
         loader = DataLoader(self.prepared.train, batch_sampler=self.batches, collate_fn=collate)
         self.model, self.optimizer, self.loader = self.accelerator.prepare(

@@ -14,6 +14,7 @@ from torch import Tensor
 from saccade.config import Config
 from saccade.data.dataset import CaptionSet, cached_features, decoded_pictures
 from saccade.data.features import FeatureCache, Skipped, View, digests
+from saccade.data.trainable import cut_captions, trainable
 from saccade.errors import DataError, PictureError
 from saccade.models.build import build_decoder
 from saccade.models.captioner import CaptionModel
@@ -21,6 +22,7 @@ from saccade.models.encoders.encoder import Encoder, load_encoder
 from saccade.photos.opening import picture_digest
 from saccade.progress import progress
 from saccade.text import Vocabulary
+from saccade.text.printing import echo
 from saccade.training.tasks import build_detector
 from saccade.values.examples import Example
 
@@ -36,6 +38,7 @@ class Prepared:
     validation: CaptionSet | None
     validation_examples: tuple[Example, ...]
     skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...] = ()  # what of the data is left out or cut
 
 
 def fingerprint(examples: Sequence[Example]) -> str:
@@ -44,11 +47,6 @@ def fingerprint(examples: Sequence[Example]) -> str:
     for example in examples:
         digest.update(json.dumps([example.id, example.split, example.captions]).encode())
     return digest.hexdigest()[:16]
-
-
-def with_captions(examples: Sequence[Example], split: str) -> list[Example]:
-    """The examples of a split that have at least one caption."""
-    return [e for e in examples if e.split == split and any(c.strip() for c in e.captions)]
 
 
 def prepare(
@@ -61,13 +59,12 @@ def prepare(
     """Load the encoder, build the vocabulary, and encode (or decode) every picture once.
 
     Raises DataError when nothing is left to train on."""
-    train, validation = with_captions(examples, "train"), with_captions(examples, "val")
-    if not train:
-        found = sorted({e.split for e in examples})
-        raise DataError(
-            f"no picture with captions is in the split 'train' (found: {', '.join(found)}); "
-            "name the splits train and val."
-        )
+    usable = trainable(examples)
+    train, validation = usable.train, usable.validation
+    cut = cut_captions(train + validation, config.train.max_words)
+    notes = (*usable.notes, *([f"{cut}."] if cut else []))
+    for note in notes if show else ():
+        echo("Note:", note, err=True)
     vocabulary = Vocabulary.build(
         (caption for e in train for caption in e.captions), config.train.min_count
     )
@@ -88,13 +85,11 @@ def prepare(
         pictures, skipped = _features(everything, encoder, cache, config.train.flip, device, show)
     lost = {s.path for s in skipped}
     kept = [index for index, e in enumerate(everything) if e.image not in lost]
-    cut = config.train.max_words
 
     def subset(of: range, per_picture: int, flip: bool) -> CaptionSet | None:
         indices = [i for i in kept if i in of]
         captions = [
-            [ids for c in everything[i].captions if (ids := vocabulary.encode(c, cut))]
-            for i in indices
+            [ids for c in everything[i].captions if (ids := vocabulary.encode(c))] for i in indices
         ]
         if not indices:
             return None
@@ -122,6 +117,7 @@ def prepare(
         subset(held, 0, False),
         tuple(everything[i] for i in kept if i in held),
         tuple(skipped),
+        notes,
     )
 
 

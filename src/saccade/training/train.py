@@ -1,7 +1,7 @@
 """`train` and `resume`: a run from data and settings, from the command line or from Python."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,12 @@ from typing import Any
 from accelerate import Accelerator
 
 from saccade.config import Config, from_dict, load_preset, merge, to_dict
-from saccade.data.sources import read
+from saccade.data.columns import NO_CHOICES, Choices
+from saccade.data.sources import Dataset, read
 from saccade.decoding.settings import TAG as STRATEGIES
 from saccade.errors import DataError, UsageError
 from saccade.models.build import TAG as DECODERS
+from saccade.text.printing import echo
 from saccade.training.loop import Trainer
 from saccade.training.run import Progress, Run
 from saccade.training.setup import Prepared, fingerprint, prepare
@@ -84,12 +86,13 @@ def train(
     cache: Path | str = CACHE,
     cpu: bool = False,
     show: bool = True,
+    choices: Choices = NO_CHOICES,
 ) -> Outcome:
     """Train a captioner on `data` (see `saccade.data.sources.read`) into the new folder `out`.
 
     preset: the name of one that comes with Saccade, or a .toml file; settings: a nested table laid
-    over it, such as {"train": {"epochs": 3}}. Raises SaccadeError with the cure when something
-    does not fit; a run that was interrupted goes on with `resume`."""
+    over it, such as {"train": {"epochs": 3}}; choices: see `read`. Raises SaccadeError with the
+    cure when something does not fit; a run that was interrupted goes on with `resume`."""
     config = configure(preset, settings or {})
     run = Run(Path(out))
     if (run.folder / "run.json").exists():
@@ -102,10 +105,12 @@ def train(
         "preset": preset,
         "data": str(Path(data).absolute()),
         "images": None if images is None else str(Path(images).absolute()),
+        "choices": asdict(choices),
         "cache": str(Path(cache).expanduser().absolute()),
         "config": to_dict(config),
     }
-    examples = _read(about)
+    dataset = _read(about, show and accelerator.is_main_process)
+    examples = dataset.examples
     about["pictures"] = {
         split: sum(e.split == split for e in examples)
         for split in sorted({e.split for e in examples})
@@ -113,6 +118,7 @@ def train(
     about["fingerprint"] = fingerprint(examples)
     prepared = _prepare(config, examples, about, accelerator, show)
     about |= {
+        "notes": [*dataset.notes, *prepared.notes],
         "vocabulary": len(prepared.vocabulary),
         "parameters": prepared.model.parameter_counts(),
         "grid": list(prepared.model.encoder.grid),
@@ -133,7 +139,7 @@ def resume(out: Path | str, cpu: bool = False, show: bool = True) -> Outcome:
     about = run.about()
     config = load_config(about["config"])
     accelerator = Accelerator(cpu=cpu)
-    examples = _read(about)
+    examples = _read(about, show and accelerator.is_main_process).examples
     if fingerprint(examples) != about["fingerprint"]:
         raise DataError(
             f"{about['data']} changed since the run {out} began (other pictures, captions or "
@@ -158,9 +164,13 @@ def _outcome(trainer: Trainer) -> Outcome:
     return Outcome(run.folder, run.best, progress, skipped, trainer.accelerator.is_main_process)
 
 
-def _read(about: Mapping[str, Any]) -> Sequence[Example]:
+def _read(about: Mapping[str, Any], show: bool) -> Dataset:
     images = None if about["images"] is None else Path(about["images"])
-    return read(Path(about["data"]), images=images).examples
+    choices = Choices(**about.get("choices", {}))  # older runs have none
+    dataset = read(Path(about["data"]), images=images, choices=choices)
+    for note in dataset.notes if show else ():
+        echo("Note:", note, err=True)
+    return dataset
 
 
 def _prepare(
