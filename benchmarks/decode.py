@@ -3,7 +3,7 @@
     python benchmarks/decode.py                    # CPU: table of docs/performance.md
     python benchmarks/decode.py --keep-memory      # with saccade.cli.allocator, as the program runs
     python benchmarks/decode.py --device cuda      # float32, bfloat16 and captured graphs
-    python benchmarks/decode.py --model runs/flickr8k --data ../shared/data/flickr8k
+    python benchmarks/decode.py --model runs/flickr8k --data flickr8k/
                                                    # the same captions, from a trained model?
 
 The limit is the number of operations over this machine's best rate for products of the same shapes,
@@ -32,18 +32,22 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from saccade.cli.allocator import keep_memory
-from saccade.config import DecoderConfig
-from saccade.decoding import Tokens, beam_search, greedy
-from saccade.models.captioner import Predictions
+from saccade.decoding import Tokens, ban, beam_search, greedy
+from saccade.models.captioner import Forward
+from saccade.models.contract import Features, Stepper
 from saccade.models.decoders.soft_attention import products
-from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
-from saccade.models.decoders.soft_attention.stepping import Stepper
-from saccade.training.tasks import CrossEntropy
+from saccade.models.decoders.soft_attention.decoder import (
+    SoftAttentionDecoder,
+    SoftAttentionSettings,
+)
+from saccade.text import SPECIALS, Vocabulary
+from saccade.training.tasks import Context, CrossEntropySettings, build_task
 from saccade.values.batch import Batch
 
 F, L, V = 2048, 196, 9488
 WORDS = 16
-TOKENS = Tokens(bos=1, eos=2, banned=(0, 1, 3))
+TOKENS, BANNED = Tokens(bos=1, eos=2), (0, 1, 3)
+RULES = [ban(BANNED)]
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,10 @@ class Operations:
     features: int  # of `picture`, what has no gradient of its inputs
 
     @classmethod
-    def of(cls, config: DecoderConfig) -> "Operations":
+    def of(cls, config: SoftAttentionSettings) -> "Operations":
         D, E, A, C = config.hidden, config.embedding, config.attention, config.features
-        said = D * (A + 4 * D + E + 1) + C * (4 * D + E) + 4 * D * E + E * V
-        return cls(2 * L * (F * C + C * A), 2 * said + 2 * L * (A + C), 2 * L * F * C)
+        products_ = D * (A + 4 * D + E + 1) + C * (4 * D + E) + 4 * D * E + E * V
+        return cls(2 * L * (F * C + C * A), 2 * products_ + 2 * L * (A + C), 2 * L * F * C)
 
     def decoding(self, pictures: int, hypotheses: int) -> int:
         return pictures * self.picture + pictures * hypotheses * WORDS * self.word
@@ -73,7 +77,7 @@ def rate(shapes: list[tuple[int, int, int]], device: torch.device) -> float:
     for rows, width, out in shapes:
         x, weight = torch.randn(rows, width, device=device), torch.randn(out, width, device=device)
         ways = [products._plain(weight, None)]
-        if device.type == "cpu" and products.packing_pays(torch.get_num_threads()):
+        if device.type == "cpu" and products.can_pack():
             ways.append(products._packed(weight, None))
         times = 20 if rows < 100 else 5
         seconds += min(best(*(waiting(way, x, device) for way in ways), times=times))
@@ -92,7 +96,7 @@ def waiting(way: Callable[[Tensor], Tensor], x: Tensor, device: torch.device) ->
     return run
 
 
-def shapes(rows: int, pictures: int, config: DecoderConfig) -> list[tuple[int, int, int]]:
+def shapes(rows: int, pictures: int, config: SoftAttentionSettings) -> list[tuple[int, int, int]]:
     """The products of `rows` words at once and of the pictures before them."""
     D, E, A, C = config.hidden, config.embedding, config.attention, config.features
     words = [(rows, D, A + 4 * D + E + 1), (rows, C, 4 * D + E), (rows, E, 4 * D), (rows, E, V)]
@@ -107,7 +111,8 @@ def batch(pictures: int, captions: int, device: torch.device) -> Batch:
     ids = torch.randint(4, V, (pictures, captions, WORDS + 1), generator=generator)
     live = torch.arange(WORDS) < lengths.unsqueeze(-1)
     grid = torch.randn(pictures, L, F, generator=generator).relu()
-    parts = (grid, ids[..., :-1].contiguous(), ids[..., 1:].contiguous(), lengths, live)
+    inputs, targets = ids[..., :-1].contiguous(), ids[..., 1:].contiguous()
+    parts = (grid, inputs, targets, lengths, live, torch.arange(pictures))
     return Batch(*(part.to(device) for part in parts))
 
 
@@ -118,9 +123,8 @@ class Model(nn.Module):
         super().__init__()
         self.decoder = decoder
 
-    def forward(self, given: Batch) -> Predictions:
-        unrolled = self.decoder.unroll(given.pictures, given.inputs, given.lengths)
-        return Predictions(self.decoder.output(unrolled.outputs), unrolled.alphas)
+    def forward(self, given: Batch) -> Forward:
+        return Forward(self.decoder.teach(Features(given.pictures), given.inputs, given.lengths))
 
 
 def training_steps(
@@ -128,7 +132,8 @@ def training_steps(
 ) -> tuple[Callable[[], None], Callable[[], None]]:
     """The plain and the fast step: loss, backward, clipping, Adam."""
     decoder.train()
-    model, task = Model(decoder), CrossEntropy(0.1)
+    model, task = Model(decoder), build_task(CrossEntropySettings(0.1))
+    context = Context(Vocabulary(SPECIALS), ())
     parameters = list(decoder.parameters())
     usual = torch.optim.Adam(parameters, 1e-5)
     fused = torch.optim.Adam(parameters, 1e-5, fused=True)
@@ -143,7 +148,7 @@ def training_steps(
 
     return (
         lambda: finish(plain.loss(decoder, given.pictures, given, 0.1), usual),
-        lambda: finish(task(model, given).total, fused),
+        lambda: finish(task(model, given, context).total, fused),
     )
 
 
@@ -158,7 +163,7 @@ def peak(step: Callable[[], None]) -> float:
 
 def memory(given: Batch) -> None:
     """What a training step needs beside the weights and Adam's moments, which are there."""
-    steps = training_steps(SoftAttentionDecoder(DecoderConfig(), V, F), given)
+    steps = training_steps(SoftAttentionDecoder(SoftAttentionSettings(), V, F), given)
     for step in steps:
         step()
     slow, fast = (peak(step) for step in steps)
@@ -175,10 +180,10 @@ def line(name: str, slow: float, fast: float, limit: float) -> None:
 
 def table(device: torch.device, pictures: int, dtype: torch.dtype, graphs: bool) -> None:
     torch.manual_seed(0)
-    config = DecoderConfig()
+    config = SoftAttentionSettings()
     operations = Operations.of(config)
     decoder = SoftAttentionDecoder(config, V, F).to(device, dtype).eval()
-    stepper = Stepper(decoder)
+    stepper = decoder.stepper()
     if graphs:
         stepper.step = torch.compile(stepper.step, mode="reduce-overhead")
     every = torch.randn(pictures, L, F).relu().to(device, dtype)
@@ -205,16 +210,16 @@ def table(device: torch.device, pictures: int, dtype: torch.dtype, graphs: bool)
 def twins(
     decoder: SoftAttentionDecoder, stepper: Stepper, grid: Tensor, beams: int
 ) -> tuple[Callable[[], None], Callable[[], None]]:
-    special = (TOKENS.bos, TOKENS.eos, TOKENS.banned)
-    count = grid.size(0)
+    special = (TOKENS.bos, TOKENS.eos, BANNED)
+    features = Features(grid)
     if beams == 1:
         return (
             lambda: plain.greedy(decoder, grid, *special, WORDS),
-            lambda: greedy(stepper, stepper.start(grid), count, TOKENS, WORDS),
+            lambda: greedy(stepper, stepper.start(features), TOKENS, RULES, WORDS),
         )
     return (
         lambda: plain.beam(decoder, grid, *special, beams, WORDS),
-        lambda: beam_search(stepper, stepper.start(grid), count, TOKENS, beams, WORDS),
+        lambda: beam_search(stepper, stepper.start(features), TOKENS, RULES, beams, WORDS),
     )
 
 
@@ -225,21 +230,29 @@ def identical(model: str, data: str, count: int) -> None:
 
     captioner = Captioner.from_pretrained(model, device="cpu")
     photos = [e.image for e in read(Path(data)).examples if e.split == "val"][:count]
-    words, config = captioner.vocabulary, captioner.checkpoint.decode
+    engine = captioner.engine
+    words, config = engine.vocabulary, engine.decoding
     banned = (words.pad, words.bos, words.unk)
-    tokens = Tokens(words.bos, words.eos, banned)
-    decoder, stepper = captioner.model.decoder, captioner.stepper()
+    tokens = Tokens(words.bos, words.eos)
+    decoder, stepper = engine.model.decoder, engine.stepper()
     same, worst = 0, 0.0
     for at in range(0, len(photos), 50):
-        grid = captioner.encode(photos[at : at + 50]).grid
+        features = captioner.encode(photos[at : at + 50]).features
         slow = plain.beam(
-            decoder, grid, words.bos, words.eos, banned, 5, config.max_words, config.length_power
+            decoder,
+            features.cells,
+            words.bos,
+            words.eos,
+            banned,
+            5,
+            config.max_words,
+            config.length_power,
         )
         fast = beam_search(
             stepper,
-            stepper.start(grid),
-            len(grid),
+            stepper.start(features),
             tokens,
+            [ban(banned)],
             5,
             config.max_words,
             config.length_power,
@@ -267,7 +280,7 @@ def main() -> None:
         return identical(given.model, given.data, given.pictures or 200)
     device = torch.device(given.device)
     pictures = given.pictures or (256 if device.type == "cuda" else 50)
-    packed = device.type == "cpu" and products.packing_pays(given.threads)
+    packed = device.type == "cpu" and products.can_pack()
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"{given.threads} threads"
     print(f"torch {torch.__version__}, {name}; packed products: {'yes' if packed else 'no'}")
     table(device, pictures, torch.float32, graphs=False)

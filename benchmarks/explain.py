@@ -13,13 +13,15 @@ import argparse
 import torch
 from timing import best
 
-from saccade.api import Captioner, Encoded
 from saccade.checkpoint import Checkpoint
 from saccade.cli.allocator import keep_memory
-from saccade.config import SMALL_CONV, DecodeConfig, DecoderConfig, EncoderConfig
+from saccade.config import SMALL_CONV, EncoderConfig
+from saccade.decoding import BeamSettings
+from saccade.engine import Encoded, ModelEngine, Prepared
 from saccade.explain import Explainer, Settings
+from saccade.models.build import DECODERS, build_decoder
 from saccade.models.captioner import CaptionModel
-from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
+from saccade.models.contract import Features
 from saccade.models.encoders.encoder import load_encoder
 from saccade.text import Vocabulary
 from saccade.values.places import Grid
@@ -27,7 +29,7 @@ from saccade.values.places import Grid
 WORDS = 12
 
 
-def captioner(cells: int, device: str) -> Captioner:
+def engine_of(cells: int, device: str) -> ModelEngine:
     """Random weights of the recipe's size; the small encoder is only there to make a blank."""
     torch.manual_seed(0)
     side = round(cells**0.5)
@@ -40,12 +42,12 @@ def captioner(cells: int, device: str) -> Captioner:
         )
     )
     words = Vocabulary.build([f"word{n}" for n in range(9484)], 1)
-    decoder = SoftAttentionDecoder(DecoderConfig(), len(words), encoder.features)
+    decoder = build_decoder(DECODERS["soft_attention"].settings(), len(words), encoder.features)
     with torch.no_grad():
         decoder.output.bias[words.eos] = -100.0  # so that every caption has all words
     mean = torch.rand(cells, encoder.features)
-    config = DecodeConfig(beams=5, max_words=WORDS)
-    return Captioner(
+    config = BeamSettings(beams=5, max_words=WORDS)
+    return ModelEngine(
         Checkpoint(CaptionModel(encoder, decoder), words, config, mean_grid=mean), device
     )
 
@@ -60,19 +62,19 @@ def main() -> None:
     keep_memory()
     print(f"{'cells':>6} {'beam 5':>9} {'explained':>10} {'ratio':>6}   attention's curves only")
     for cells in (49, 196, 576):
-        model = captioner(cells, asked.device)
+        engine = engine_of(cells, asked.device)
         side = round(cells**0.5)
         where = Grid(side, side, (0, 0, side, side), (side, side))
-        grid = torch.rand(1, cells, 2048, device=asked.device)
-        encoded = Encoded(grid, (where,), ("photo",))
-        (caption,) = model.decode(encoded)
+        features = Features(torch.rand(1, cells, 2048, device=asked.device))
+        encoded = Encoded(features, (Prepared("photo", torch.zeros(0), where),))
+        (caption,) = engine.write(encoded)
         assert len(caption.words) == WORDS
-        whole = Explainer(model)
-        few = Explainer(model, settings=Settings(curves=("attention",)))
+        whole = Explainer(engine)
+        few = Explainer(engine, settings=Settings(curves=("attention",)))
         decode, explain, short = best(
-            lambda model=model, encoded=encoded: model.decode(encoded),
-            lambda whole=whole, caption=caption, grid=grid: whole.evidence(caption, grid[0]),
-            lambda few=few, caption=caption, grid=grid: few.evidence(caption, grid[0]),
+            lambda engine=engine, encoded=encoded: engine.write(encoded),
+            lambda whole=whole, caption=caption, at=features: whole.evidence(caption, at),
+            lambda few=few, caption=caption, at=features: few.evidence(caption, at),
             times=asked.times,
         )
         print(

@@ -22,9 +22,9 @@ import numpy as np
 import torch
 
 from saccade.api import Captioner
-from saccade.cli.explain import explainer_of
 from saccade.data.scenes import ground, write
 from saccade.data.sources import read
+from saccade.engine import encode
 from saccade.errors import UsageError
 from saccade.evaluation.survey import STATES, shares
 from saccade.explain import Explainer
@@ -78,8 +78,8 @@ def of_another(explainer: Explainer, own: list[Explanation]) -> list[Explanation
 
 
 def _claimed(explainer: Explainer, item: Explanation, maps: np.ndarray) -> Explanation:
-    grid = explainer.captioner.encode([item.caption.photo]).grid[0]
-    return explainer.evidence(item.caption, grid, maps=np.ascontiguousarray(maps))
+    features = encode(explainer.engine, [item.caption.photo]).features
+    return explainer.evidence(item.caption, features, maps=np.ascontiguousarray(maps))
 
 
 def report_row(name: str, explanations: list[Explanation], examples: list[Example]) -> None:
@@ -141,7 +141,7 @@ def main() -> None:
     examples = [e for e in read(data).examples if e.split == asked.split]
     examples = evenly(examples, asked.pictures)
     for name, captioner in captioners.items():
-        explainer = explainer_of(captioner, asked.model or "", data, None)
+        explainer = captioner.explainer(data)
         own = [explainer.explain(e.image) for e in examples]
         report_row(f"{name}, own captions", own, examples)
         if name == "good":

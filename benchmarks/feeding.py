@@ -18,6 +18,7 @@ import torch
 
 from saccade.api import Captioner
 from saccade.cli.allocator import keep_memory
+from saccade.engine import encode_prepared, prepare_ahead
 from saccade.photos.opening import find_photos
 
 BATCH = 16
@@ -34,9 +35,9 @@ def stages(captioner: Captioner, photos: list[Path]) -> dict[str, float]:
     for at in range(0, len(photos), BATCH):
         group = photos[at : at + BATCH]
         start = time.perf_counter()
-        ((pairs),) = captioner.encoded(group, BATCH)
+        (pairs,) = prepare_ahead(captioner.engine, group, BATCH)
         read = time.perf_counter()
-        encoded = captioner.encode_prepared([pair for _, pair in pairs], group)
+        encoded = encode_prepared(captioner.engine, [prepared for _, prepared in pairs])
         seen = time.perf_counter()
         captioner.decode(encoded)
         taken["read and resize"] += read - start

@@ -16,10 +16,9 @@ from matplotlib import pyplot as plt
 from timing import best
 
 from saccade.cli.allocator import keep_memory
-from saccade.config import DecoderConfig
-from saccade.decoding import Tokens, beam_search
-from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
-from saccade.models.decoders.soft_attention.stepping import Stepper
+from saccade.decoding import Tokens, ban, beam_search
+from saccade.models.build import DECODERS, build_decoder
+from saccade.models.contract import Features
 
 F, WORDS = 2048, 16
 USUAL = {"beams": 5, "pictures": 16, "cells": 196, "words in the vocabulary": 9488}
@@ -35,18 +34,18 @@ def operations(beams: int, pictures: int, cells: int, vocabulary: int) -> float:
     """As in decode.py, D = E = A = C = 512."""
     D = 512
     picture = 2 * cells * (F * D + D * D)
-    said = D * (D + 4 * D + D + 1) + D * 5 * D + 4 * D * D + D * vocabulary
-    return pictures * (picture + beams * WORDS * (2 * said + 4 * cells * D))
+    products = D * (D + 4 * D + D + 1) + D * 5 * D + 4 * D * D + D * vocabulary
+    return pictures * (picture + beams * WORDS * (2 * products + 4 * cells * D))
 
 
 def seconds(beams: int, pictures: int, cells: int, vocabulary: int, times: int) -> float:
     torch.manual_seed(0)
-    stepper = Stepper(SoftAttentionDecoder(DecoderConfig(), vocabulary, F).eval())
-    grid = torch.randn(pictures, cells, F).relu()
-    tokens = Tokens(bos=1, eos=2, banned=(0, 1, 2, 3))  # no end: all captions are as long
+    stepper = build_decoder(DECODERS["soft_attention"].settings(), vocabulary, F).eval().stepper()
+    features = Features(torch.randn(pictures, cells, F).relu())
+    rules = [ban((0, 1, 2, 3))]  # no end: all captions are as long
 
     def run() -> None:
-        beam_search(stepper, stepper.start(grid), pictures, tokens, beams, WORDS)
+        beam_search(stepper, stepper.start(features), Tokens(1, 2), rules, beams, WORDS)
 
     return best(run, times=times)[0]
 

@@ -20,9 +20,9 @@ from PIL import Image
 from transformers import AutoModel, ResNetConfig
 
 from saccade.checkpoint import Checkpoint, save
-from saccade.config import DecoderConfig, EncoderConfig
+from saccade.config import EncoderConfig
+from saccade.models.build import DECODERS, build_decoder
 from saccade.models.captioner import CaptionModel
-from saccade.models.decoders.soft_attention.decoder import SoftAttentionDecoder
 from saccade.models.encoders.encoder import load_encoder
 from saccade.text import Vocabulary
 
@@ -45,7 +45,7 @@ def checkpoint(folder: Path) -> Path:
     AutoModel.from_config(ResNetConfig(depths=[3, 4, 23, 3])).save_pretrained(backbone)
     encoder = load_encoder(EncoderConfig(backbone=str(backbone), image_size=(448, 448)))
     words = Vocabulary.build([f"word{n}" for n in range(9484)], 1)
-    decoder = SoftAttentionDecoder(DecoderConfig(), len(words), encoder.features)
+    decoder = build_decoder(DECODERS["soft_attention"].settings(), len(words), encoder.features)
     save(folder / "model", Checkpoint(CaptionModel(encoder, decoder), words))
     return folder / "model"
 
