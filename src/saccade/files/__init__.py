@@ -9,17 +9,25 @@ from saccade.files.reading import (
     reason,
     require_file,
 )
+from saccade.files.streams import JsonStream
 from saccade.files.writing import (
     atomic_file,
+    check_writable,
     previous,
+    refuse_inputs,
     replace_folder,
     surviving_folder,
+    temporary_name,
+    to_json,
+    write_error,
     write_json,
     write_text,
 )
 
 __all__ = [
+    "JsonStream",
     "atomic_file",
+    "check_writable",
     "decode",
     "parse_json",
     "previous",
@@ -27,9 +35,13 @@ __all__ = [
     "read_json",
     "read_lines",
     "reason",
+    "refuse_inputs",
     "replace_folder",
     "require_file",
     "surviving_folder",
+    "temporary_name",
+    "to_json",
+    "write_error",
     "write_json",
     "write_text",
 ]

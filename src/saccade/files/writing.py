@@ -1,50 +1,225 @@
-"""Writing files so that a crash or a full disk never leaves half of one."""
+"""Writing files so that a crash or a full disk never leaves half of one, nor destroys another."""
 
+import errno
+import itertools
 import json
+import math
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from saccade.errors import SaccadeError
+from saccade.errors import SaccadeError, UsageError
+from saccade.files.reading import reason
+from saccade.text.printing import encodable
+
+_COUNTER = itertools.count()
+_CURES = {
+    errno.ENOSPC: "free some space or choose another place",
+    errno.EDQUOT: "free some space or choose another place",
+    errno.EFBIG: "choose a place that takes larger files",
+    errno.EROFS: "choose a folder that can be written to",
+    errno.EACCES: "choose a folder that you may write to",
+    errno.EPERM: "choose a folder that you may write to",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOTDIR: "choose a folder; a part of this path is a file",
+    errno.ELOOP: "choose another name; this link leads to itself",
+    errno.ENXIO: "start the program that reads it first",
+}
 
 
-def _disk_error(path: Path, error: OSError) -> SaccadeError:
-    reason = error.strerror or str(error)
+def write_error(path: Path | str, error: OSError, kept: bool = True) -> SaccadeError:
+    """What the disk refused, naming the file that was to be written and the cure. kept: what stood
+    there before is untouched."""
+    number = 0 if error.errno is None else error.errno
+    cure = _CURES.get(number, "choose another place, or free this one")
+    try:
+        stands = kept and os.path.lexists(path)
+    except ValueError:
+        stands = False
+    before = "; what stood there before is untouched" if stands else ""
     return SaccadeError(
-        f"{path}: could not be written ({reason}); what stood there before is untouched. "
-        "Free some space or choose another place, then run the command again."
+        f"{path}: could not be written ({reason(error)}){before}; {cure}, then run the command "
+        "again."
     )
+
+
+def refuse_inputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path | str]) -> None:
+    """Raise UsageError when an output (by the option that names it) is one of the inputs or another
+    output, so that nothing is overwritten that was to be read."""
+    places: dict[tuple[int, int], str] = {}
+    names: dict[str, str] = {}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        real = os.path.realpath(path)
+        if real in names:
+            raise UsageError(f"{names[real]} and {option} name the same file, {path}; name two.")
+        names[real] = option
+        with suppress(OSError, ValueError):
+            found = path.stat()
+            if stat.S_ISREG(found.st_mode):
+                places[found.st_dev, found.st_ino] = f"{option} {path}"
+    if not places:
+        return
+    for name in inputs:
+        with suppress(OSError, ValueError):
+            found = Path(name).stat()
+            place = places.get((found.st_dev, found.st_ino))
+            if place is not None:
+                raise UsageError(
+                    f"{place} is a file to be read and would be overwritten; name another file."
+                )
+
+
+def check_writable(path: Path | str) -> None:
+    """Raise SaccadeError now for a place that can't be written to, before hours of work for it."""
+    path = Path(path)
+    target, special = output_target(path)
+    if special:
+        return
+    folder = target.parent
+    while not os.path.lexists(folder) and folder.parent != folder:
+        folder = folder.parent
+    probe = folder / temporary_name(target)
+    try:
+        probe.touch(exist_ok=False)
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        _remove(probe)
 
 
 @contextmanager
 def atomic_file(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it is renamed to `path`, else removed.
+    """Yield a temporary path; on success its file takes the place of `path`, else it is removed.
 
-    Raises SaccadeError when the disk refuses (full, read-only, no permission)."""
+    The temporary file is beside `path`, or beside what a link leads to: the link stays. What is no
+    regular file (a pipe, /dev/null, /dev/stdout) is written into. Raises SaccadeError when the
+    place can't be written to (full, read-only, a folder, a disk's device)."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}{path.suffix}")
+    target, special = output_target(path)
+    folder = Path(tempfile.gettempdir()) if special else target.parent
+    temporary = folder / temporary_name(target)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         yield temporary
-        temporary.replace(path)
+        if special:
+            with os.fdopen(open_special(path), "wb") as pipe, temporary.open("rb") as source:
+                shutil.copyfileobj(source, pipe)
+        else:
+            with suppress(OSError):
+                shutil.copymode(target, temporary)
+            temporary.replace(target)
     except OSError as error:
-        raise _disk_error(path, error) from error
+        raise write_error(path, error) from error
     finally:
+        _remove(temporary)
+
+
+def _remove(temporary: Path) -> None:
+    with suppress(OSError):  # where removing fails too, the first error is the one to report
         temporary.unlink(missing_ok=True)
 
 
+def temporary_name(target: Path) -> str:
+    """`.NAME.tmp-PROCESS-NUMBER.SUFFIX`, of a length that every disk takes."""
+    name = os.fsencode(target.name)[:100].decode(errors="ignore")
+    suffix = target.suffix if len(os.fsencode(target.suffix)) <= 20 else ""
+    return f".{name}.tmp-{os.getpid()}-{next(_COUNTER)}{suffix}"
+
+
+def output_target(path: Path) -> tuple[Path, bool]:
+    """The file that is to be replaced (where links lead), and whether `path` is to be written into
+    instead. Raises SaccadeError for what can be neither."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return Path(os.path.realpath(path)), False  # a link may lead to a file yet to be made
+    except OSError as error:
+        raise write_error(path, error) from error
+    except ValueError as error:
+        raise SaccadeError(f"{path}: is no file name ({error}); choose another.") from error
+    if stat.S_ISDIR(mode):
+        raise SaccadeError(f"{path}: is a folder; name a file to write to.")
+    if stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
+        raise SaccadeError(f"{path}: is a disk or a socket; name a file to write to.")
+    if not stat.S_ISREG(mode) or stream_of(path) is not None:
+        return path, True
+    if not os.access(path, os.W_OK):
+        raise SaccadeError(f"{path}: is read-only; allow writing to it, or name another file.")
+    return Path(os.path.realpath(path)), False
+
+
+def stream_of(path: Path) -> int | None:
+    """1 or 2 where a path is this program's standard output or error (/dev/stdout, say)."""
+    for number in (1, 2):
+        with suppress(OSError):
+            if os.path.samestat(path.stat(), os.fstat(number)):
+                return number
+    return None
+
+
+def open_special(path: Path) -> int:
+    """A descriptor to write into a pipe or a character device. A pipe that nobody reads from is
+    waited for two seconds. Raises OSError."""
+    number = stream_of(path)
+    if number is not None:
+        (sys.stdout if number == 1 else sys.stderr).flush()
+        return os.dup(number)
+    for attempt in itertools.count():
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO or attempt == 40:
+                raise
+            time.sleep(0.05)
+            continue
+        os.set_blocking(descriptor, True)
+        return descriptor
+    raise AssertionError
+
+
 def write_text(path: Path | str, text: str) -> None:
-    """Write `text` as UTF-8, atomically."""
+    """Write `text` as UTF-8, atomically. What UTF-8 can't hold, the bytes of file names that are
+    not UTF-8, is escaped as in `saccade.text.printing.encodable`."""
     with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(encodable(text), encoding="utf-8", newline="")
 
 
 def write_json(path: Path | str, value: Any) -> None:
-    """Write `value` as readable UTF-8 JSON, atomically."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write `value` as readable UTF-8 JSON, atomically; see `to_json` for what JSON can't hold."""
+    write_text(path, to_json(value, indent=2) + "\n")
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON text that every reader takes: NaN and infinities are null, and the bytes of file names
+    that are not UTF-8 are escaped (`caf\\xe9.jpg`)."""
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except ValueError:
+        plain = _plain(value)
+        text = json.dumps(plain, indent=indent, ensure_ascii=False, allow_nan=False)
+    return text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
 
 
 def previous(folder: Path) -> Path:
@@ -70,7 +245,7 @@ def replace_folder(folder: Path | str, fill: Callable[[Path], None]) -> None:
             folder.rename(parked)
         temporary.rename(folder)
     except OSError as error:
-        raise _disk_error(folder, error) from error
+        raise write_error(folder, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     shutil.rmtree(parked, ignore_errors=True)
