@@ -21,7 +21,6 @@ def demo(
     from saccade.cli.evaluate import show
     from saccade.data.scenes import write
     from saccade.evaluation.report import report
-    from saccade.explain import Explainer
     from saccade.files import write_json
     from saccade.progress import progress
     from saccade.training.train import train
@@ -47,11 +46,11 @@ def demo(
         )
     train(scenes, run, "scenes", {"train": {"seed": seed + 1}}, cpu=True)
     save_loss_curve(run / "log.jsonl", out / "loss.png")
-    path, found = report(run, out / "report.html", limit=0, cpu=True)
+    path, found = report(run, out / "report.html", limit=0, cpu=True, split="test")
     show(found, f"{found.pictures} scenes it has never seen")
     write_json(out / "captions.json", found.to_json())
     captioner = Captioner.from_pretrained(run / "best", device="cpu")
-    explainer, explained = Explainer(captioner), []
+    explainer, explained = captioner.explainer(), []
     for item in evenly(list(found.captioned), 8):
         save_png(item.caption, out / "attention" / f"{item.example.image.stem}.png")
         typer.echo(f"  {item.example.image.name}: {item.caption.text}")

@@ -57,17 +57,18 @@ def report(
     samples: int = 4,
     cpu: bool = False,
     show: bool = True,
+    split: str | None = None,
 ) -> tuple[Path, Evaluation]:
     """Write a run's report as one HTML file (`RUN/report.html`); returns its path and the
-    evaluation in it: the best checkpoint on the run's validation split (its first `limit`
-    pictures; the training split when there is no other)."""
+    evaluation in it: the best checkpoint on one split of the run's data, its first `limit`
+    pictures (0: all). split: val where nothing is said, or test or train where there is none."""
     run = Run(Path(folder))
     about = run.about()
     engine = ModelEngine(load(run.best), "cpu" if cpu else None)
     images = None if about["images"] is None else Path(about["images"])
     examples = read(Path(about["data"]), images=images).examples
     splits = {e.split for e in examples}
-    split = next(s for s in ("val", "test", "train") if s in splits)
+    split = split or next(s for s in ("val", "test", "train") if s in splits)
     found = evaluate(engine, examples, split, limit=limit, show=show)
     path = Path(out) if out is not None else run.folder / "report.html"
     write_report(
