@@ -6,6 +6,7 @@ import math
 import random
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from record_expectations import PICTURES
 
 from saccade.errors import DataError
-from saccade.metrics import Frequencies, score, tokenize_all
+from saccade.metrics import Frequencies, rouge, score, tokenize_all
 from saccade.metrics.cider import cider
 from saccade.metrics.rouge import common_length, rouge_l
 from saccade.metrics.scores import score_tokenized
@@ -168,6 +169,28 @@ def test_longest_common_subsequence_is_the_table_of_the_textbook() -> None:
         for i, x in enumerate(a):
             masks[x] = masks.get(x, 0) | 1 << i
         assert common_length(masks, len(a), b) == row[-1]
+
+
+def test_long_captions_are_compared_as_short_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(4)
+    for rare in (2, 64):
+        monkeypatch.setattr(rouge, "_RARE", rare)
+        for _ in range(20):
+            a = rng.choices("abcdefgh", k=rng.randint(rouge._LONG + 1, rouge._LONG + 300))
+            b = rng.choices("abcxyz", k=rng.randint(1, 1500))
+            b = rng.choice([b, a[:400] + b + a[500:]])
+            one_by_one = common_length(rouge._masks(a), len(a), b)
+            assert rouge._common_of_long(a, b) == one_by_one
+
+
+def test_a_caption_of_a_megabyte_is_scored_at_once() -> None:
+    for text in ("a " * 500_000, "a dog runs on the grass " * 40_000, "a, dog. " * 120_000):
+        start = time.perf_counter()
+        found = score({1: [text], 2: ["two cats"]}, {1: text, 2: "two cats"})
+        assert found["ROUGE-L"] == 1
+        assert time.perf_counter() - start < 8
+    with pytest.raises(DataError, match="too many to compare; is a whole file in one caption"):
+        score([["a " * 300_000 + "b"], ["b"]], ["c " + "b a " * 200_000, "b"])
 
 
 def test_rouge_of_nothing_is_coco_captions() -> None:

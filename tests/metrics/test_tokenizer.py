@@ -96,10 +96,38 @@ def test_long_lines_take_linear_time() -> None:
         tokenize(text)
         return time.perf_counter() - start
 
-    for piece in ("a,", "a-", "%", "1,", "(", "x.y ", "<a ", "&", "'", "é"):
-        seconds(piece * 10)  # the rules are compiled
-        short, long = seconds(piece * 2_000), seconds(piece * 20_000)
-        assert long < 40 * short + 0.2, f"{piece!r}: {short:.3f} s, ten times as long {long:.3f} s"
+    pieces = [
+        "a,",
+        "a-",
+        "%",
+        "1,",
+        "(",
+        "x.y ",
+        "<a ",
+        "&",
+        "'",
+        "é",
+        "1a.",
+        "\u2003",
+        "Σ",
+        "aΣ, ",
+    ]
+    lines = [(piece, "") for piece in pieces]
+    # These rules read on to a sign, which is far off or just out of reach.
+    lines += [
+        ("a,", " a@b"),
+        ("a,", "@"),
+        ("%", " b.com"),
+        ("www.1", ""),
+        ("<!a", ""),
+        ("1a.", " 1.jpg"),
+    ]
+    for piece, end in lines:
+        seconds(piece * 10 + end)  # the rules are compiled
+        short, long = seconds(piece * 1_000 + end), seconds(piece * 10_000 + end)
+        assert long < 40 * short + 0.2, (
+            f"{piece + end!r}: {short:.3f} s, ten times as long {long:.3f} s"
+        )
 
 
 def test_memory_of_pieces_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

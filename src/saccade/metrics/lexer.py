@@ -12,6 +12,7 @@ stay short.
 from __future__ import annotations
 
 import re
+import sys
 
 from saccade.metrics.characters import kinds
 
@@ -74,6 +75,8 @@ _EXTENSIONS = (
     "c|h|x|gz|pl|ps|py|bat|bmp|cgi|cpp|dll|docx?|exe|gif|html?|jar|java|jpe?g|mov|mp3|pdf|php|png|"
     "ppt|sql|tar|txt|wav|xml|zip"
 )
+_EXTENSION = f"\\.(?i:{_EXTENSIONS})(?=[ \xa0\t\u2003\n.?!,])"
+_FILE = f"{_LD}+(?:\\.{_LD}+)*{_EXTENSION}"  # 1.jpg
 
 # Each rule: what its first character may be, and the rule itself. The order matters for ties.
 _WORDS = (
@@ -106,7 +109,7 @@ _NUMBERS = (
     f"[-+]?{_NUM}",
     f"[{_D}]{{1,2}}[-/][{_D}]{{1,2}}[-/][{_D}]{{2,4}}",  # 12/25/2020
     f"(?:[{_D}]{{1,4}}[- \xa0])?[{_D}]{{1,4}}(?:\\\\?/|⁄)[{_D}]{{1,4}}",  # 1 1/2
-    f"{_LD}+(?:\\.{_LD}+)*\\.(?i:{_EXTENSIONS})(?=[ \xa0\t\u2003\n.?!,])",  # 1.jpg
+    _FILE,
 )
 _PHONES = (
     "(?:\\([0-9]{2,3}\\)[ \xa0]?|(?:\\+\\+?)?(?:[0-9]{2,4}[- \xa0])?[0-9]{2,4}[- \xa0])"
@@ -114,12 +117,11 @@ _PHONES = (
     "(?:(?:\\+\\+?)?[0-9]{2,4}\\.)?[0-9]{2,4}\\.[0-9]{3,4}\\.[0-9]{3,5}",
 )
 _HOST = """[^ \t\n"`'<>|.!?(){},-_$]"""  # from comma to underscore: no digits, no capitals
-_WEB = (
-    '(?i:https?)://[^ \t\n"<>|(){}]+[^ \t\n"<>|.!?(){},-]',
-    f"(?:{_HOST}+\\.)+(?:com|net|org|edu){_PATH}",
-    f'(?i:www)\\.(?:[^ \t\n"<>|.!?(){{}},]+\\.)+[a-zA-Z]{{2,4}}{_PATH}',
-)
-_HOSTS = _WEB[1:2]  # these may start with nearly any character
+_SITE = '[^ \t\n"<>|.!?(){},]'
+_TOP = "(?:com|net|org|edu)"
+_HOSTS = (f"(?:{_HOST}+\\.)+{_TOP}{_PATH}",)  # these may start with nearly any character
+_WWW = f"(?i:www)\\.(?:{_SITE}+\\.)+[a-zA-Z]{{2,4}}{_PATH}"
+_WEB = ('(?i:https?)://[^ \t\n"<>|(){}]+[^ \t\n"<>|.!?(){},-]', *_HOSTS, _WWW)
 _EMAIL = (
     '(?:<|&(?i:lt);)?[a-zA-Z0-9][^ \t\n"<>|()\xa0{}]*@'
     '(?:[^ \t\n"<>|(){}.\xa0]+\\.)*[^ \t\n"<>|(){}.\xa0]+>?',
@@ -140,7 +142,7 @@ _ENTITIES = (
 _MARKUP = (
     "<[!?][A-Za-z-][^>\n]*>",
     "</?[A-Za-z][A-Za-z0-9_:.-]*(?:\\s+[A-Za-z][A-Za-z0-9:.-]*(?:\\s*=\\s*"
-    "(?:'[^'\n]*'|\"[^\"\n]*\"|[A-Za-z][A-Za-z0-9_:.-]*))?)*\\s*/?\\s*>",
+    "(?:'[^'\n]*'|\"[^\"\n]*\"|[A-Za-z][A-Za-z0-9_:.-]*))?)*\\s*(?:/\\s*)?>",
 )
 _SMILEYS = (
     "([<>]?[:;=][-o*']?[()DPdpO\\\\{@|\\[\\]])[^A-Za-z0-9]",
@@ -186,7 +188,7 @@ _STARTS = (
     (f"[.!?#@_*<>'\\\\{_MARKS}‚„‟²³¹⁰⁴-⁹₀-₉-]", _RUNS),
     ("[@#]", _NAMES),
     (f"[^\n{_DROPPED}]", _ANY),
-    ("[\t\xa0\u2003]", ("()[ \t\xa0\u2003]+",)),
+    ("[\t\xa0\u2003]", ("()(?:\t+|[\xa0\u2003]+)",)),
 )
 _PARTS = {"cannot": 3, "gonna": 3, "gotta": 3, "lemme": 3, "gimme": 3, "wanna": 3}
 _ONE = {
@@ -213,29 +215,71 @@ _CONTRACTION = re.compile(f"{_APOS}(s|m|d|re|ve|ll)")
 _NOT = re.compile(f"n{_TICK}t")
 _WORD_BREAK = re.compile("[^\\w.,'’\xad-]|''|--|[.][.]|[\u3040-\u9fff]")
 _WRITTEN = re.compile("[\xad() ]")
-_WEB_SIGN = re.compile("@|://|(?i:www)|[.](?:com|net|org|edu)")
-_rules: dict[tuple[str, bool], list[re.Pattern[str]]] = {}
 
 
-def _rules_of(first: str, web: bool) -> list[re.Pattern[str]]:
-    """The rules that a token with this first character may follow, addresses only if `web`: those
-    look ahead as far as the next space, which would be slow on a long line without one."""
-    if (first, web) not in _rules:
-        _rules[first, web] = [
-            re.compile(rule)
+class _Ahead:
+    """Whether a rule that reads on to the end of a run of characters can match at a position.
+
+    It can where a `sign` follows in the run. Every run is read once, so that a long line takes time
+    in proportion to its length; without this, such a rule would read on from every character. The
+    positions asked for must rise."""
+
+    def __init__(self, shape: str, run: re.Pattern[str], sign: re.Pattern[str], near: int) -> None:
+        self.shape, self.run, self.sign, self.near = shape, run, sign, near
+        self.anywhere = sign.search(shape) is not None
+        self.end = 0
+        self.last = -1  # the run's last sign
+
+    def __call__(self, position: int) -> bool:
+        """Whether a sign follows in the run, no further off than `near` characters."""
+        if not self.anywhere:
+            return False
+        if position >= self.end:
+            match = self.run.match(self.shape, position)
+            self.end, self.last = match.end() if match else position + 1, -1
+            for sign in self.sign.finditer(self.shape, position, self.end + 1):
+                self.last = sign.start()
+        return position < self.last <= position + self.near
+
+
+# The rules that read far ahead, the run that each reads, the sign that it needs in it, and how far
+# off that may be.
+_FAR = {
+    _HYPHENED: ("[A-Za-z0-9.,\xad]+-?", "-", 501),
+    _EMAIL[0]: ('<?[^ \t\n"<>|()\xa0{}]+', '@[^ \t\n"<>|(){}.\xa0]', sys.maxsize),
+    _HOSTS[0]: (f"{_HOST}+(?:\\.{_HOST}+)*", f"\\.{_TOP}", sys.maxsize),
+    _WWW: (f"{_SITE}+(?:\\.{_SITE}+)*", "\\.[a-zA-Z]{2}", sys.maxsize),
+    _FILE: (f"{_LD}+(?:\\.{_LD}+)*", _EXTENSION, sys.maxsize),
+    _MARKUP[0]: ("[^\n]+", ">", sys.maxsize),
+}
+_FAR_PATTERNS = [(re.compile(run), re.compile(sign), near) for run, sign, near in _FAR.values()]
+_rules: dict[tuple[str, tuple[bool, ...]], list[re.Pattern[str]]] = {}
+
+
+def _rules_of(first: str, far: tuple[bool, ...]) -> list[re.Pattern[str]]:
+    """The rules that a token with this first character may follow; of those of _FAR, in their
+    order, the ones that `far` says can match."""
+    if (first, far) not in _rules:
+        impossible = {rule for rule, possible in zip(_FAR, far, strict=True) if not possible}
+        _rules[first, far] = [
+            # One of the other rules has the one with a hyphen as a part.
+            re.compile(rule.replace(f"|{_HYPHENED}", "") if _HYPHENED in impossible else rule)
             for start, rules in _STARTS
-            if re.match(start, first) and (web or rules not in (_WEB, _HOSTS, _EMAIL))
+            if re.match(start, first)
             for rule in rules
+            if rule not in impossible
         ]
-    return _rules[first, web]
+    return _rules[first, far]
 
 
 def words(text: str) -> list[str]:
     """The tokens of a caption, lower case, punctuation still among them."""
     text = _NEWLINES.sub(" ", text)
     shape = kinds(text) + "\nA \n"  # as if another caption followed
-    web = _WEB_SIGN.search(shape) is not None
-    found: list[str] = []
+    ahead = [_Ahead(shape, *patterns) for patterns in _FAR_PATTERNS]
+    any_sign = any(one.anywhere for one in ahead)
+    far = (False,) * len(ahead)
+    tokens: list[str] = []
     position, end_of_text = 0, len(text)
     while position < end_of_text:
         first = shape[position]
@@ -245,7 +289,9 @@ def words(text: str) -> list[str]:
                 position += 1
             continue
         longest = end = position
-        for rule in _rules_of(first, web):
+        if any_sign:
+            far = tuple([one(position) for one in ahead])
+        for rule in _rules_of(first, far):
             match = rule.match(shape, position)
             if match and match.end() > longest:
                 longest = match.end()
@@ -253,11 +299,11 @@ def words(text: str) -> list[str]:
         token = text[position : min(end, end_of_text)]
         if end == longest and token.lower() in _PARTS:  # but not in "cannot's"
             parts = _PARTS[token.lower()]
-            found += [token[:parts].lower(), token[parts:].lower()]
+            tokens += [token[:parts].lower(), token[parts:].lower()]
         else:
-            found += _written(token)
-        position = max(end, position + 1)
-    return found
+            tokens += _written(token)
+        position = max(longest if end == position else end, position + 1)
+    return tokens
 
 
 def _written(token: str) -> list[str]:
@@ -297,19 +343,18 @@ def _written(token: str) -> list[str]:
 def _final_sigmas(token: str) -> str:
     """Lower case as Java has it: a sigma is a final one when its word has letters before, none
     after."""
-    lower = ""
-    for i, char in enumerate(token):
-        if char == "Σ":
-            before = _WORD_BREAK.split(token[:i])[-1]
-            after = _WORD_BREAK.split(token[i + 1 :])[0]
-            lower += "ς" if _has_case(before) and not _has_case(after) else "σ"
-        else:
-            lower += char.lower()
-    return lower
+    breaks = [(0, 0), *(found.span() for found in _WORD_BREAK.finditer(token))]
+    lower = [char.lower() for char in token]
+    for (_, start), (end, _) in zip(breaks, [*breaks[1:], (len(token), 0)], strict=True):
+        cased = [i for i in range(start, end) if _has_case(token[i])]
+        for i in cased:
+            if token[i] == "Σ":
+                lower[i] = "ς" if cased[0] < i == cased[-1] else "σ"
+    return "".join(lower)
 
 
-def _has_case(text: str) -> bool:
-    return text.lower() != text or text.upper() != text
+def _has_case(char: str) -> bool:
+    return char.lower() != char or char.upper() != char
 
 
 def keeps_full_stop(piece: str) -> bool:
