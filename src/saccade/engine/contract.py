@@ -43,7 +43,7 @@ class Prepared(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoded:
-    """Photos encoded once: write and read as often as wanted."""
+    """Photos encoded once: write and read any number of times."""
 
     features: Features  # of B pictures
     prepared: tuple[Prepared, ...]  # B
@@ -57,9 +57,9 @@ class Encoded:
 class Reading(NamedTuple):
     """What a model says of a sentence of P pieces in R runs, its end last."""
 
-    logprobs: Tensor  # (R, P + 1) of each piece, natural logarithm; nan where it was not wanted
+    logprobs: Tensor  # (R, P + 1) of each piece, natural logarithm; nan where it is not needed
     attention: Attention | None  # weights (R, P + 1, L)
-    distribution: Tensor | None = None  # (R, P + 1, V) of all pieces, where asked for
+    distribution: Tensor | None = None  # (R, P + 1, V) of all pieces, on request
 
 
 class Words(Protocol):
@@ -102,7 +102,7 @@ class Coverings(Protocol):
         self, masks: np.ndarray, ids: tuple[int, ...], wanted: np.ndarray, filler: int = 0
     ) -> np.ndarray:
         """masks (R, L) bool, which cells are covered in each run; ids (P,); wanted (R, P) bool ->
-        (R, P) float64 log-probabilities, nan where nothing was wanted."""
+        (R, P) float64 log-probabilities, nan elsewhere."""
         ...
 
 
@@ -113,7 +113,7 @@ class Engine(Protocol):
     def words(self) -> Words: ...
     @property
     def decoding(self) -> Decoding:
-        """Used where nothing else is said."""
+        """The default."""
         ...
 
     @property

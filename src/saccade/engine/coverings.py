@@ -3,7 +3,7 @@
 A covered cell holds another picture's features there (the training set's mean, say). The generic
 way builds each covered picture and reads the sentence. Where a decoder treats cells one by one
 before it attends to them, covering is a choice between rows computed once, and the runs step
-together, each only as far as it is wanted; a test holds the two ways equal.
+together, each only as far as needed; a test holds the two ways equal.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ReadCoverings:
     ) -> np.ndarray:
         """See `saccade.engine.contract.Coverings`."""
         values = np.full(wanted.shape, np.nan)
-        ends = np.zeros((len(wanted), 1), dtype=bool)  # the end of the sentence is not wanted
+        ends = np.zeros((len(wanted), 1), dtype=bool)  # the end of the sentence is not needed
         places = torch.from_numpy(np.concatenate((wanted, ends), 1))
         order = np.argsort(-_lengths(wanted), kind="stable")
         order = order[wanted[order].any(1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -18,6 +19,8 @@ from saccade.models.captioner import weights_mark
 from saccade.models.contract import Attention, Features, Stepper
 from saccade.photos.opening import Photo
 from saccade.values.captions import Caption
+
+SHOWN = 1024  # long side in pixels of a photo that is kept to draw on
 
 
 class ModelEngine:
@@ -46,8 +49,11 @@ class ModelEngine:
 
     def prepare(self, photo: Photo, keep: bool = False) -> Prepared:
         """See `Engine`."""
-        pixels, where = self.model.encoder.prepare(photo)
-        return Prepared(photo, pixels, where)
+        encoder = self.model.encoder
+        # A path can be opened again to draw on; pixels in memory are kept while they are at hand.
+        keep = keep or not isinstance(photo, str | Path)
+        opened = encoder.opened(photo, SHOWN if keep else 0)
+        return Prepared(photo, *encoder.fitted(opened), opened.shown)
 
     @torch.no_grad()
     def encode_pixels(self, pixels: Tensor) -> Features:

@@ -149,7 +149,6 @@ def survey(
     explained = []
     with progress("Explaining", len(chosen), show) as task:
         for item in chosen:
-            # The photo could be opened a moment ago; its caption and maps are at hand.
             features = encode(engine, [item.example.image]).features
             explanation = explainer.evidence(item.caption, features)
             own = scores[item.example.id]
@@ -204,32 +203,32 @@ def grounded(item: Captioned, boxes: Boxes | None) -> list[tuple[int, tuple[Box,
 
 def _scores(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     """What is known of each picture before it is explained, by id."""
-    found: dict[str, dict[str, float]] = {
+    values: dict[str, dict[str, float]] = {
         item.example.id: {"log-probability": item.caption.logprob} for item in evaluation.captioned
     }
     scores = evaluation.scored
     if scores is not None:
-        for place, key in enumerate(scores.ids):
-            found[key] |= {name: float(scores.per_picture[name][place]) for name in METRICS}
+        for place, key in enumerate(map(str, scores.ids)):
+            values[key] |= {name: float(scores.per_picture[name][place]) for name in METRICS}
     for item in evaluation.captioned:
         known = known_stems(item.example.captions)
-        said = content_stems(item.caption.words)
-        if known and said:
-            found[item.example.id]["named in a reference"] = len(said.keys() & known) / len(said)
-    return found
+        named = content_stems(item.caption.words)
+        if known and named:
+            values[item.example.id]["named in a reference"] = len(named.keys() & known) / len(named)
+    return values
 
 
 def _absent(captioned: Sequence[Captioned]) -> tuple[Hallucination, ...]:
     """On scenes: the words for what is not there, the commonest first."""
-    said: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     wrong: dict[str, list[str]] = {}
     for item in captioned:
         if item.example.scene is None:
             continue
-        said.update(set(item.caption.words))
+        counts.update(set(item.caption.words))
         for word in dict.fromkeys(absent_words(item.caption.text, item.example.scene)):
             wrong.setdefault(word, []).append(item.example.id)
-    return ranked(wrong, said, {word: word for word in wrong})
+    return ranked(wrong, counts, {word: word for word in wrong})
 
 
 def shares(

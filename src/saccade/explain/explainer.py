@@ -114,7 +114,7 @@ class Explainer:
         all_beams: bool = False,
         maps: np.ndarray | None = None,
     ) -> Explanation:
-        """The same for a caption of a photo whose features are at hand.
+        """The same for a caption of an encoded photo.
 
         maps (T, *where.shape), if given, are put to the test in the place of the model's attention:
         maps of another method, say, or of people's eyes."""

@@ -1,7 +1,7 @@
 """From measured numbers to words: seen or guessed, and a verdict on the attention map.
 
 The thresholds were set on drawn scenes, where the truth is known; docs/explanation.md shows what
-they give on a good model and on two that were spoilt on purpose.
+they give on a good model and on two that are deliberately broken.
 """
 
 from collections.abc import Sequence

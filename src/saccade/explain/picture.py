@@ -111,7 +111,7 @@ class Picture:
         filler: int = MEAN,
     ) -> np.ndarray:
         """masks (R, L), wanted (R, W) of the words with these spans -> (R, W) log-probabilities,
-        nan where nothing was wanted."""
+        nan elsewhere."""
         pieces = np.zeros((len(masks), len(ids)), dtype=bool)
         for i, (first, last) in enumerate(spans):
             pieces[:, first:last] |= wanted[:, i : i + 1]

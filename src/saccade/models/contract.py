@@ -34,7 +34,7 @@ class Attention(NamedTuple):
     weights: Tensor  # (..., L), not negative; 0 at cells that are not there
     elsewhere: Tensor | None = None  # (...) the share on `extra` or on a sentinel
     gate: Tensor | None = None  # (...) how much of what was seen is let in, 0 to 1
-    heads: Tensor | None = None  # (..., H, L) where they were asked for
+    heads: Tensor | None = None  # (..., H, L) on request
 
 
 @dataclass(frozen=True)
