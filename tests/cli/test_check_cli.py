@@ -38,7 +38,7 @@ def test_nothing_wrong(folder, capsys):
         ["val", "6", "6", "1", "2"],
     ]
     assert "Pictures: 30 of 30 found, decoded" in out
-    assert out.endswith("Nothing is wrong.\n\nNext: saccade train captions.jsonl --out RUN\n")
+    assert out.endswith("No problems found.\n\nNext: saccade train captions.jsonl --out RUN\n")
     assert "Decoding pictures: 30 of 30" in err
 
 
@@ -51,7 +51,7 @@ def test_problems_are_cut_at_twenty_unless_all_are_asked_for(folder, capsys):
     assert out.count("does not exist") == 20
     assert "  ... and 5 more: --all or --json shows them\n" in out
     assert "25 errors, 0 warnings.\n" in out
-    assert out.endswith("\nNext: mend the errors, then saccade check .\n")
+    assert out.endswith("\nNext: correct the errors, then saccade check .\n")
     report = json.loads((folder / "found/all.json").read_text())
     assert len(report["findings"]) == report["errors"] == 25
     assert report["findings"][0]["source"] == "captions.jsonl:2"

@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from saccade.cli.reading import CaptionColumn, ImageColumn, KeepRejected, choices, spelled
+
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
     from saccade.data.check import CheckReport, Spread
+    from saccade.text.printing import Screen
 
-_SHOWN = 20  # findings of a kind, unless all are asked for
+_SHOWN = 20  # findings of a kind, without --all
 
 
 def check(
@@ -28,6 +30,9 @@ def check(
     every: Annotated[
         bool, typer.Option("--all", help=f"Show more than {_SHOWN} findings of a kind.")
     ] = False,
+    image_column: ImageColumn = None,
+    caption_column: CaptionColumn = None,
+    keep_rejected: KeepRejected = False,
 ) -> None:
     """Count pictures, captions and splits, and name every problem with its line.
 
@@ -38,73 +43,72 @@ def check(
     import shlex
     import warnings
 
-    from rich.console import Console
-
     from saccade.data.check import check as validate
     from saccade.files import write_json
+    from saccade.text.printing import Screen
 
+    chosen = choices(image_column, caption_column, keep_rejected)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata around sound pixels
-        report = validate(data, images, quick=quick, show=True)
-    console = Console(highlight=False)
-    _print(console, report, every)
+        report = validate(data, images, quick=quick, show=True, choices=chosen)
+    screen = Screen()
+    _print(screen, report, every)
     if json_file is not None:
         write_json(json_file, report.to_json())
-        _line(console, f"Everything found: {json_file}")
+        screen.line(f"Everything found: {json_file}")
     what = shlex.quote(str(data))
     if images is not None:
         what += f" --images {shlex.quote(str(images))}"
+    what += spelled(chosen)
     if not report.errors:
         counts = "" if report.vocabulary else " --set train.min_count=1"
         following = f"saccade train {what} --out RUN{counts}"
     elif report.pictures and not report.found and images is None:
         following = f"saccade check {what} --images FOLDER_OF_THE_PICTURES"
     else:
-        following = f"mend the errors, then saccade check {what}"
-    console.print()
-    _line(console, f"Next: {following}", "bold")
+        following = f"correct the errors, then saccade check {what}"
+    screen.line()
+    screen.line(f"Next: {following}", "bold")
     if report.errors:
         raise typer.Exit(1)
 
 
-def _print(console: "Console", report: "CheckReport", every: bool) -> None:
-    _line(console, f"{report.path} ({report.kind})", "bold")
+def _print(screen: "Screen", report: "CheckReport", every: bool) -> None:
+    screen.line(f"{report.path} ({report.kind})", "bold")
     for note in report.notes:
-        _line(console, note)
-    console.print()
-    console.print(_table(report))
-    console.print()
-    _line(
-        console,
+        screen.line(note)
+    screen.line()
+    screen.table(_table(report))
+    screen.line()
+    screen.line(
         f"Vocabulary: {report.vocabulary:,} of the {report.words:,} words in train are seen 5 "
         f"times or more; they make {report.coverage:.1%} of its text.",
     )
     way = "decoded" if report.decoded else "headers read"
-    _line(console, f"Pictures: {report.found:,} of {report.pictures:,} found, {way}, "
+    screen.line(f"Pictures: {report.found:,} of {report.pictures:,} found, {way}, "
           f"in {report.seconds:.0f} s.")  # fmt: skip
     if not report.decoded:
-        _line(
-            console,
+        screen.line(
             "--quick: damage beyond headers and equal pictures under other names are not seen.",
             "dim",
         )
     for kind, findings in report.groups().items():
         errors = sum(finding.error for finding in findings)
-        console.print()
+        screen.line()
         label = "Error" if errors else "Warning"
-        _line(console, f"{label}: {kind} ({len(findings):,})", "bold red" if errors else "yellow")
+        screen.line(f"{label}: {kind} ({len(findings):,})", "bold red" if errors else "yellow")
         shown = findings if every else findings[:_SHOWN]
         for finding in shown:
-            _line(console, f"  {finding.source}  {finding.message}")
+            screen.line(f"  {finding.source}  {finding.message}")
         if len(findings) > len(shown):
             rest = len(findings) - len(shown)
-            _line(console, f"  ... and {rest:,} more: --all or --json shows them", "dim")
-    console.print()
+            screen.line(f"  ... and {rest:,} more: --all or --json shows them", "dim")
+    screen.line()
     if report.findings:
-        told = f"{_count(report.errors, 'error')}, {_count(report.warnings, 'warning')}."
-        _line(console, told, "bold red" if report.errors else "yellow")
+        counted = f"{_count(report.errors, 'error')}, {_count(report.warnings, 'warning')}."
+        screen.line(counted, "bold red" if report.errors else "yellow")
     else:
-        _line(console, "Nothing is wrong.", "green")
+        screen.line("No problems found.", "green")
 
 
 def _table(report: "CheckReport") -> "Table":
@@ -134,9 +138,3 @@ def _spread(spread: "Spread") -> str:
 
 def _count(number: int, name: str) -> str:
     return f"{number:,} {name}{'' if number == 1 else 's'}"
-
-
-def _line(console: "Console", text: str, style: str = "") -> None:
-    """One line as it is: not wrapped, so that it can be searched and copied."""
-    printable = "".join(char if char.isprintable() else "\ufffd" for char in text)
-    console.print(printable, style=style or None, markup=False, emoji=False, soft_wrap=True)

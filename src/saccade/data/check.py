@@ -1,8 +1,9 @@
 """The validator: counts what a data set holds and names all that is wrong with it.
 
-Errors are what spoils training or its scores: lines that can't be read, pictures that are missing
-or damaged, a picture in two of train, val and test, nothing to train on. Warnings are what
-training survives: empty captions, duplicates, trouble in splits that nothing uses.
+Errors are what stops training or makes its scores worthless: lines that can't be read, pictures
+that are missing or damaged, a picture in two of train, val and test, nothing to train on. Warnings
+are what training survives: empty, repeated and cut captions, duplicates, trouble in splits that
+nothing uses.
 """
 
 import re
@@ -15,16 +16,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from saccade.config import TrainConfig
+from saccade.data.columns import NO_CHOICES, Choices
+from saccade.data.finding import suggest
 from saccade.data.reading import caption_source
-from saccade.data.sources import Splits, gather
-from saccade.errors import PictureError
+from saccade.data.sources import gather
+from saccade.data.splits import Splits
+from saccade.data.trainable import describe_cut, trainable
+from saccade.errors import DataError, PictureError
 from saccade.photos.opening import open_photo, photo_size, picture_digest
 from saccade.progress import progress
 from saccade.text import tokenize
 from saccade.values.examples import Example
 
 USED = ("train", "val", "test")
-MIN_COUNT = 5
+MIN_COUNT, MAX_WORDS = TrainConfig.min_count, TrainConfig.max_words
+_SUGGESTED = 50  # missing pictures for which files of nearly their names are looked for
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,7 @@ class CheckReport:
             **asdict(self),
             "path": str(self.path),
             "min_count": MIN_COUNT,
+            "max_words": MAX_WORDS,
             "errors": self.errors,
             "warnings": self.warnings,
         }
@@ -113,6 +121,7 @@ def check(
     quick: bool = False,
     show: bool = False,
     workers: int = 4,
+    choices: Choices = NO_CHOICES,
 ) -> CheckReport:
     """Validate the data that `saccade.data.sources.read` reads with the same arguments.
 
@@ -120,7 +129,7 @@ def check(
     finds neither damage further in nor equal pictures under other names. `show`: progress bars on
     stderr. Raises DataError only when nothing of the data can be understood."""
     began = time.monotonic()
-    dataset, problems = gather(path, images, splits)
+    dataset, problems = gather(path, images, splits, choices)
     examples = dataset.examples
     findings = [
         Finding(
@@ -131,17 +140,24 @@ def check(
         )
         for problem in problems
     ]
-    counts, vocabulary = _captions(examples, findings, show)
+    counts, vocabulary, lengths = _captions(examples, findings, show)
     looks = dict(_look_at(examples, quick, show, workers))
     _pictures(examples, looks, findings)
     _same(examples, looks, findings)
-    if not any(example.split == "train" for example in examples):
-        names = ", ".join(sorted({example.split for example in examples})) or "none"
-        message = f"no picture is in the split train (splits: {names}); name it train."
-        findings.append(Finding("Splits", True, dataset.path.name, message))
-    elif not any(example.split == "val" for example in examples):
-        message = "no picture is in the split val: training can't tell its best checkpoint."
-        findings.append(Finding("Splits", False, dataset.path.name, message))
+    notes = [*dataset.notes]
+    try:
+        usable = trainable(examples)
+        notes += usable.notes
+        if not usable.validation:
+            there = any(example.split == "val" for example in examples)
+            nothing = "with a word in its captions " if there else ""
+            message = f"no picture {nothing}is in the split val: training can't tell its best "
+            message += "checkpoint."
+            findings.append(Finding("Splits", False, dataset.path.name, message))
+    except DataError as error:
+        findings.append(Finding("Splits", True, dataset.path.name, str(error)))
+    if cut := describe_cut(lengths, MAX_WORDS):
+        findings.append(Finding("Long captions", False, dataset.path.name, cut))
     kept = [count for count in vocabulary.values() if count >= MIN_COUNT]
     if vocabulary and not kept:
         message = f"no word in train is seen {MIN_COUNT} times: --set train.min_count=1 is needed."
@@ -149,7 +165,7 @@ def check(
     return CheckReport(
         path=dataset.path,
         kind=dataset.kind,
-        notes=dataset.notes,
+        notes=tuple(notes),
         splits=counts,
         words=len(vocabulary),
         vocabulary=len(kept),
@@ -164,8 +180,9 @@ def check(
 
 def _captions(
     examples: Sequence[Example], findings: list[Finding], show: bool
-) -> tuple[tuple[SplitCount, ...], Counter[str]]:
-    """Counts of each split and of the training words; names empty and repeated captions."""
+) -> tuple[tuple[SplitCount, ...], Counter[str], list[int]]:
+    """Counts of each split and of the training words, and the lengths of the captions of train and
+    val; names empty and repeated captions."""
     per_picture: dict[str, list[int]] = defaultdict(list)
     lengths: dict[str, list[int]] = defaultdict(list)
     vocabulary: Counter[str] = Counter()
@@ -206,7 +223,7 @@ def _captions(
         )
         for name in order
     )
-    return counts, vocabulary
+    return counts, vocabulary, lengths["train"] + lengths["val"]
 
 
 def _name(example: Example) -> str:
@@ -220,7 +237,7 @@ def _cut(text: str, length: int = 60) -> str:
 
 @dataclass(frozen=True)
 class _Look:
-    """What a picture's file told."""
+    """What looking at a picture's file showed."""
 
     fault: str = ""
     missing: bool = False
@@ -258,13 +275,17 @@ def _pictures(
     examples: Iterable[Example], looks: dict[Path, _Look], findings: list[Finding]
 ) -> None:
     """Names what is missing or unreadable, at the first entry that uses it."""
-    told = set()
+    named: set[Path] = set()
     for example in examples:
         look = looks[example.image]
-        if look.fault and example.image not in told:
-            told.add(example.image)
-            kind = "Missing pictures" if look.missing else "Unreadable pictures"
-            findings.append(Finding(kind, example.split in USED, example.source, look.fault))
+        if look.fault and example.image not in named:
+            named.add(example.image)
+            kind, message = "Unreadable pictures", look.fault
+            if look.missing:
+                kind = "Missing pictures"
+                close = suggest(example.image) if len(named) <= _SUGGESTED else ""
+                message = f"{message.rstrip('.')}{close}" if close else message
+            findings.append(Finding(kind, example.split in USED, example.source, message))
 
 
 def _same(examples: Sequence[Example], looks: dict[Path, _Look], findings: list[Finding]) -> None:
@@ -289,7 +310,7 @@ def _same(examples: Sequence[Example], looks: dict[Path, _Look], findings: list[
 
 
 def _compare(
-    example: Example, others: list[Example], kind: str, told: str, findings: list[Finding]
+    example: Example, others: list[Example], kind: str, how: str, findings: list[Finding]
 ) -> None:
     """Names an example that equals others before it; a leak, if there is one, is the worst."""
     if not others:
@@ -298,7 +319,7 @@ def _compare(
     leaks = [e for e in others if used and e.split in USED and e.split != example.split]
     other = (leaks or others)[0]
     name = "" if other.image == example.image else f"{_name(other)}, "
-    message = f"{_name(example)} {told} {name}{other.source}"
+    message = f"{_name(example)} {how} {name}{other.source}"
     if leaks:
         message += f"; one is in {other.split}, one in {example.split}."
         findings.append(Finding("Leaks between splits", True, example.source, message))

@@ -58,6 +58,7 @@ class Entry:
     places: list[str]  # the lines that it stands on, or its one place in JSON
     scene: Scene | None = None
     regions: tuple[Region, ...] = ()
+    merges: bool = False  # whether it is one caption of several, each in a row of its own
 
     def where(self) -> str:
         """Its place in the file: "3-5,9", " images[17]"."""
@@ -159,8 +160,9 @@ def keys_of(value: Any, most: int = 8) -> str:
     if isinstance(value, dict):
         names = [repr(str(key)[:30]) for key in list(value)[:most]]
         more = ", ..." if len(value) > most else ""
-        return f"an object with the keys {', '.join(names)}{more}" if names else "an empty object"
+        keys = "key" if len(value) == 1 else "keys"
+        return f"an object with the {keys} {', '.join(names)}{more}" if names else "an empty object"
     if isinstance(value, list):
-        return f"a list of {keys_of(value[0], most)}" if value else "an empty list"
+        return f"a list that begins with {keys_of(value[0], 3)}" if value else "an empty list"
     kinds = {str: "text", bool: "true or false", int: "a number", float: "a number"}
     return kinds.get(type(value), "null")

@@ -166,7 +166,7 @@ class Rows:
     def __init__(self, path: Path, choices: Choices) -> None:
         self.path, self.choices = path, choices
         self.entries: list[Entry] = []
-        self.merged: dict[tuple[str, str], Entry] = {}
+        self.known: dict[tuple[str, str], Entry] = {}  # the first, by id and split
         self.left_out = LeftOut()
         self.notes: dict[str, None] = {}
         self.views = 0
@@ -289,18 +289,17 @@ class Rows:
             self._add(entry, merge, repeats)
 
     def _add(self, entry: Entry, merge: bool, repeats: bool) -> None:
-        known = self.merged.get((entry.id, entry.split))
-        if known is not None and known.name != entry.name:
+        known = self.known.setdefault((entry.id, entry.split), entry)
+        if known.name != entry.name:
             raise DataError(
                 f"its id {entry.id} is that of another picture, {known.name} "
                 f"({self.path.name}:{known.where()}); a picture needs an id of its own."
             )
-        if known is not None and repeats:
-            known.captions += [text for text in entry.captions if text not in known.captions]
-        elif known is not None and merge:
+        if known is not entry and merge and known.merges:
             known.captions += entry.captions
             known.places += entry.places
+        elif known is not entry and repeats:
+            known.captions += [text for text in entry.captions if text not in known.captions]
         else:
+            entry.merges = merge
             self.entries.append(entry)
-            if merge or repeats:
-                self.merged[entry.id, entry.split] = entry
