@@ -1,18 +1,18 @@
-"""Which words of captions name COCO's 80 kinds of things.
+"""The words of captions that name COCO's 80 object categories.
 
-Ours, by hand. It lacks: words for groups ("crowd", "group", "couple", "pair"), kinds of kinds
-("animal", "food", "furniture", "fruit"), rare breeds and brands, slang, and every word that more
-often means something else ("baseball" is a game first). A word names all of its kind: "woman" has
-the boxes of men, too, as COCO does not tell them apart. A few name several kinds: "computer" is a
-laptop or a screen.
+Compiled by hand. Left out: words for groups ("crowd", "group", "couple", "pair"), broader
+categories ("animal", "food", "furniture", "fruit"), rare breeds and brands, slang, and every word
+that more often means something else ("baseball" is usually the game). A word names its whole
+category: "woman" has the boxes of men too, because COCO does not distinguish them. A few words name
+several categories: "computer" is a laptop or a screen.
 """
 
 from __future__ import annotations
 
 from saccade.text.english import plural, singular
 
-# Singulars, parted by commas. Plurals follow by rule (`plural`).
-_SAID = {
+# Singulars, separated by commas. Plurals follow by rule (`plural`).
+_WORDS = {
     "person": "person, man, woman, boy, girl, child, kid, guy, lady, gentleman, baby, toddler, "
     "infant, adult, human, policewoman, teen, teenager, male, female, player, batter, "
     "pitcher, catcher, umpire, hitter, outfielder, goalie, skier, snowboarder, "
@@ -106,7 +106,7 @@ _SAID = {
     "toothbrush": "toothbrush, tooth brush",
 }
 
-# Two words of which one alone would be taken for a thing that the two are not.
+# Pairs of which one word alone would name an object that the pair is not.
 _OTHER_PAIRS = (
     "hot dog, train station, train track, bus stop, bus station, orange juice, carrot cake, "
     "banana bread, apple pie, toilet paper, toilet seat, bird house, dog house, cat food, dog "
@@ -120,9 +120,9 @@ _OTHER_PAIRS = (
 def words_of(category: str) -> tuple[str, ...]:
     """The words, and pairs of words, that name a category: singulars and plurals.
 
-    A category that is not COCO's has its name and, of a name of several words, its last word."""
-    said = _SAID.get(category)
-    names = said.split(", ") if said else list(dict.fromkeys((category, category.split()[-1])))
+    A category that is not COCO's is named by its name and by the last word of that."""
+    words = _WORDS.get(category)
+    names = words.split(", ") if words else list(dict.fromkeys((category, category.split()[-1])))
     names += [plural(name) for name in names if singular(name) == name]
     if category == "person":
         names.append("persons")
@@ -131,7 +131,7 @@ def words_of(category: str) -> tuple[str, ...]:
 
 PAIRS = frozenset(
     pair
-    for names in (*_SAID.values(), _OTHER_PAIRS)
+    for names in (*_WORDS.values(), _OTHER_PAIRS)
     for name in names.split(", ")
     if " " in name
     for pair in (name, plural(name))

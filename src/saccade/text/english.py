@@ -1,7 +1,7 @@
 """A few rules of English: function words, plurals, and a small stem to compare words by.
 
-Ours, and small on purpose: no dictionary, no parts of speech. Wrong for rare words ("lens" becomes
-"len"), which does no harm where both sides of a comparison go through the same rule.
+Deliberately small: no dictionary, no parts of speech. It is wrong for rare words ("lens" becomes
+"len"), which is harmless where both sides of a comparison go through the same rule.
 """
 
 from __future__ import annotations
@@ -42,9 +42,10 @@ _VOWEL = re.compile("[aeiouy]")
 
 
 def is_content(word: str) -> bool:
-    """Whether a word says something of the picture: has a letter and is no function word.
+    """Whether a word can describe a picture: it is not a function word, a number in digits or
+    punctuation.
 
-    Nouns, verbs, adjectives and numbers alike; special tokens such as "<unk>" are not words."""
+    Nouns, verbs, adjectives and numerals count alike; special tokens such as "<unk>" do not."""
     word = word.lower()
     return word[:1].isalnum() and not word.isdigit() and word not in FUNCTION_WORDS
 
@@ -82,7 +83,7 @@ def plural(word: str) -> str:
 
 
 def stem(word: str) -> str:
-    """What a word is compared by: dogs = dog, running = runs = run.
+    """The form in which words are compared: dogs = dog, running = runs = run.
 
     Plurals and third persons (`singular`), then -ing and -ed with a doubled consonant undone, then
     a final e, after Porter (1980, "An algorithm for suffix stripping"), step 1. Irregular verbs

@@ -1,12 +1,12 @@
-"""Drawn scenes: the embedded default to train on, and the ground truth for attention.
+"""Drawn scenes: built-in training data, and ground truth for attention.
 
-Pictures of 14 kinds of things in 9 colours and 3 sizes on 11 backgrounds, five true English
-references each, and for every noun, colour and size in them the box of what it names. Everything is
-a function of (seed, index). `check` judges any caption against its scene, and `ground` says where
-its words should have looked.
+Pictures of 14 kinds of objects in 9 colours and 3 sizes on 11 backgrounds, each with five correct
+English references and the box of every noun, colour and size in them. Everything is a function of
+(seed, index). `check` decides whether a caption is true of its scene, and `ground` gives the boxes
+that its words refer to.
 
-Simplified: things are flat and seen from the front, nothing hides anything, any kind may have any
-colour and be anywhere, so that neither can be guessed from the other.
+Simplified: objects are flat and seen from the front, none hides another, and any kind may have any
+colour and be anywhere, so that none of these can be guessed from the others.
 """
 
 import json
@@ -57,7 +57,7 @@ __all__ = [
 def draw(
     seed: int, index: int, size: int = 96
 ) -> tuple[Image.Image, Scene, tuple[str, ...], tuple[Region, ...]]:
-    """Scene `index` of a seed: its picture, what is in it, five references and their regions."""
+    """Scene `index` of a seed: its picture, its contents, five references and their regions."""
     scene = make_scene(seed, index, size)
     return render(scene, texture=index), scene, *captions(scene, seed, index)
 
@@ -75,9 +75,9 @@ def write(
     reads. The last `test` of them, and the `val` before those, are the splits of these names; no
     two scenes are the same. `progress(1)` is called after each.
 
-    captions.jsonl comes last, whole or not at all; one that stood there is removed first, so that
-    it is never found beside pictures that it does not describe. Raises SaccadeError on sizes or
-    numbers that can't be, or when the disk refuses."""
+    captions.jsonl is written last, whole or not at all; an earlier one is removed first, so that it
+    never describes other pictures than those beside it. Raises SaccadeError on sizes or numbers out
+    of range, or when the folder can't be written to."""
     if size < SMALLEST:
         raise UsageError(f"a drawn scene is at least {SMALLEST} pixels wide, not {size}.")
     if seed < 0 or min(count, val, test) < 0 or val + test > count:
@@ -93,7 +93,7 @@ def write(
     while len(lines) < count:
         picture, scene, sentences, regions = draw(seed, index, size)
         index += 1
-        if scene in seen:  # so that no test scene can have been trained on
+        if scene in seen:  # so that no test scene is also a training scene
             continue
         seen.add(scene)
         number = len(lines)

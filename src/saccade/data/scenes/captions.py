@@ -8,8 +8,8 @@ from saccade.data.scenes.language import PLURALS, ground
 from saccade.data.scenes.layout import groups, relation
 from saccade.values.examples import Region, Scene, Thing
 
-# The first way to say it is the usual one.
-_SAID = {
+# The first wording is the most frequent one.
+_WORDINGS = {
     "left of": ("left of", "to the left of"),
     "right of": ("right of", "to the right of"),
     "above": ("above", "over"),
@@ -20,12 +20,12 @@ _SAID = {
 _ADJECTIVES = {"small": ("small", "little"), "large": ("large", "big")}
 _NUMBERS = {1: "a", 2: "two", 3: "three", 4: "four"}
 
-# {a} and {b} are what the scene is about, {c} a third thing; {is_a} is "is" or "are"; {how} says
-# how a lies to b. The larger thing always comes first: a sentence in the other order would be as
-# true, but nothing in the picture tells when to say it.
+# {a} and {b} are the scene's main groups, {c} a third one; {is_a} is "is" or "are"; {how} is the
+# relation of a to b. The larger object always comes first: a sentence in the other order would be
+# equally true, but nothing in the picture determines when to use it.
 #
-# The first form of each list is always among the five, and without sizes: a captioner asked for
-# its likeliest sentence answers with that one, so it is the one that tells most.
+# The first form of each list is always among the five, and without sizes: it becomes a captioner's
+# most probable sentence, so it is the most informative one.
 _RELATED = (
     "{a} {how} {b}",
     "there {is_a} {a} {how} {b}",
@@ -54,8 +54,8 @@ _ALONE = (
 )
 
 
-class _Teller(NamedTuple):
-    """Names things; every choice of words comes from `rng`."""
+class _Namer(NamedTuple):
+    """Names objects; every choice of words comes from `rng`."""
 
     rng: np.random.Generator
 
@@ -79,10 +79,10 @@ class _Teller(NamedTuple):
 def _sentences(scene: Scene, rng: np.random.Generator) -> list[str]:
     """Five different sentences."""
     found = groups(scene)
-    tell = _Teller(rng)
-    said = relation(found[0], found[1], scene.width) if len(found) > 1 else None
-    forms = list(_RELATED if said else _UNRELATED if len(found) > 1 else _ALONE)
-    if said and len(found) > 2:
+    namer = _Namer(rng)
+    related = relation(found[0], found[1], scene.width) if len(found) > 1 else None
+    forms = list(_RELATED if related else _UNRELATED if len(found) > 1 else _ALONE)
+    if related and len(found) > 2:
         forms[-1] = _WITH_THIRD
     sentences: list[str] = []
     numbers = [0, *(1 + rng.permutation(len(forms) - 1)[:4])]
@@ -94,9 +94,9 @@ def _sentences(scene: Scene, rng: np.random.Generator) -> list[str]:
             for letter, group in zip("abc", found, strict=False)
         }
         for letter, group in zip("abc", found, strict=False):
-            words[letter] = tell.name(group, size=sizes)
-        if said:
-            words["how"] = tell.usually(*_SAID[said])
+            words[letter] = namer.name(group, size=sizes)
+        if related:
+            words["how"] = namer.usually(*_WORDINGS[related])
         sentences.append(form.format_map(words))
     return sentences
 

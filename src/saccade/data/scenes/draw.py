@@ -1,7 +1,7 @@
-"""Drawing scenes: 14 kinds of things in 9 colours on 11 backgrounds, with Pillow.
+"""Drawing scenes: 14 kinds of objects in 9 colours on 11 backgrounds, with Pillow.
 
-Everything is drawn at twice the size and averaged down. A thing fills its box: the box in the
-scene is the box of its pixels, to the pixel.
+Everything is drawn at twice the size and averaged down. An object fills its box: the box in the
+scene is exactly the box of its pixels.
 """
 
 from collections.abc import Callable
@@ -47,8 +47,8 @@ _DARK, _LIGHT = (52, 48, 50), (226, 222, 214)
 class Pen:
     """Draws in a unit square laid on a box of the canvas.
 
-    `fill` is the thing's colour and `shade` a darker one for its lines; `ink` is for its thin
-    parts, a mast or a string, and stands out from the background."""
+    `fill` is the object's colour and `shade` a darker one for its lines; `ink` is for its thin
+    parts, such as a mast or a string, and contrasts with the background."""
 
     def __init__(
         self, draw: ImageDraw.ImageDraw, box: tuple[float, ...], fill: Colour, ink: Colour
@@ -64,7 +64,7 @@ class Pen:
         return self.x + x * self.w, self.y + y * self.h
 
     def thick(self, share: float) -> int:
-        """A line's width, as a share of the thing's width."""
+        """A line's width, as a share of the object's width."""
         return max(2, round(share * self.w))
 
     def shape(self, *points: tuple[float, float], fill: Colour | None = None) -> None:
@@ -239,11 +239,11 @@ def _backdrop(name: str, size: int) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _grain(size: int) -> np.ndarray:
-    """Eight soft textures (8, size, size, 1), a few grey levels deep, without a seam at the sides
-    when rolled."""
+    """Eight soft textures (8, size, size, 1), a few grey levels deep, that wrap around without a
+    seam."""
     rng = np.random.default_rng(7)
     fine = rng.normal(0, 4, (8, size, size, 1))
-    # Blots lie on an 8x8 grid; two cells more on each side make it go round.
+    # Noise on an 8x8 grid; two more cells on each side make it periodic.
     coarse = [
         Image.fromarray(np.pad(rng.normal(0, 6, (8, 8)).astype(np.float32), 2, "wrap")).resize(
             (size, size), Image.Resampling.BICUBIC, box=(2, 2, 10, 10)

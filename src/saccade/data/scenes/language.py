@@ -1,12 +1,12 @@
-"""What a sentence about a scene claims, whether that is true, and where its words should look.
+"""What a sentence about a scene claims, whether that is true, and the boxes of its words.
 
 sentence := clause {and there is list | with list} [alone | and nothing else]
 clause   := [opening] list [[is] relation list]  |  relation list there is list
 list     := phrase {and phrase}
 phrase   := (a | an | the | one) [size] [colour] kind  |  (two | three | four) [size] [colour] kinds
 
-Where English can be read in two ways the sentence is taken at its strongest: in "a car left of a
-tree and a ball" the car is left of both.
+An ambiguous sentence is read in its stronger sense: in "a car left of a tree and a ball" the car is
+left of both.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,12 +24,12 @@ NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4}
 _ARTICLES = {"a": 1, "an": 1, "the": 1}
 _KIND_OF = {plural: kind for kind, plural in PLURALS.items()} | {kind: kind for kind in KINDS}
 
-_Table = dict[tuple[str, ...], str]  # a way to say something -> what it says
+_Table = dict[tuple[str, ...], str]  # a wording -> its meaning
 
 
-def _ways(said: dict[str, str] | Iterable[str]) -> _Table:
-    """The ways to say things, as words, the longest first: the first that fits is the right one."""
-    pairs = said.items() if isinstance(said, dict) else ((way, way) for way in said)
+def _ways(meanings: dict[str, str] | Iterable[str]) -> _Table:
+    """Wordings as lists of words, the longest first, so that the first match is the right one."""
+    pairs = meanings.items() if isinstance(meanings, dict) else ((way, way) for way in meanings)
     return dict(
         sorted(((tuple(way.split()), what) for way, what in pairs), key=lambda w: -len(w[0]))
     )
@@ -60,8 +60,8 @@ _AND_THERE = _ways(("and there is", "and there are"))
 
 @dataclass(frozen=True)
 class Phrase:
-    """One thing, or several of a kind, that a sentence names. The `_word` fields say where: indices
-    into the sentence's words. `kind` is None only for a stray colour in a garbled sentence."""
+    """One object, or several of a kind, that a sentence names. The `_word` fields are indices into
+    the sentence's words. `kind` is None only for a stray colour in an ungrammatical sentence."""
 
     kind: str | None
     kind_word: int | None
@@ -70,10 +70,10 @@ class Phrase:
     size: str | None = None
     size_word: int | None = None
     count: int = 1
-    exactly: bool = False  # a number was named: no more than that may be there
+    exactly: bool = False  # a number was named: there may be no more than that
 
     def fits(self, thing: Thing, size: bool = True) -> bool:
-        """Whether the thing is of the kind, colour and (if asked) size named."""
+        """Whether the object has the kind, colour and (with `size`) size named."""
         return (
             self.kind in (None, thing.kind)
             and self.colour in (None, thing.colour)
@@ -88,14 +88,15 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Claims:
-    """What a sentence says: its phrases and relations (phrase, relation, phrase) by their numbers.
+    """What a sentence claims: its phrases and relations (phrase, relation, phrase) by their
+    numbers.
 
-    When `fault` is not None the sentence is not of the grammar; `phrases` are then the things and
-    colours that can be made out in it."""
+    When `fault` is not None the sentence does not follow the grammar; `phrases` are then the
+    objects and colours recognised in it."""
 
     phrases: tuple[Phrase, ...]
     relations: tuple[tuple[int, str, int], ...] = ()
-    alone: bool = False  # it says that nothing else is there
+    alone: bool = False  # it claims that nothing else is there
     fault: str | None = None
 
 
@@ -107,7 +108,7 @@ class Verdict:
     faults: tuple[str, ...] = ()
 
 
-class _Garbled(Exception):
+class _Ungrammatical(Exception):
     """Raised where a sentence leaves the grammar."""
 
 
@@ -121,7 +122,7 @@ class _Reader:
         self.relations: list[tuple[int, str, int]] = []
 
     def take(self, table: _Table) -> str | None:
-        """What the words here say in the table, and go past them; None when they are not in it."""
+        """The meaning of the next words in the table, which are consumed; None when not in it."""
         for way, what in table.items():
             if tuple(self.words[self.at : self.at + len(way)]) == way:
                 self.at += len(way)
@@ -129,7 +130,7 @@ class _Reader:
         return None
 
     def word(self, options: Iterable[str]) -> str | None:
-        """The word here if it is one of the options, and go past it."""
+        """The next word, consumed, if it is one of the options."""
         if self.at < len(self.words) and self.words[self.at] in options:
             self.at += 1
             return self.words[self.at - 1]
@@ -139,7 +140,7 @@ class _Reader:
         """Read a phrase; its number."""
         first = self.word(_ARTICLES) or self.word(NUMBERS)
         if first is None:
-            raise _Garbled
+            raise _Ungrammatical
         count = _ARTICLES.get(first) or NUMBERS[first]
         size = self.word(SIZE_WORDS)
         size_word = self.at - 1 if size else None
@@ -147,7 +148,7 @@ class _Reader:
         colour_word = self.at - 1 if colour else None
         kind = self.word(PLURALS.values() if count > 1 else KINDS)
         if kind is None:
-            raise _Garbled
+            raise _Ungrammatical
         self.phrases.append(
             Phrase(
                 _KIND_OF[kind],
@@ -163,7 +164,7 @@ class _Reader:
         return len(self.phrases) - 1
 
     def phrases_here(self) -> list[int]:
-        """Read phrases joined by "and"; their numbers."""
+        """Read phrases joined by "and"; returns their numbers."""
         numbers = [self.phrase()]
         while self.words[self.at : self.at + 2] not in (["and", "there"], ["and", "nothing"]):
             if not self.take(_AND):
@@ -171,36 +172,37 @@ class _Reader:
             numbers.append(self.phrase())
         return numbers
 
-    def relate(self, ones: list[int], said: str, others: list[int]) -> None:
-        self.relations += [(one, said, other) for one in ones for other in others]
+    def relate(self, ones: list[int], relation: str, others: list[int]) -> None:
+        self.relations += [(one, relation, other) for one in ones for other in others]
 
     def sentence(self) -> Claims:
-        """Read it all. Raises _Garbled at the first word that is not of the grammar."""
+        """Read all of it. Raises _Ungrammatical at the first word that does not fit the grammar."""
         fronted = self.take(_RELATIONS)
         if fronted:
             others = self.phrases_here()
             if not self.take(_THERE):
-                raise _Garbled
+                raise _Ungrammatical
             self.relate(self.phrases_here(), fronted, others)
         else:
             self.take(_OPENINGS)
             ones = self.phrases_here()
             verb = self.take(_VERBS)
-            said = self.take(_RELATIONS)
-            if said:
-                self.relate(ones, said, self.phrases_here())
+            relation = self.take(_RELATIONS)
+            if relation:
+                self.relate(ones, relation, self.phrases_here())
             elif verb:
-                raise _Garbled
+                raise _Ungrammatical
         while self.take(_AND_THERE) or self.take(_WITH):
             self.phrases_here()
         alone = self.take(_ENDINGS) is not None
         if self.at < len(self.words):
-            raise _Garbled
+            raise _Ungrammatical
         return Claims(tuple(self.phrases), tuple(self.relations), alone)
 
 
-def _made_out(words: list[str]) -> tuple[Phrase, ...]:
-    """The things of a garbled sentence, with the colour right before each, and stray colours."""
+def _recognised(words: list[str]) -> tuple[Phrase, ...]:
+    """The objects of an ungrammatical sentence, with the colour right before each, and stray
+    colours."""
     phrases = []
     colour: tuple[str, int] | None = None
     for position, word in enumerate(words):
@@ -216,13 +218,13 @@ def _made_out(words: list[str]) -> tuple[Phrase, ...]:
 
 
 def parse(sentence: str) -> Claims:
-    """What a sentence claims. What is not of the grammar ("a red red car") has a `fault`."""
+    """What a sentence claims. One outside the grammar ("a red red car") has a `fault`."""
     words = sentence.split()
     reader = _Reader(words)
     try:
         return reader.sentence()
-    except _Garbled:
-        phrases = _made_out(words)
+    except _Ungrammatical:
+        phrases = _recognised(words)
     if not any(phrase.kind for phrase in phrases):
         return Claims(phrases, fault="it names nothing")
     rest = " ".join(words[reader.at :])
@@ -230,7 +232,7 @@ def parse(sentence: str) -> Claims:
 
 
 def _assignments(claims: Claims, scene: Scene) -> Iterator[tuple[tuple[Thing, ...], ...]]:
-    """Every way to let the phrases stand for different things of the scene, all relations true."""
+    """Every assignment of the phrases to different objects of the scene with all relations true."""
     choices = [
         list(combinations([i for i, t in enumerate(scene.things) if p.fits(t)], p.count))
         for p in claims.phrases
@@ -249,8 +251,8 @@ def _assignments(claims: Claims, scene: Scene) -> Iterator[tuple[tuple[Thing, ..
     for taken in extend(()):
         named = tuple(tuple(scene.things[i] for i in group) for group in taken)
         if all(
-            holds(said, one.box, other.box, side)
-            for i, said, j in claims.relations
+            holds(relation, one.box, other.box, side)
+            for i, relation, j in claims.relations
             for one in named[i]
             for other in named[j]
         ):
@@ -262,7 +264,7 @@ def _possible(claims: Claims, scene: Scene) -> bool:
 
 
 def _miscounted(phrase: Phrase, scene: Scene) -> str | None:
-    """What is wrong with the number of things that a phrase names."""
+    """What is wrong with the number of objects that a phrase names."""
     found = sum(phrase.fits(thing) for thing in scene.things)
     if found == 0:
         return f"there is no {phrase.name(1)}"
@@ -284,10 +286,10 @@ def _faults(claims: Claims, scene: Scene) -> Iterator[str]:
         yield "it names more things than there are"
     elif not _possible(claims, scene):
         alone = [r for r in claims.relations if not _possible(Claims(claims.phrases, (r,)), scene)]
-        for i, said, j in alone:
+        for i, relation, j in alone:
             one, other = claims.phrases[i], claims.phrases[j]
             names = f"the {one.name(one.count)}", f"the {other.name(other.count)}"
-            yield f"{names[0]} {'is' if one.count == 1 else 'are'} not {said} {names[1]}"
+            yield f"{names[0]} {'is' if one.count == 1 else 'are'} not {relation} {names[1]}"
         if not alone:
             yield "its relations do not all hold at once"
     if claims.alone and len(scene.things) > sum(p.count for p in claims.phrases):
@@ -295,16 +297,16 @@ def _faults(claims: Claims, scene: Scene) -> Iterator[str]:
 
 
 def check(caption: str, scene: Scene) -> Verdict:
-    """Whether every thing, colour, size, number and relation that a caption names is there, all at
-    once: a different thing of the scene for each thing named. "a car" is true of two cars, "one
-    car" and "three cars" are not. What is not of the grammar is not true."""
+    """Whether every object, colour, size, number and relation in a caption is true of the scene,
+    all at once, with a different object of the scene for each one named. "a car" is true of two
+    cars; "one car" and "three cars" are not. A sentence outside the grammar is not true."""
     faults = tuple(_faults(parse(caption), scene))
     return Verdict(not faults, faults)
 
 
 def absent_words(text: str, scene: Scene) -> tuple[str, ...]:
-    """The kinds and colours that a text names and that nothing in the scene has, as written there,
-    in order and each once. "a red car" beside a red ball and a blue car has none: see `check`."""
+    """The kinds and colours in a text that nothing in the scene has, as written, in order and each
+    once. "a red car" has none in a scene with a red ball and a blue car: see `check`."""
     kinds = {thing.kind for thing in scene.things}
     colours = {thing.colour for thing in scene.things}
     absent = [
@@ -317,12 +319,13 @@ def absent_words(text: str, scene: Scene) -> tuple[str, ...]:
 
 
 def ground(caption: str, scene: Scene, sizes: bool = False) -> list[tuple[int, tuple[Box, ...]]]:
-    """For each noun and colour of a caption (and size, if asked): its word's position and the boxes
-    (pixels) of what it may truly stand for, by position.
+    """For each noun and colour of a caption (and, with `sizes`, size): its word's position and the
+    boxes (pixels) of the objects that it may refer to, by position.
 
-    A true caption's words stand for the things that make it true. Otherwise a word stands for what
-    is of its phrase's kind and colour, else a noun for any of its kind and a colour for anything of
-    that colour. No boxes: nothing of the sort is there, and no look can be right."""
+    In a true caption, words refer to the objects that make it true. Otherwise a word refers to the
+    objects of its phrase's kind and colour; if there are none, a noun to all objects of its kind
+    and a colour to all of that colour. No boxes: there is no such object, and no attention can be
+    right."""
     claims = parse(caption)
     things = scene.things
     true = next(_faults(claims, scene), None) is None

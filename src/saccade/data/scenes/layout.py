@@ -1,4 +1,4 @@
-"""What is in a scene and where: deterministic by (seed, index), and the where of relations."""
+"""The objects of a scene and their places, deterministic by (seed, index), and their relations."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from saccade.values.places import Box
 
 SIZES = {"small": 0.3, "medium": 0.37, "large": 0.45}  # square root of the area, of the side
 RELATIONS = ("left of", "right of", "above", "below", "next to", "far from")
-MOST = 4  # things in a scene
-SMALLEST = 48  # pixels: below it a small cat is no cat any more
+MOST = 4  # objects in a scene
+SMALLEST = 48  # pixels: below it a small cat can't be recognised
 
-_JITTER = 0.05  # relative; sizes stay clearly apart
+_JITTER = 0.05  # relative; sizes stay distinguishable
 _GAP = 0.02  # least room between boxes, of the side
-_CONTRAST = 85.0  # least distance in RGB between a thing's colour and what lies behind it
+_CONTRAST = 85.0  # least distance in RGB between an object's colour and its background
 _NEAR, _FAR = 0.1, 0.18  # gaps between boxes, of the side
 
 
@@ -32,48 +32,48 @@ _KINDS = tuple(KINDS)
 _CHOICE = {background: _contrasting(background) for background in BACKGROUNDS}
 
 
-def holds(said: str, one: Box, other: Box, side: float, clearly: bool = False) -> bool:
-    """Whether `one` is `said` `other`, in a picture of that side (pixels).
+def holds(relation: str, one: Box, other: Box, side: float, clearly: bool = False) -> bool:
+    """Whether `one` is in this relation to `other`, in a picture of that side (pixels).
 
     left of, right of, above, below: the boxes do not overlap along that axis, and the centres lie
     at least as far apart along it as across it. next to: the gap between the boxes is at most a
-    tenth of the side. far from: the gap is at least 0.18 of the side. `clearly` asks for more,
-    so that nobody could doubt it; what is said in references holds clearly."""
+    tenth of the side. far from: the gap is at least 0.18 of the side. `clearly` is stricter,
+    so that there is no doubt; relations in references hold clearly."""
     dx = (other[0] + other[2] - one[0] - one[2]) / 2
     dy = (other[1] + other[3] - one[1] - one[3]) / 2
     slope = 0.6 if clearly else 1.0
-    if said == "left of":
+    if relation == "left of":
         return one[2] <= other[0] and abs(dy) <= slope * dx
-    if said == "right of":
+    if relation == "right of":
         return one[0] >= other[2] and abs(dy) <= slope * -dx
-    if said == "above":
+    if relation == "above":
         return one[3] <= other[1] and abs(dx) <= slope * dy
-    if said == "below":
+    if relation == "below":
         return one[1] >= other[3] and abs(dx) <= slope * -dy
     gap_x = max(other[0] - one[2], one[0] - other[2], 0)
     gap_y = max(other[1] - one[3], one[1] - other[3], 0)
     gap = (gap_x**2 + gap_y**2) ** 0.5 / side
-    if said == "next to":
+    if relation == "next to":
         return gap <= _NEAR * (0.8 if clearly else 1)
-    if said == "far from":
+    if relation == "far from":
         return gap >= _FAR * (1.1 if clearly else 1)
-    raise ValueError(f"unknown relation {said!r}")
+    raise ValueError(f"unknown relation {relation!r}")
 
 
 def relation(ones: tuple[Thing, ...], others: tuple[Thing, ...], side: float) -> str | None:
     """The relation that clearly holds between each of the ones and each of the others, the first of
     RELATIONS to do so; None when none does."""
-    for said in RELATIONS:
-        if all(holds(said, a.box, b.box, side, clearly=True) for a in ones for b in others):
-            return said
+    for name in RELATIONS:
+        if all(holds(name, a.box, b.box, side, clearly=True) for a in ones for b in others):
+            return name
     return None
 
 
 def groups(scene: Scene) -> list[tuple[Thing, ...]]:
-    """Things alike in kind and colour together; the largest, then leftmost, then topmost first.
+    """Objects grouped by kind and colour; the largest, then leftmost, then topmost group first.
 
-    This is what sentences are about, so that a model can learn what to talk about: the first group
-    and how it lies to the second."""
+    Sentences are about the first group and its relation to the second, so that a model can learn
+    what to mention."""
     found: dict[tuple[str, str], list[Thing]] = {}
     for thing in scene.things:
         found.setdefault((thing.kind, thing.colour), []).append(thing)
@@ -87,8 +87,8 @@ def groups(scene: Scene) -> list[tuple[Thing, ...]]:
 def _place(
     rng: np.random.Generator, kind: str, size: str, taken: list[Box], side: int
 ) -> Box | None:
-    """A free place, whole pixels; None after too many tries. The middle is mostly left free: a
-    look that always goes to the centre must not pass for sight."""
+    """A free place, whole pixels; None after too many tries. The middle is mostly left free, so
+    that attention that is always at the centre scores badly."""
     gap, middle = _GAP * side, side / 2
     root = KINDS[kind][1] ** 0.5
     for _ in range(30):
@@ -109,12 +109,12 @@ def _place(
     return None
 
 
-def _wanted(rng: np.random.Generator, colours: list[str]) -> list[tuple[str, str, str]]:
-    """One to three sorts of things (kind, colour, size), sometimes two or three alike, sometimes
+def _choose(rng: np.random.Generator, colours: list[str]) -> list[tuple[str, str, str]]:
+    """One to three sorts of objects (kind, colour, size), sometimes two or three alike, sometimes
     two of a kind that differ in colour."""
     count = int(rng.choice([1, 2, 3], p=[0.2, 0.65, 0.15]))
     kinds = [_KINDS[i] for i in rng.permutation(len(_KINDS))[:count]]
-    # Sizes differ, so that it is plain which thing a sentence starts with.
+    # Sizes differ, so that it is clear which object a sentence starts with.
     sizes = [("small", "medium", "large")[i] for i in sorted(rng.permutation(3)[:count])[::-1]]
     alike = int(rng.integers(2, 4)) if count > 1 and rng.random() < 0.15 else 1
     if alike > 1:
@@ -135,7 +135,7 @@ def make_scene(seed: int, index: int, size: int = 96) -> Scene:
     rng = np.random.default_rng([seed, index])
     while True:
         background = _PLACES[rng.integers(len(_PLACES))]
-        wanted = _wanted(rng, _CHOICE[background])
+        wanted = _choose(rng, _CHOICE[background])
         wanted.sort(key=lambda item: -SIZES[item[2]])  # large ones first, while there is room
         things: list[Thing] = []
         for kind, colour, how_large in wanted:
@@ -144,10 +144,10 @@ def make_scene(seed: int, index: int, size: int = 96) -> Scene:
                 things.append(Thing(kind, colour, how_large, box))
         scene = Scene(size, size, background, tuple(things))
         found = groups(scene)
-        # Most scenes should show a relation worth telling; some stay that show none.
-        if len(found) == 1 or (len(found) > 1 and _worth_telling(found, size, rng)):
+        # Most scenes should show a clear relation; some may show none.
+        if len(found) == 1 or (len(found) > 1 and _kept(found, size, rng)):
             return scene
 
 
-def _worth_telling(found: list[tuple[Thing, ...]], side: float, rng: np.random.Generator) -> bool:
+def _kept(found: list[tuple[Thing, ...]], side: float, rng: np.random.Generator) -> bool:
     return relation(found[0], found[1], side) is not None or rng.random() < 0.4
