@@ -1,10 +1,10 @@
-"""Decoding and training beside their plain twins (plain.py) and the machine's limit, in one run:
+"""Decoding and training against plain.py and the machine's limit, in one run:
 
     python benchmarks/decode.py                    # CPU: table of docs/performance.md
     python benchmarks/decode.py --keep-memory      # with saccade.cli.allocator, as the program runs
     python benchmarks/decode.py --device cuda      # float32, bfloat16 and captured graphs
     python benchmarks/decode.py --model runs/flickr8k --data flickr8k/
-                                                   # the same captions, from a trained model?
+                                                   # do both give a trained model's captions?
 
 The limit is the number of operations over this machine's best rate for products of the same shapes,
 measured in the same run. Operations, with D = E = A = 512 (hidden, embedding, attention), C = 512
@@ -14,9 +14,9 @@ projected from F = 2048 features, L = 196 cells, V = 9,488 words; a product of (
     once per picture   2L(FC + CA)
     per word           2(D(A + 4D + E + 1) + C(4D + E) + 4DE + EV) + 2LA + 2LC
 
-The second line is what h_t, z_t and the word meet (query, gates, deep output, beta; gates, deep
-output; gates), the vocabulary, and attention's energies and sum. Backward counts twice, except that
-grid features need no gradient.
+The second line is what h_t, z_t and the word are multiplied with (query, gates, deep output, beta;
+gates, deep output; gates), the vocabulary, and attention's energies and sum. Backward counts twice,
+except that grid features need no gradient. The straightforward implementation is plain.py.
 """
 
 import argparse
@@ -86,7 +86,7 @@ def rate(shapes: list[tuple[int, int, int]], device: torch.device) -> float:
 
 
 def waiting(way: Callable[[Tensor], Tensor], x: Tensor, device: torch.device) -> Callable:
-    """The call, waited for: a GPU answers before it has finished."""
+    """The call until its end: a GPU returns before it has finished."""
 
     def run() -> None:
         way(x)
@@ -104,7 +104,7 @@ def shapes(rows: int, pictures: int, config: SoftAttentionSettings) -> list[tupl
 
 
 def batch(pictures: int, captions: int, device: torch.device) -> Batch:
-    """Captions of 9 to 16 words, as people write them, longest first."""
+    """Captions of 9 to 16 words, longest first."""
     generator = torch.Generator().manual_seed(1)
     lengths = torch.randint(9, WORDS + 1, (pictures, captions), generator=generator)
     lengths = lengths.sort(1, descending=True).values
@@ -130,7 +130,7 @@ class Model(nn.Module):
 def training_steps(
     decoder: SoftAttentionDecoder, given: Batch
 ) -> tuple[Callable[[], None], Callable[[], None]]:
-    """The plain and the fast step: loss, backward, clipping, Adam."""
+    """The straightforward and the fast step: loss, backward, clipping, Adam."""
     decoder.train()
     model, task = Model(decoder), build_task(CrossEntropySettings(0.1))
     context = Context(Vocabulary(SPECIALS), ())
@@ -153,7 +153,7 @@ def training_steps(
 
 
 def peak(step: Callable[[], None]) -> float:
-    """The most MiB that a call has allocated at a time, by torch's profiler."""
+    """The peak MiB that a call allocates, by torch's profiler."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         step()
     events = profiler.profiler.kineto_results.events()
@@ -162,12 +162,12 @@ def peak(step: Callable[[], None]) -> float:
 
 
 def memory(given: Batch) -> None:
-    """What a training step needs beside the weights and Adam's moments, which are there."""
+    """What a training step needs in addition to the weights and Adam's moments."""
     steps = training_steps(SoftAttentionDecoder(SoftAttentionSettings(), V, F), given)
     for step in steps:
         step()
     slow, fast = (peak(step) for step in steps)
-    print(f"{'its memory, MiB':28} {slow:9.0f} {fast:9.0f} {fast / slow:8.2f} of plain's")
+    print(f"{'its memory, MiB':28} {slow:9.0f} {fast:9.0f} {fast / slow:8.2f} of plain")
 
 
 def line(name: str, slow: float, fast: float, limit: float) -> None:
@@ -224,7 +224,7 @@ def twins(
 
 
 def identical(model: str, data: str, count: int) -> None:
-    """Caption photos of a trained model both ways, and say how far they agree."""
+    """Caption photos with a trained model both ways, and print how far they agree."""
     from saccade.api import Captioner
     from saccade.data.sources import read
 

@@ -1,10 +1,10 @@
-"""Photos/s of an encoder, and what each faster way costs in accuracy, side by side in one run:
+"""Photos/s of an encoder, and what each faster variant costs in accuracy, in one run:
 
     python benchmarks/encoder.py                                         # ResNet-101 at 448x448
-    python benchmarks/encoder.py ../shared/data/backbones/mobilenet_v2_1.0_224 --size 224
+    python benchmarks/encoder.py google/mobilenet_v2_1.0_224 --size 224
 
-ResNet-101 has random weights (its speed does not depend on them; run it with a folder of real ones
-for the errors that count). The error is the relative distance of the features from float32's.
+Without a hub id or a local folder it is a ResNet-101 with random weights (its speed does not depend
+on them; its errors do). The error is the relative distance of the features from float32's.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from transformers.utils import logging
 from saccade.cli.allocator import keep_memory
 
 
-def backbone(name: str) -> nn.Module:
-    if Path(name).is_dir():
+def backbone(name: str | None) -> nn.Module:
+    if name is not None:
         return AutoModel.from_pretrained(name, dtype=torch.float32).eval()
     torch.manual_seed(0)
     return AutoModel.from_config(ResNetConfig(depths=[3, 4, 23, 3])).eval()
@@ -31,7 +31,7 @@ def backbone(name: str) -> nn.Module:
 @torch.no_grad()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", nargs="?", default="resnet-101")
+    parser.add_argument("backbone", nargs="?", help="hub id or local folder")
     parser.add_argument("--size", type=int, default=448)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
@@ -42,11 +42,11 @@ def main() -> None:
     keep_memory()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    plain = backbone(given.folder)
+    plain = backbone(given.backbone)
     pixels = torch.randn(given.batch, 3, given.size, given.size)
     last = torch.channels_last
     ways: dict[str, tuple[nn.Module, torch.Tensor]] = {
-        "float32, as it comes": (plain, pixels),
+        "float32, default format": (plain, pixels),
         "float32, channels last": (
             copy.deepcopy(plain).to(memory_format=last),
             pixels.contiguous(memory_format=last),
@@ -63,7 +63,7 @@ def main() -> None:
         print(f"torch.compile took {time.perf_counter() - start:.0f} s")
         ways["float32, compiled"] = (compiled, pixels.contiguous(memory_format=last))
     expected = plain(pixel_values=pixels).last_hidden_state
-    name = Path(given.folder).name
+    name = Path(given.backbone or "resnet-101").name
     print(f"{name}, {given.size}x{given.size}, batches of {given.batch}, {given.threads} threads")
     seconds = best(
         *(lambda m=m, x=x: m(pixel_values=x) for m, x in ways.values()), times=given.times

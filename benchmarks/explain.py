@@ -1,12 +1,10 @@
-"""What an explanation costs, beside its caption's own beam-5 decoding, in one run:
+"""What an explanation costs, relative to decoding its caption with beam 5, in one run:
 
     python benchmarks/explain.py
 
-One caption of 12 words, 196 cells of 2,048 features, a vocabulary of 9,488 words (random weights:
-cost does not depend on what they say), features given to both, default settings: seen or guessed,
-curves of three maps with their control, the maps themselves and their agreement. The goal is at
-most 20 times the decoding.
-"""
+One caption of 12 words, 196 cells of 2,048 features, a vocabulary of 9,488 words (random weights,
+which do not change the cost), features encoded beforehand, default settings: seen or guessed,
+curves of three maps with their control, the maps themselves and their agreement."""
 
 import argparse
 
@@ -44,7 +42,7 @@ def engine_of(cells: int, device: str) -> ModelEngine:
     words = Vocabulary.build([f"word{n}" for n in range(9484)], 1)
     decoder = build_decoder(DECODERS["soft_attention"].settings(), len(words), encoder.features)
     with torch.no_grad():
-        decoder.output.bias[words.eos] = -100.0  # so that every caption has all words
+        decoder.output.bias[words.eos] = -100.0  # so that every caption has the full length
     mean = torch.rand(cells, encoder.features)
     config = BeamSettings(beams=5, max_words=WORDS)
     return ModelEngine(

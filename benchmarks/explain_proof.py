@@ -1,15 +1,15 @@
-"""Does the evidence tell a model that looks from one that does not? Where the truth is known:
+"""Validates the verdicts on models with known behaviour:
 
     python benchmarks/explain_proof.py --out runs/proof            # trains two models: 10 minutes
     python benchmarks/explain_proof.py --model runs/mine --data captions.jsonl    # any checkpoint
 
 Three captioners of drawn scenes: a good one (the demo's); the same with its attention replaced by
 uniform weights after training; and one trained on captions shuffled between the pictures, which can
-only know the language. Each explains its own captions of unseen scenes, and, so that all three are
-asked about the same words, each scene's first reference. The good one's captions are also explained
-with false maps, on which the verdict must fall: its own mirrored left to right, and those of the
-next scene's caption. Shares of words over all words, of the nouns and colours and of the others,
-with 95 % intervals by bootstrap over pictures.
+only learn the language. Each explains its own captions of unseen scenes, and, so that all three are
+tested on the same words, each scene's first reference. The good one's captions are also explained
+with false maps, for which verdicts must be worse: its own mirrored left to right, and those of the
+next scene's caption. Shares of words over all words, over nouns and colours, and over the others,
+with 95% bootstrap intervals over pictures.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from saccade.values.examples import Example, evenly
 
 
 def models(out: Path) -> dict[str, Captioner]:
-    """The three, trained where they are not there yet."""
+    """The three, trained unless they are there."""
     scenes, shuffled = out / "scenes", out / "shuffled"
     if not (scenes / "captions.jsonl").exists():
         write(scenes, 7500, 0, val=200, test=300)
@@ -51,8 +51,8 @@ def models(out: Path) -> dict[str, Captioner]:
         with (shuffled / "captions.jsonl").open("w") as file:
             for line, other in zip(known, captions, strict=True):
                 image = f"../scenes/{line['image']}"
-                told = {"image": image, "split": line["split"], "captions": other}
-                file.write(json.dumps(told) + "\n")
+                line_of = {"image": image, "split": line["split"], "captions": other}
+                file.write(json.dumps(line_of) + "\n")
         train(shuffled, out / "language", "scenes", cpu=True)
     found = {
         "good": Captioner.from_pretrained(out / "good", device="cpu"),

@@ -1,12 +1,11 @@
-"""Captioning a folder from files to sentences: what each stage costs, and the memory it takes:
+"""Captioning a folder, from files to sentences: the cost of each stage, and memory:
 
-    python benchmarks/feeding.py ../shared/data/coco_mini --model runs/flickr8k
-    python benchmarks/feeding.py ../shared/data/coco_mini --model runs/demo/run --count 10000 \\
+    python benchmarks/feeding.py PHOTOS --model runs/flickr8k
+    python benchmarks/feeding.py PHOTOS --model runs/demo/run --count 10000 \\
         --memory docs/memory.png
 
-Stages are timed alone, on the same photos, with all threads; "all" is `Captioner.stream`, where
-reading overlaps with the model. The photos are taken again from the start as often as needed.
-"""
+Stages are timed separately, on the same photos, with all threads; "all" is `Captioner.stream`,
+where reading overlaps with the model. The photos are repeated as often as needed. """
 
 import argparse
 import itertools
@@ -19,7 +18,7 @@ import torch
 from saccade.api import Captioner
 from saccade.cli.allocator import keep_memory
 from saccade.engine import encode_prepared, prepare_ahead
-from saccade.photos.opening import find_photos
+from saccade.photos.folders import find_photos
 
 BATCH = 16
 
@@ -69,7 +68,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     keep_memory()
     captioner = Captioner.from_pretrained(given.model, device="cpu")
-    found = find_photos([given.folder])
+    found = find_photos([given.folder]).paths
     photos = list(itertools.islice(itertools.cycle(found), given.count))
     captioner.caption(photos[:BATCH])
     taken = stages(captioner, photos[:320])

@@ -3,8 +3,8 @@
     python benchmarks/growth.py docs/growth.png
 
 Each curve changes one number and leaves the others: 5 beams, 16 pictures, 196 cells, 9,488 words;
-captions of 16 words, features given. Beside the time stands what the formula of decode.py says it
-should be, as a multiple of the first point: nothing should grow faster than that.
+captions of 16 words, features encoded beforehand. Each time is printed with what the formula of
+decode.py predicts, as a multiple of the first point: nothing should grow faster than that.
 """
 
 import argparse

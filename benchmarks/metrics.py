@@ -1,10 +1,10 @@
-"""How fast the metrics are beside pycocoevalcap, in one run on the same captions:
+"""The speed of the metrics and of pycocoevalcap, in one run on the same captions:
 
     pip install 'saccade-captioner[java]' && OMP_NUM_THREADS=1 python benchmarks/metrics.py
 
 Both sides run in this one process (Java, where pycocoevalcap starts it, in its own), both once
-before they are timed, alternately, and the best of three runs counts. Captions are Flickr8k's when
-../shared/data is there, else made up. Add `--quick` for a tenth of the size.
+before they are timed, alternately, and the best of three runs counts. Captions are made up, or
+those of the JSONL file that the variable CAPTIONS names. `--quick` runs a tenth of the size.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import contextlib
 import io
 import json
 import multiprocessing
+import os
 import random
 import resource
 import sys
@@ -28,7 +29,7 @@ from saccade.metrics.cider import cider
 from saccade.metrics.rewards import CiderD
 from saccade.metrics.rouge import rouge_l
 
-FLICKR = Path(__file__).parents[2] / "shared/data/flickr8k/captions.jsonl"
+CAPTIONS = os.environ.get("CAPTIONS")  # also seen by the processes of `growth`
 Groups = list[list[str]]
 
 
@@ -36,8 +37,9 @@ def captions(pictures: int) -> tuple[Groups, list[str]]:
     """Five references and a hypothesis per picture: the hypothesis is another person's caption of
     it with a few words changed, so that it is none of the references."""
     rng = random.Random(0)
-    if FLICKR.is_file():
-        rows = [json.loads(line)["captions"] for line in FLICKR.read_text().splitlines()]
+    if CAPTIONS:
+        lines = Path(CAPTIONS).read_text("utf-8").splitlines()
+        rows = [json.loads(line)["captions"] for line in lines]
     else:
         words = [f"word{n}" for n in range(3000)]
         odds = [1 / (n + 1) for n in range(3000)]

@@ -1,4 +1,4 @@
-"""The plain twins: what the usual code of this kind does, written clearly, for comparison.
+"""A straightforward implementation of decoding and training, for comparison.
 
 Per-step loop, keys and features repeated per beam and caption, literal tanh over (N, L, A), the
 vocabulary projected inside the loop and on padding, a sort over beams x vocabulary, the history of

@@ -1,10 +1,10 @@
-"""How fast scenes are drawn, on one core.
+"""The speed of drawing scenes, on one core.
 
     python benchmarks/scenes.py [PICTURES] [SIZE]
 
-Prints things per second of processor time (what else the machine does does not count, as it would
-on a clock): the scene alone, with its references and their regions, with its picture, and all of it
-written to a folder as PNG and JSONL.
+Prints items per second of processor time, which other load on the machine does not change: the
+scene alone, with its references and their regions, with its picture, and written to a folder as
+PNG and JSONL.
 """
 
 import sys

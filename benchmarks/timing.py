@@ -1,4 +1,4 @@
-"""What the benchmarks share: seconds of the fastest of a few runs, side by side."""
+"""Shared by the benchmarks: the fastest of a few runs, side by side."""
 
 import time
 from collections.abc import Callable
