@@ -15,7 +15,6 @@ DEEPEST = 100  # levels of lists and objects
 Failure = type[SaccadeError]
 
 _KINDS = (
-    (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISSOCK, "a socket"),
     (stat.S_ISCHR, "a device"),
@@ -26,21 +25,23 @@ _SUSPECT = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")  # a surrogate, or NUL
 _UNWRITABLE = re.compile(r"[\0\ud800-\udfff]")
 
 
-def require_file(path: Path | str, error: Failure = DataError) -> None:
-    """Raise `error` unless `path` is a regular file (or a link to one).
+def require_file(path: Path | str, error: Failure = DataError, what: str = "file") -> None:
+    """Raise `error` unless `path` is a regular file (or a link to one). what: it ought to be.
 
     To be called before opening: a FIFO would wait for a writer and /dev/zero never ends."""
     try:
         mode = Path(path).stat().st_mode
     except FileNotFoundError as missing:
-        raise error(f"{path}: there is no such file; check the name and the folder.") from missing
+        raise error(f"{path} does not exist; check the name and the folder.") from missing
     except (OSError, ValueError) as wrong:
         raise error(
-            f"{path}: can't be read ({reason(wrong)}); check its name and permissions."
+            f"{path} can't be opened ({reason(wrong)}); check its name and permissions."
         ) from wrong
+    if stat.S_ISDIR(mode):
+        raise error(f"{path} is a folder, not a {what}; name a {what} inside it.")
     if not stat.S_ISREG(mode):
-        kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "no regular file")
-        raise error(f"{path}: is {kind}, not a file; name a regular file.")
+        kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "something else")
+        raise error(f"{path} is {kind}, not a {what}; name a regular file.")
 
 
 def reason(error: BaseException) -> str:
@@ -57,7 +58,7 @@ def read_bytes(path: Path | str, error: Failure = DataError) -> bytes:
             return file.read()
     except (OSError, ValueError, MemoryError) as wrong:
         raise error(
-            f"{path}: can't be read ({reason(wrong)}); check its permissions and the disk."
+            f"{path} can't be opened ({reason(wrong)}); check the file's permissions."
         ) from wrong
 
 

@@ -5,26 +5,32 @@ trained with); CMYK is turned to RGB by the plain formula; of an animation the f
 """
 
 import hashlib
-import os
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, TiffImagePlugin
 
 from saccade.errors import PictureError
+from saccade.files import reason, require_file
+from saccade.photos.array import array_photo
 
 PIXEL_LIMIT = 100_000_000
-_USUAL = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-SUFFIXES = frozenset((*_USUAL, ".jpe", ".jfif", ".avif", ".jp2", ".ppm", ".pgm"))
+Size = tuple[int, int]  # width, height
 Source = Path | str | BinaryIO | Image.Image
-Photo = Path | str | Image.Image
+Photo = Source | np.ndarray | bytes | bytearray | memoryview
+ACCEPTED = (
+    "a path, a Pillow image, a numpy array (H, W, 3) or (H, W) of uint8, a file's bytes, or a file "
+    "opened in binary mode"
+)
 
 # Formats that hold photos. The others that Pillow knows include ones that run other programs.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+_DEPTHS = (4095.0, 16383.0, 65535.0)  # white of 12, 14 and 16 bits: cameras and scanners have each
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -36,34 +42,102 @@ _TURNS = {
 }
 
 
+@runtime_checkable
+class _Readable(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class Opened(NamedTuple):
+    """A photo from one opening of its file: 8-bit RGB, upright, transparency laid on white."""
+
+    image: Image.Image  # a JPEG's perhaps decoded at a part of its size
+    size: Size  # of the whole photo
+    shown: Image.Image | None = None  # a copy to draw on, where one was to be kept
+
+
+def as_source(photo: Photo) -> Source:
+    """A photo of any accepted kind as a path, a binary file or a Pillow image.
+
+    Raises PictureError, naming what is accepted, for anything else."""
+    match photo:
+        case str() | Path():
+            if str(photo).startswith(("http://", "https://", "http:/", "https:/", "ftp:/")):
+                raise PictureError(f"{photo} is a web address; download the picture first.")
+            return photo
+        case Image.Image():
+            return photo
+        case bytes() | bytearray() | memoryview():
+            return io.BytesIO(photo)
+        case np.ndarray():
+            return array_photo(photo)
+        case io.TextIOBase():
+            raise PictureError(f"{photo!r} is opened as text; open it in binary mode, 'rb'.")
+        case io.IOBase():
+            return photo if photo.seekable() else io.BytesIO(photo.read())
+        case _Readable():  # what wraps a file: a named temporary file, an upload
+            return io.BytesIO(photo.read())
+    kind = type(photo).__name__
+    raise PictureError(f"{photo!r:.60} ({kind}) is no photo; a photo is {ACCEPTED}.")
+
+
 def open_photo(
-    source: Source, pixel_limit: int = PIXEL_LIMIT, draft: tuple[int, int] | None = None
+    photo: Photo, pixel_limit: int = PIXEL_LIMIT, draft: Size | None = None
 ) -> Image.Image:
     """A photo as 8-bit RGB, upright (EXIF), transparency laid on white.
 
-    source: a path, a binary file (left open), or a Pillow image (left as it is). draft: a JPEG may
-    be decoded at a half, quarter or eighth of its size, but not below this (width, height), which
-    is several times faster; `photo_size` tells the full size. Raises PictureError when the photo
-    is missing, not a picture, damaged, cut off, or has more than `pixel_limit` pixels."""
-    with _opened(source, pixel_limit) as (image, name), _decoding(name):
+    photo: as `as_source` has it; a file is left open, a Pillow image as it is. draft: a JPEG may be
+    decoded at a half, quarter or eighth of its size, but not below this (width, height), which is
+    several times faster. Raises PictureError when the photo is missing, not a picture, damaged, cut
+    off, or has more than `pixel_limit` pixels."""
+    return read_photo(photo, None if draft is None else lambda _: draft, 0, pixel_limit).image
+
+
+def read_photo(
+    photo: Photo,
+    least: Callable[[Size], Size] | None = None,
+    keep: int = 0,
+    pixel_limit: int = PIXEL_LIMIT,
+) -> Opened:
+    """A photo and its full size, from one opening of its file.
+
+    least: from the photo's size, the (width, height) below which a JPEG must not be decoded; a
+    Pillow image, somebody else's, is always decoded whole. keep: also keep a copy to draw on, whose
+    long side is at most this many pixels. Raises PictureError as `open_photo` does."""
+    source = as_source(photo)
+    with _held(source) as (held, name), _decoding(name):
+        image = _identified(held, name, pixel_limit)
         orientation = _orientation(image)
-        if draft is not None:
-            image.draft(None, draft[::-1] if orientation >= 5 else draft)
-        rgb = _to_rgb(image, name)
-        turn = _TURNS.get(orientation)
-        if turn is not None:
-            rgb = rgb.transpose(turn)
-        rgb.info = {}  # the orientation it carried has been applied: nobody may apply it again
-        return rgb
+        size = _upright(image.size, orientation)
+        drafted = least is not None and image is not source
+        if least is not None and drafted:
+            image.draft(None, _upright(least(size), orientation))
+        rgb = _finished(image, name, orientation)
+        if not keep:
+            return Opened(rgb, size)
+        scale = min(1.0, keep / max(size))
+        target = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
+        large = rgb
+        if drafted and rgb.width < target[0]:  # too small to draw on: decoded once more
+            image = _identified(held, name, pixel_limit)
+            image.draft(None, _upright(target, orientation))
+            large = _finished(image, name, orientation)
+        shown = large if large.size == target else large.resize(target, Image.Resampling.LANCZOS)
+        return Opened(rgb, size, shown)
 
 
-def photo_size(source: Source, pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
+def photo_size(photo: Photo, pixel_limit: int = PIXEL_LIMIT) -> Size:
     """Width and height of the upright photo, from its header alone.
 
     Raises PictureError as `open_photo` does, except for damage beyond the header."""
-    with _opened(source, pixel_limit) as (image, name), _decoding(name):
-        width, height = image.size
-        return (height, width) if _orientation(image) >= 5 else (width, height)
+    with _held(as_source(photo)) as (held, name), _decoding(name):
+        image = _identified(held, name, pixel_limit)
+        return _upright(image.size, _orientation(image))
+
+
+def nearly_black(photo: Image.Image) -> bool:
+    """Whether nothing in an RGB photo is brighter than 15 of 255, as where a file's values fill
+    only a few of its bits."""
+    return max(high for _, high in photo.getextrema()) < 16  # type: ignore[misc]
 
 
 def picture_digest(path: Path | str) -> str:
@@ -72,75 +146,43 @@ def picture_digest(path: Path | str) -> str:
         try:
             return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise PictureError(f"{path} can't be read ({error.strerror or error}).") from error
-
-
-def find_photos(paths: Sequence[Path | str]) -> list[Path]:
-    """Files as given; folders as all the pictures in and below them (by suffix), sorted.
-
-    Hidden files are left out, and no path comes twice. Raises PictureError for a path that does
-    not exist and for a folder without pictures."""
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = sorted(_walk(path))
-            if not inside:
-                raise PictureError(
-                    f"{path} holds no pictures ({', '.join(_USUAL)} ...); name another folder."
-                )
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            raise PictureError(f"{path} does not exist; check the name.")
-    return list(dict.fromkeys(found))
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    seen = set()  # a link may point back up
-    for place, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(place, name)
+            raise PictureError(
+                f"{path} can't be read ({reason(error)}); check the disk."
+            ) from error
 
 
 @contextmanager
 def _file(path: Path) -> Iterator[BufferedReader]:
     """The open file, or a PictureError that says why not."""
+    require_file(path, PictureError, "picture")
     try:
-        if path.is_dir():
-            raise PictureError(f"{path} is a folder, not a picture; name a picture inside it.")
         file = path.open("rb")
-    except FileNotFoundError as error:
-        raise PictureError(f"{path} does not exist; check the name and the folder.") from error
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
         raise PictureError(
-            f"{path} can't be opened ({reason}); check the file's permissions."
+            f"{path} can't be opened ({reason(error)}); check the file's permissions."
         ) from error
     with file:
         yield file
 
 
 @contextmanager
-def _opened(source: Source, pixel_limit: int) -> Iterator[tuple[Image.Image, str]]:
-    """The image, not decoded yet and within the limit, and its name for messages."""
+def _held(source: Source) -> Iterator[tuple[BinaryIO | Image.Image, str]]:
+    """The image or its open file, and its name for messages."""
     if isinstance(source, Image.Image):
-        name = str(getattr(source, "filename", "") or "the picture")
-        _check_size(source, name, pixel_limit)
-        yield source, name
+        yield source, str(getattr(source, "filename", "") or "the picture")
     elif isinstance(source, str | Path):
         with _file(Path(source)) as file:
-            yield _identify(file, str(source), pixel_limit), str(source)
+            yield file, str(source)
     else:
-        name = str(getattr(source, "name", "") or "the picture")
-        yield _identify(source, name, pixel_limit), name
+        yield source, str(getattr(source, "name", "") or "the picture")
+
+
+def _identified(held: BinaryIO | Image.Image, name: str, pixel_limit: int) -> Image.Image:
+    """The image, not decoded yet and within the limit."""
+    if isinstance(held, Image.Image):
+        _check_size(held, name, pixel_limit)
+        return held
+    return _identify(held, name, pixel_limit)
 
 
 def _identify(file: BinaryIO, name: str, pixel_limit: int) -> Image.Image:
@@ -181,7 +223,7 @@ def _check_size(image: Image.Image, name: str, limit: int) -> None:
 def _unrecognised_message(name: str, head: bytes) -> str:
     """The sentence for a file that is no picture."""
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
-        return f"{name} is an HEIC photo, which can't be read here; convert it to JPEG."
+        return f"{name} is an HEIC photo, which can't be read; convert it to JPEG."
     if not any(byte < 9 for byte in head):
         return f"{name} is not a picture: it holds text; replace it or take it out."
     return f"{name} is not a picture of a known format; convert it to JPEG or PNG, or take it out."
@@ -218,16 +260,32 @@ def _orientation(image: Image.Image) -> int:
     return orientation if orientation in _TURNS else 1
 
 
+def _upright(size: Size, orientation: int) -> Size:
+    """A stored size as it is seen, and the other way round."""
+    return size[::-1] if orientation >= 5 else size
+
+
+def _finished(image: Image.Image, name: str, orientation: int) -> Image.Image:
+    """Decoded, 8-bit RGB, and turned upright."""
+    rgb = _to_rgb(image, name)
+    turn = _TURNS.get(orientation)
+    if turn is not None:
+        rgb = rgb.transpose(turn)
+    rgb.info = {}  # the orientation it carried has been applied: nobody may apply it again
+    return rgb
+
+
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:
     image.load()
     if image.mode.startswith("I;16"):
-        return _grey(np.asarray(image), 65535.0)
+        values = np.asarray(image)
+        return _grey(values, _full_scale(values, _DEPTHS))
     if image.mode == "I":
         values = np.asarray(image)
-        return _grey(values, _full_scale(values, (255.0, 65535.0)))
+        return _grey(values, _full_scale(values, (255.0, *_DEPTHS)))
     if image.mode == "F":
         values = np.nan_to_num(np.asarray(image), nan=0.0, posinf=0.0, neginf=0.0)
-        return _grey(values, _full_scale(values, (1.0, 255.0, 65535.0)))
+        return _grey(values, _full_scale(values, (1.0, 255.0, *_DEPTHS)))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

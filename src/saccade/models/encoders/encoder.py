@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from saccade.config import SMALL_CONV, EncoderConfig, to_dict
 from saccade.errors import CheckpointError, UsageError
 from saccade.models.encoders.small_conv import SmallConv
 from saccade.photos.fitting import least_size, to_input
-from saccade.photos.opening import Source, open_photo, photo_size
+from saccade.photos.opening import Opened, Photo, read_photo
 from saccade.values.places import Grid
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -65,15 +64,22 @@ class Encoder(nn.Module):
         super().train(mode and self.config.trainable)
         return self
 
-    def prepare(self, photo: Source) -> tuple[Tensor, Grid]:
-        """A photo (a path, or a Pillow image) -> pixels (3, H, W) uint8 and the where of its
-        grid. JPEGs far larger than the input are decoded at a half, a quarter or an eighth of their
-        size, several times faster. Raises PictureError as `open_photo` does."""
+    def prepare(self, photo: Photo) -> tuple[Tensor, Grid]:
+        """A photo -> pixels (3, H, W) uint8 and the where of its grid. JPEGs far larger than the
+        input are decoded at a half, a quarter or an eighth of their size, several times faster.
+        Raises PictureError as `open_photo` does."""
+        return self.fitted(self.opened(photo))
+
+    def opened(self, photo: Photo, keep: int = 0) -> Opened:
+        """A photo read as large as the input needs it; keep: see `read_photo`."""
         target, fit = self.config.image_size, self.config.fit
-        size = photo_size(photo)
-        whole = isinstance(photo, Image.Image)  # somebody else's: not to be decoded smaller
-        opened = open_photo(photo, draft=None if whole else least_size(size, target, fit))
-        return to_input(opened, target, fit, self.grid, size)
+        return read_photo(photo, lambda size: least_size(size, target, fit), keep)
+
+    def fitted(self, photo: Opened) -> tuple[Tensor, Grid]:
+        """What `prepare` makes, of a photo that `opened` has read."""
+        return to_input(
+            photo.image, self.config.image_size, self.config.fit, self.grid, photo.size
+        )
 
     def forward(self, pixels: Tensor) -> Tensor:
         """pixels (B, 3, H, W) uint8 -> grid features (B, L, F)"""
@@ -108,7 +114,9 @@ class Encoder(nn.Module):
         return f"{self.digest()}-{PREPARATION}"
 
 
-PREPARATION = 2  # counted up whenever `prepare` gives other pixels: 2 decodes large JPEGs smaller
+# Counted up when `prepare` gives other pixels: 2 decodes large JPEGs smaller, 3 tells 12, 14 and
+# 16 bits apart.
+PREPARATION = 3
 
 # The same weights give the same features whatever folder they came from.
 _NOT_IN_DIGEST = ("backbone", "revision", "include", "trainable", "widths", "halvings")
