@@ -138,7 +138,7 @@ def _features(
     wanted = [*views.values(), *mirrored.values()]
     with progress("Encoding pictures", len(wanted), show) as task:
         skipped += cache.fill(
-            wanted, loader(encoder), encode_with(encoder, device), 32, task.advance
+            wanted, loader(encoder), encode_with(encoder, device), 32, task.advance, say=task.say
         )
     skipped = list({s.path: s for s in skipped}.values())
     lost = {s.path for s in skipped}
