@@ -106,7 +106,7 @@ def test_what_is_missing_for_java_metrics_is_said(monkeypatch: pytest.MonkeyPatc
     monkeypatch.undo()
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(java.JavaMissing, match=r"pip install 'saccade\[java\]'"):
+    with pytest.raises(java.JavaMissing, match=r"pip install 'saccade-captioner\[java\]'"):
         java.meteor([["a dog"]], ["a dog"])
 
 

@@ -233,7 +233,8 @@ def _backdrop(name: str, size: int) -> np.ndarray:
     if horizon < 1:
         lower = (share >= horizon).astype(np.float32)
         share = lower * 0.9 + 0.1 * share
-    column = np.float32(top) * (1 - share) + np.float32(bottom) * share
+    tones = np.array((top, bottom), np.float32)
+    column = tones[0] * (1 - share) + tones[1] * share
     return np.repeat(column[:, None, :], size, 1)
 
 

@@ -19,11 +19,11 @@ _NEAR, _FAR = 0.1, 0.18  # gaps between boxes, of the side
 
 def _contrasting(background: str) -> list[str]:
     """The colours that stand out from a background."""
-    tones = np.float64(BACKGROUNDS[background][:2])
+    tones = np.array(BACKGROUNDS[background][:2], np.float64)
     return [
         name
         for name, colour in COLOURS.items()
-        if np.sqrt(((tones - np.float64(colour)) ** 2).sum(1)).min() > _CONTRAST
+        if np.sqrt(((tones - np.array(colour, np.float64)) ** 2).sum(1)).min() > _CONTRAST
     ]
 
 
