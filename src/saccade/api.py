@@ -1,13 +1,16 @@
 """`Captioner`: load a checkpoint, caption photos, keep everything the model says about them."""
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
 import torch
 from PIL import Image
 
 from saccade.checkpoint import is_checkpoint, load, save
+from saccade.data.columns import NO_CHOICES
 from saccade.decoding.settings import Decoding, changed
 from saccade.engine import (
     Encoded,
@@ -17,7 +20,7 @@ from saccade.engine import (
     encode_prepared,
     prepare_ahead,
 )
-from saccade.errors import CheckpointError, PictureError
+from saccade.errors import CheckpointError, PictureError, UsageError
 from saccade.evaluation.split import Evaluation
 from saccade.evaluation.split import evaluate as evaluate_split
 from saccade.explain import Explainer
@@ -27,6 +30,9 @@ from saccade.training.run import own_data
 from saccade.values.captions import Caption
 from saccade.values.evidence import Explanation
 from saccade.values.examples import Example
+
+# What is one photo although one can go through its parts.
+ONE_PHOTO = (str, bytes, bytearray, memoryview, Image.Image, np.ndarray, io.IOBase)
 
 
 class Captioner:
@@ -106,6 +112,7 @@ class Captioner:
         self, encoded: Encoded, decoding: Decoding | None = None, keep: int = 1
     ) -> list[Caption]:
         """Captions of encoded photos, the best of each with the next `keep - 1` as `others`."""
+        _at_least_one(keep=keep)
         return self.engine.write(encoded, decoding, keep)
 
     @overload
@@ -142,15 +149,17 @@ class Captioner:
         keep: int = 1,
         batch: int = 16,
     ) -> Caption | list[Caption]:
-        """A Caption for one photo (a path or a PIL picture), a list of them for a list.
+        """A Caption for one photo, a list of them for a list. A photo is a path, a Pillow picture,
+        an array (H, W, 3) or (H, W) of uint8, a file's bytes, or a file opened in binary mode.
 
         beams 1 is greedy; scores are log-probability / words ** length_power; keep > 1 returns the
         next best sentences as `others`. Settings left out are the checkpoint's. Raises
-        PictureError naming the photo that can't be opened."""
+        PictureError naming the photo that can't be opened, and UsageError for settings out of
+        range."""
         decoding = self.settings(
             beams=beams, length_power=length_power, max_words=max_words, allow_unk=allow_unk
         )
-        if isinstance(photos, Path | str | Image.Image):
+        if not isinstance(photos, Iterable) or isinstance(photos, ONE_PHOTO):
             return self.decode(self.encode([photos]), decoding, keep)[0]
         captions = []
         for _, result in self.stream(photos, decoding, keep, batch):
@@ -170,6 +179,7 @@ class Captioner:
         """Caption any number of photos in bounded memory, in order; a photo that can't be opened
         yields its error and the others go on. Decoding files overlaps with the model's work.
         keep_photos: captions carry a copy of their photo, to draw on."""
+        _at_least_one(keep=keep, batch=batch)
         for group in prepare_ahead(self.engine, iter(photos), batch, keep_photos):
             good = [item for _, item in group if not isinstance(item, PictureError)]
             captions: Iterator[Caption] = iter(())
@@ -198,7 +208,7 @@ class Captioner:
             return Explainer(self.engine)
         known = None if self.source is None else own_data(self.source)
         if known is None and data is not None:
-            known = Path(data), None if images is None else Path(images)
+            known = Path(data), None if images is None else Path(images), NO_CHOICES
         if known is None:
             return Explainer(self.engine)
         return Explainer.of_data(self.engine, *known)
@@ -216,6 +226,12 @@ def evaluate(
 ) -> Evaluation:
     """Caption every picture of a split and measure; see `saccade.evaluation.split.evaluate`."""
     return evaluate_split(captioner.engine, data, split, images, decoding, batch, limit, show)
+
+
+def _at_least_one(**numbers: int) -> None:
+    for name, value in numbers.items():
+        if not isinstance(value, int) or value < 1:
+            raise UsageError(f"{name} is a number from 1 on, not {value!r}.")
 
 
 def _first_line(error: Exception) -> str:

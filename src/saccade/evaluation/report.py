@@ -13,7 +13,7 @@ from saccade.checkpoint import load
 from saccade.data.sources import read
 from saccade.engine import ModelEngine
 from saccade.evaluation.split import Captioned, Evaluation, evaluate
-from saccade.training.run import Run
+from saccade.training.run import Run, choices_of
 from saccade.values.examples import evenly
 from saccade.values.places import Grid
 from saccade.viz.report import ReportSample, write_report
@@ -66,7 +66,7 @@ def report(
     about = run.about()
     engine = ModelEngine(load(run.best), "cpu" if cpu else None)
     images = None if about["images"] is None else Path(about["images"])
-    examples = read(Path(about["data"]), images=images).examples
+    examples = read(Path(about["data"]), images=images, choices=choices_of(about)).examples
     splits = {e.split for e in examples}
     split = split or next(s for s in ("val", "test", "train") if s in splits)
     found = evaluate(engine, examples, split, limit=limit, show=show)

@@ -15,6 +15,7 @@ from saccade.metrics import Scores, score
 from saccade.metrics.grounding import Look, Pointing, look, pointing
 from saccade.metrics.perplexity import perplexity
 from saccade.progress import progress
+from saccade.text import has_words
 from saccade.values.captions import Caption
 from saccade.values.examples import Example
 
@@ -99,7 +100,7 @@ def evaluate(
             captioned += [_judge(e, c) for e, c in zip(kept, captions, strict=True)]
     if not captioned:
         raise DataError(f"no picture of the split '{split}' can be decoded: {skipped[0].reason}")
-    scored = [item for item in captioned if any(c.strip() for c in item.example.captions)]
+    scored = [item for item in captioned if any(map(has_words, item.example.captions))]
     scores = None
     if scored:
         scores = score(
@@ -162,7 +163,7 @@ def _encoded(
 def _likelihood(engine: Engine, examples: Sequence[Example], encoded: Encoded) -> tuple[float, int]:
     """Summed negative log-likelihood of the references, and how many words they have; words unknown
     to the model count as such."""
-    captions = [[engine.words.reference(c) for c in e.captions if c.strip()] for e in examples]
+    captions = [[engine.words.reference(c) for c in e.captions if has_words(c)] for e in examples]
     chosen = [i for i, entry in enumerate(captions) if entry]
     if not chosen:
         return 0.0, 0

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from saccade.data.columns import NO_CHOICES, Choices
 from saccade.data.sources import read
 from saccade.decoding import Decoding
 from saccade.engine import Encoded, Engine, encode, encode_prepared, prepare_ahead
@@ -65,11 +66,15 @@ class Explainer:
 
     @classmethod
     def of_data(
-        cls, engine: Engine, data: Path | str, images: Path | str | None = None
+        cls,
+        engine: Engine,
+        data: Path | str,
+        images: Path | str | None = None,
+        choices: Choices = NO_CHOICES,
     ) -> Explainer:
         """With the mean features of the training pictures of `data`, as `saccade train` reads it
         (of all its pictures where none is of the split train)."""
-        examples = read(Path(data), images=None if images is None else Path(images)).examples
+        examples = read(Path(data), images, choices=choices).examples
         photos = [e.image for e in examples if e.split == "train"] or [e.image for e in examples]
         return cls(engine, mean_of(engine, photos), None, f"the mean features of {data}")
 

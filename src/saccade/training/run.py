@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from saccade.checkpoint import Checkpoint, save, write_into
+from saccade.data.columns import Choices
 from saccade.data.features import Skipped
 from saccade.errors import CheckpointError, DataError
 from saccade.files import replace_folder, surviving_folder, write_json, write_text
@@ -155,14 +156,25 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
     )
 
 
-def own_data(folder: Path) -> tuple[Path, Path | None] | None:
-    """The data, and the folder of its pictures, that the run of this checkpoint folder was trained
-    on; None when it is in no run or they are not there any more. Raises DataError for a damaged
+def choices_of(about: Mapping[str, Any]) -> Choices:
+    """How the run of this run.json reads its caption files. Older runs say nothing of it."""
+    try:
+        return Choices(**about.get("choices", {}))
+    except TypeError as error:
+        raise DataError(
+            f"run.json: its choices are malformed ({error}); start a new run."
+        ) from error
+
+
+def own_data(folder: Path) -> tuple[Path, Path | None, Choices] | None:
+    """The data, the folder of its pictures, and how its captions are read, that the run of this
+    checkpoint folder was trained on; None when it is in no run or they are not there any more. Raises DataError for a damaged
     run."""
     for place in (folder, folder.absolute().parent):
         if (place / "run.json").is_file():
             about = Run(place).about()
             data, images = about.get("data"), about.get("images")
             if data is not None and Path(data).exists():
-                return Path(data), None if images is None else Path(images)
+                folder_of_images = None if images is None else Path(images)
+                return Path(data), folder_of_images, choices_of(about)
     return None

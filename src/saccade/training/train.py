@@ -16,7 +16,7 @@ from saccade.errors import DataError, UsageError
 from saccade.models.build import TAG as DECODERS
 from saccade.text.printing import echo
 from saccade.training.loop import Trainer
-from saccade.training.run import Progress, Run
+from saccade.training.run import Progress, Run, choices_of
 from saccade.training.setup import Prepared, fingerprint, prepare
 from saccade.training.tasks import SHORT
 from saccade.training.tasks import TAG as TASKS
@@ -166,8 +166,7 @@ def _outcome(trainer: Trainer) -> Outcome:
 
 def _read(about: Mapping[str, Any], show: bool) -> Dataset:
     images = None if about["images"] is None else Path(about["images"])
-    choices = Choices(**about.get("choices", {}))  # older runs have none
-    dataset = read(Path(about["data"]), images=images, choices=choices)
+    dataset = read(Path(about["data"]), images=images, choices=choices_of(about))
     for note in dataset.notes if show else ():
         echo("Note:", note, err=True)
     return dataset
