@@ -154,7 +154,7 @@ def _same_pictures(
 ) -> dict[str, tuple[str, ...]]:
     """The references of the pictures in `texts`; DataError when they are others."""
     from saccade.errors import DataError
-    from saccade.metrics.scores import mismatch
+    from saccade.metrics.inputs import mismatch
 
     missing = [key for key in groups if key not in texts]
     extra = [key for key in texts if key not in groups]

@@ -10,24 +10,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from saccade.metrics.agreement import Agreement, human_agreement
+    from saccade.metrics.agreement import HumanAgreement, human_agreement
     from saccade.metrics.diversity import Variety, variety
     from saccade.metrics.frequencies import Frequencies
     from saccade.metrics.hallucination import Hallucination, hallucinated
     from saccade.metrics.java import meteor, spice
-    from saccade.metrics.resample import Comparison, Interval, compare, intervals
+    from saccade.metrics.resample import Comparison, compare, intervals
     from saccade.metrics.rewards import CiderD, frequencies_of
     from saccade.metrics.scores import Scores, score
     from saccade.metrics.several import SeveralScores, score_several
     from saccade.metrics.tokenizer import tokenize, tokenize_all
 
 _HOMES = {
-    "Agreement": "agreement",
     "CiderD": "rewards",
     "Comparison": "resample",
     "Frequencies": "frequencies",
     "Hallucination": "hallucination",
-    "Interval": "resample",
+    "HumanAgreement": "agreement",
     "Scores": "scores",
     "SeveralScores": "several",
     "Variety": "diversity",
@@ -46,12 +45,11 @@ _HOMES = {
 }
 
 __all__ = [
-    "Agreement",
     "CiderD",
     "Comparison",
     "Frequencies",
     "Hallucination",
-    "Interval",
+    "HumanAgreement",
     "Scores",
     "SeveralScores",
     "Variety",

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from saccade.errors import DataError
-from saccade.metrics.scores import Scores, score_tokenized
-from saccade.metrics.tokenizer import tokenize_all
+from saccade.metrics.inputs import captions_of
+from saccade.metrics.scores import Scores, score_tokenized, tokenized, warn_of_tokens
 
 
 @dataclass(frozen=True)
-class Agreement:
+class HumanAgreement:
     """`people[i]` are the scores of caption i of every picture against its other captions."""
 
     people: tuple[Scores, ...]
@@ -38,22 +38,27 @@ class Agreement:
         }
 
 
-def human_agreement(references: Mapping[Any, Sequence[str]]) -> Agreement:
-    """Scores of each person against the others.
+def human_agreement(
+    references: Mapping[Any, Sequence[str]], *, characters: bool = False
+) -> HumanAgreement:
+    """Scores of each person against the others; `characters` and the warnings are as in `score`.
 
     Caption number i of every picture counts as one person's; pictures with fewer captions than
     most have are left out (and named), so that every person has captioned the same pictures."""
     if not references:
         raise DataError("there is no picture with captions.")
-    sizes = sorted(len(group) for group in references.values())
+    captions = {key: captions_of(key, group) for key, group in references.items()}
+    sizes = sorted(len(group) for group in captions.values())
     people = sizes[len(sizes) // 2]  # the usual number
     if people < 2:
         raise DataError("human agreement needs at least two captions per picture.")
-    ids = [key for key, group in references.items() if len(group) >= people]
-    left_out = tuple(key for key, group in references.items() if len(group) < people)
-    groups = [tokenize_all(references[key])[:people] for key in ids]
+    ids = [key for key, group in captions.items() if len(group) >= people]
+    left_out = tuple(key for key, group in captions.items() if len(group) < people)
+    raw = [captions[key][:people] for key in ids]
+    groups, _ = tokenized(raw, (), characters=characters)
+    warn_of_tokens(raw, (), groups, characters=characters)
     scores = []
     for person in range(people):
         others = [group[:person] + group[person + 1 :] for group in groups]
         scores.append(score_tokenized(ids, others, [group[person] for group in groups]))
-    return Agreement(tuple(scores), left_out)
+    return HumanAgreement(tuple(scores), left_out)

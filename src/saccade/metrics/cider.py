@@ -31,7 +31,7 @@ def per_picture(
     plain: bool = False,
 ) -> np.ndarray:
     """CIDEr-D of each picture: (pictures,). Document frequencies are those of the corpus's own
-    references unless others are given."""
+    references unless others are passed."""
     accumulator = Accumulator(corpus, frequencies, plain=plain)
     for order in orders or corpus.orders():
         accumulator.add(order)
@@ -44,16 +44,10 @@ class Accumulator:
     def __init__(
         self, corpus: Corpus, frequencies: Frequencies | None = None, *, plain: bool = False
     ) -> None:
-        pictures = corpus.pictures if frequencies is None else frequencies.pictures
-        if pictures == 1:
-            warnings.warn(
-                "CIDEr of a single picture is 0 or means nothing: every n-gram of its references "
-                "is in all (1) pictures, so its weight is log(1/1) = 0. Give document frequencies "
-                "counted in a training corpus.",
-                stacklevel=3,
-            )
+        self.pictures = corpus.pictures if frequencies is None else frequencies.pictures
         self.corpus, self.plain = corpus, plain
-        self.log_pictures = np.log(float(pictures))
+        self.log_pictures = np.log(float(self.pictures))
+        self.heaviest = 0.0  # n-gram of the references
         self.lookup = None if frequencies is None else frequencies.lookup(corpus)
         self.total = np.zeros(len(corpus.picture))  # per reference caption
 
@@ -65,6 +59,7 @@ class Accumulator:
         theirs = order.ref_count * weight[order.ref_gram]
         our_norm = np.sqrt(np.bincount(order.hyp_picture, ours**2, self.corpus.pictures))
         their_norm = np.sqrt(np.bincount(order.ref_caption, theirs**2, len(self.total)))
+        self.heaviest = max(self.heaviest, float(theirs.max(initial=0.0)))
         met, meeting = ours[order.where], theirs[order.hits]
         products = met * meeting if self.plain else np.minimum(met, meeting) * meeting
         cosine = np.bincount(order.ref_caption[order.hits], products, len(self.total)).astype(float)
@@ -73,14 +68,29 @@ class Accumulator:
         self.total += cosine
 
     def scores(self) -> np.ndarray:
-        """CIDEr-D per picture: the mean over orders and references, times 10."""
+        """CIDEr-D per picture: the mean over orders and references, times 10.
+
+        Warns when it is 0 whatever the captions say, because no n-gram has a weight."""
         corpus = self.corpus
+        if self.pictures == 1:
+            _warn_of_no_weight("CIDEr of a single picture is 0", "it", 1)
+        elif self.heaviest == 0 and corpus.ref_lengths.any():
+            _warn_of_no_weight("CIDEr is 0", f"all {self.pictures} pictures", self.pictures)
         total = self.total
         if not self.plain:
             delta = corpus.hyp_lengths[corpus.picture] - corpus.ref_lengths
             total = total * np.exp(-(delta.astype(np.float64) ** 2) / (2 * SIGMA**2))
         summed = np.bincount(corpus.picture, total, corpus.pictures)
         return 10.0 * summed / (ORDERS * corpus.references)
+
+
+def _warn_of_no_weight(what: str, where: str, pictures: int) -> None:
+    warnings.warn(
+        f"{what} whatever the captions are: every n-gram of the references is in {where}, so its "
+        f"weight is log({pictures}/{pictures}) = 0. Use document frequencies that were counted in "
+        "a training corpus.",
+        stacklevel=4,
+    )
 
 
 def cider(

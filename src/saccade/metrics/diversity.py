@@ -44,24 +44,28 @@ class Variety:
 
 def distinct(captions: Iterable[str], n: int) -> float:
     """Different n-grams over all n-grams, in tokenized captions; 0 when there are none."""
-    total, seen = 0, set()
+    total, different = 0, set()
     for caption in captions:
         words = caption.split()
         grams = list(zip(*(words[i:] for i in range(n)), strict=False))
         total += len(grams)
-        seen.update(grams)
-    return len(seen) / total if total else 0.0
+        different.update(grams)
+    return len(different) / total if total else 0.0
 
 
-def variety(captions: Sequence[str], training: Iterable[str] | None = None) -> Variety:
-    """Figures about captions given as raw text; `training` are captions the model learnt from."""
+def variety(
+    captions: Sequence[str], training: Iterable[str] | None = None, *, characters: bool = False
+) -> Variety:
+    """Figures about captions as raw text; `training` are captions that the model learnt from.
+
+    With `characters`, words are characters where a script has no spaces."""
     if not len(captions):
         raise DataError("there is no caption to describe.")
-    texts = tokenize_all(captions)
+    texts = tokenize_all(captions, characters=characters)
     rows = [text.split() for text in texts]
     words = [word for row in rows for word in row]
     lengths = [len(row) for row in rows]
-    known = None if training is None else set(tokenize_all(training))
+    known = None if training is None else set(tokenize_all(training, characters=characters))
     share = 1 / len(texts)
     return Variety(
         captions=len(texts),

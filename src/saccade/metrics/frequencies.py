@@ -6,7 +6,9 @@ a few pictures mean something, and keep it the same from run to run.
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from saccade.errors import DataError
-from saccade.files import atomic_file
+from saccade.files import atomic_file, require_file
 from saccade.metrics.ngrams import ORDERS, Corpus, Order, document_frequency
 
 
@@ -30,34 +32,35 @@ class Frequencies:
     words: dict[str, int]
     keys: tuple[np.ndarray, ...]
     counts: tuple[np.ndarray, ...]
+    characters: bool = False  # whether the words are characters (see `tokenize_characters`)
 
     @classmethod
-    def of(cls, references: Sequence[Sequence[str]]) -> Frequencies:
+    def of(cls, references: Sequence[Sequence[str]], *, characters: bool = False) -> Frequencies:
         """Count in tokenized references; `references[i]` are those of picture i."""
         corpus = Corpus.of(references)
         keys, counts = [], []
         for order in corpus.orders():
             keys.append(order.keys)
             counts.append(document_frequency(order))
-        return cls(corpus.pictures, corpus.words, tuple(keys), tuple(counts))
+        return cls(corpus.pictures, corpus.words, tuple(keys), tuple(counts), characters)
 
     def __len__(self) -> int:
         return sum(map(len, self.keys))
 
     def __getitem__(self, ngram: str | tuple[str, ...]) -> int:
         """In how many pictures an n-gram ("a man", or its words) occurs."""
-        found = 0
+        at = 0  # the number of the words before, as an n-gram
         parts = ngram.split() if isinstance(ngram, str) else ngram
         if not 1 <= len(parts) <= ORDERS:
             raise KeyError(ngram)
         for n, word in enumerate(parts):
             if word not in self.words:
                 return 0
-            key = found * len(self.words) * (n > 0) + self.words[word]
-            found = int(np.searchsorted(self.keys[n], key))
-            if found == len(self.keys[n]) or self.keys[n][found] != key:
+            key = at * len(self.words) * (n > 0) + self.words[word]
+            at = int(np.searchsorted(self.keys[n], key))
+            if at == len(self.keys[n]) or self.keys[n][at] != key:
                 return 0
-        return int(self.counts[len(parts) - 1][found])
+        return int(self.counts[len(parts) - 1][at])
 
     def save(self, path: Path | str) -> None:
         """Write a `.npz` of plain arrays (nothing pickled)."""
@@ -67,35 +70,75 @@ class Frequencies:
         }
         text = np.frombuffer("\n".join(self.words).encode(), np.uint8)
         with atomic_file(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, pictures=np.int64(self.pictures), words=text, **arrays)
+            np.savez_compressed(
+                file,
+                pictures=np.int64(self.pictures),
+                characters=np.bool_(self.characters),
+                words=text,
+                **arrays,
+            )
 
     @classmethod
     def load(cls, path: Path | str) -> Frequencies:
         """Read what `save` wrote. Raises DataError naming the file when it is something else."""
+        make = "make one with `saccade score --save-frequencies`"
+        require_file(path, DataError)
         try:
             with np.load(path, allow_pickle=False) as file:
-                text = file["words"].tobytes().decode()
-                words = {word: i for i, word in enumerate(text.split("\n") if text else [])}
-                keys = tuple(file[f"keys{n}"] for n in range(1, ORDERS + 1))
-                counts = tuple(file[f"counts{n}"].astype(np.int64) for n in range(1, ORDERS + 1))
-                pictures = int(file["pictures"])
-        except FileNotFoundError as error:
-            raise DataError(
-                f"{path} does not exist; make it with `saccade score --save-frequencies {path}`."
-            ) from error
-        except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-            raise DataError(
-                f"{path} is not a file of document frequencies; make one with "
-                "`saccade score --save-frequencies`."
-            ) from error
-        sound = len(words) == len(keys[0]) and pictures > 0
-        if not sound or any(len(k) != len(c) for k, c in zip(keys, counts, strict=True)):
-            raise DataError(f"{path} is damaged: its parts don't fit together; make it again.")
-        return cls(pictures, words, keys, counts)
+                arrays = {name: file[name] for name in file.files}
+            words = arrays["words"].tobytes().decode().split("\n")
+            keys = tuple(arrays[f"keys{n}"] for n in range(1, ORDERS + 1))
+            counts = tuple(arrays[f"counts{n}"] for n in range(1, ORDERS + 1))
+            pictures, characters = arrays["pictures"], arrays.get("characters", np.bool_(False))
+        except (
+            *(OSError, ValueError, KeyError, AttributeError, TypeError, EOFError, MemoryError),
+            *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, struct.error),
+        ) as error:  # fmt: skip
+            raise DataError(f"{path} is not a file of document frequencies; {make}.") from error
+        fault = _fault(words, keys, counts, pictures, characters)
+        if fault:
+            raise DataError(f"{path} is damaged ({fault}); {make}.")
+        return cls(
+            int(pictures),
+            {word: i for i, word in enumerate(words if words != [""] else [])},
+            tuple(array.astype(np.int64) for array in keys),
+            tuple(array.astype(np.int64) for array in counts),
+            bool(characters),
+        )
 
     def lookup(self, corpus: Corpus) -> Lookup:
         """To ask for the n-grams of another corpus, order by order."""
         return Lookup(self, corpus)
+
+
+def _fault(
+    words: Sequence[str],
+    keys: Sequence[np.ndarray],
+    counts: Sequence[np.ndarray],
+    pictures: np.ndarray,
+    characters: np.ndarray,
+) -> str:
+    """What of a file's parts can't be, "" for nothing."""
+    if pictures.shape or pictures.dtype.kind not in "iu" or not 0 < pictures < 2**53:
+        return "how many pictures were counted is no whole number above 0"
+    if characters.shape or characters.dtype.kind != "b":
+        return "whether characters were counted is neither true nor false"
+    size = 0 if words == [""] else len(words)
+    if len(set(words)) != len(words) or len(keys[0]) != size:
+        return "its words are not those that were counted"
+    before = 1
+    for n, (order, count) in enumerate(zip(keys, counts, strict=True), 1):
+        whole = {order.dtype.kind, count.dtype.kind} <= {"i", "u"}
+        if order.ndim != 1 or order.shape != count.shape or not whole:
+            return f"its {n}-grams don't fit together"
+        if len(order) and (
+            np.any(order[1:] <= order[:-1]) or order[0] < 0 or int(order[-1]) >= before * size
+        ):
+            return f"its {n}-grams are not in order"
+        if len(count) and (count.min() < 1 or count.max() > pictures):
+            return f"a {n}-gram is in no picture, or in more than there are"
+        before = len(order)
+    return ""
 
 
 class Lookup:
@@ -108,23 +151,23 @@ class Lookup:
         self.frequencies = frequencies
         theirs = (frequencies.words.get(word, -1) for word in corpus.words)
         self.words = np.fromiter(theirs, np.int64, len(corpus.words))
-        self.found = self.words
+        self.numbers = self.words  # there, of the n-grams of the order before; -1: unknown
 
     def next(self, order: Order) -> np.ndarray:
         """Document frequencies of the order's n-grams, 0 for unknown ones: (size,)."""
         if order.n > 1 and order.size:
             prefix, last = np.divmod(order.keys, len(self.words))
-            start, end = self.found[prefix], self.words[last]
-            wanted = start * len(self.frequencies.words) + end
-            self.found = find(self.frequencies.keys[order.n - 1], wanted)
-            self.found[(start < 0) | (end < 0)] = -1
+            start, end = self.numbers[prefix], self.words[last]
+            keys = start * len(self.frequencies.words) + end
+            self.numbers = find(self.frequencies.keys[order.n - 1], keys)
+            self.numbers[(start < 0) | (end < 0)] = -1
         counts = np.append(self.frequencies.counts[order.n - 1], 0)  # -1, unknown, is this 0
-        return counts[self.found[: order.size]]
+        return counts[self.numbers[: order.size]]
 
 
-def find(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Where each wanted key stands in the sorted keys, -1 when it does not."""
+def find(keys: np.ndarray, sought: np.ndarray) -> np.ndarray:
+    """Where each of `sought` stands in the sorted keys, -1 when it does not."""
     if not len(keys):
-        return np.full(len(wanted), -1)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, at, -1)
+        return np.full(len(sought), -1)
+    at = np.minimum(np.searchsorted(keys, sought), len(keys) - 1)
+    return np.where(keys[at] == sought, at, -1)

@@ -17,19 +17,9 @@ import numpy as np
 from saccade.errors import DataError
 from saccade.metrics import bleu
 from saccade.metrics.scores import Scores
-from saccade.values import evidence
+from saccade.values.evidence import Interval
 
 _CHUNK = 4_000_000  # picture draws in memory at a time: 32 MB
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure and the bounds that hold it in `level` of all resamples."""
-
-    value: float
-    low: float
-    high: float
-    level: float = 0.95
 
 
 @dataclass(frozen=True)
@@ -49,13 +39,13 @@ class Comparison:
         return self.low > 0 or self.high < 0
 
     def sentence(self, a: str = "A", b: str = "B") -> str:
-        """In words: "A beats B by 1.3 CIDEr, 95 % interval 0.4 to 2.2"."""
+        """In words: "A beats B by 1.3 CIDEr, 95% interval 0.4 to 2.2"."""
         first, second, sign = (a, b, 1) if self.difference >= 0 else (b, a, -1)
         low, high = sorted((100 * sign * self.low, 100 * sign * self.high))
         verb = "beats" if self.sure else "is not surely better than"
         return (
             f"{first} {verb} {second}: {abs(100 * self.difference):.1f} {self.metric}, "
-            f"{100 * self.level:.0f} % interval {low:.1f} to {high:.1f}, p = {self.p:.3f}"
+            f"{100 * self.level:.0f}% interval {low:.1f} to {high:.1f}, p = {self.p:.3f}"
         )
 
 
@@ -135,8 +125,8 @@ def _figures(scores: Scores, counts: np.ndarray) -> np.ndarray:
 
 def mean_interval(
     values: np.ndarray, weights: np.ndarray | None = None, resamples: int = 1000, seed: int = 0
-) -> evidence.Interval:
-    """sum(values) / sum(weights) with its 95 % interval over pictures.
+) -> Interval:
+    """sum(values) / sum(weights) with its 95% interval over pictures.
 
     values (P,): one sum per picture; weights (P,): how many things each sum is over (default 1
     each, the plain mean). Resamples in which nothing has weight say nothing and are left out."""
@@ -157,4 +147,4 @@ def mean_interval(
     sums = sums[sums[:, 1] > 0]
     drawn = sums[:, 0] / sums[:, 1] if len(sums) else np.array([value])
     low, high = np.quantile(drawn, _tails(0.95)).tolist()
-    return evidence.Interval(value, low, high)
+    return Interval(value, low, high)

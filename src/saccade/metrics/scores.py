@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import warnings
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +13,9 @@ from saccade.errors import DataError
 from saccade.metrics import bleu, rouge
 from saccade.metrics.cider import Accumulator
 from saccade.metrics.frequencies import Frequencies
+from saccade.metrics.inputs import Hypotheses, References, aligned
 from saccade.metrics.ngrams import Corpus
-from saccade.metrics.tokenizer import tokenize_all
-
-References = Mapping[Any, Sequence[str]] | Sequence[Sequence[str]]
-Hypotheses = Mapping[Any, str] | Sequence[str]
+from saccade.metrics.tokenizer import mostly_unspaced, tokenize_all
 
 
 @dataclass(frozen=True)
@@ -44,30 +43,88 @@ class Scores:
         return {"pictures": self.pictures, "scores": dict(self.values)}
 
     def table(self) -> str:
-        """The figures, times 100, as lines of text; CIDEr-D is left out, being CIDEr's figure."""
-        shown = {name: value for name, value in self.values.items() if name != "CIDEr-D"}
-        rows = [f"{name:8} {100 * value:6.1f}" for name, value in shown.items()]
+        """The figures, times 100, as lines of text."""
+        rows = [f"{name:8} {100 * value:6.1f}" for name, value in self.values.items()]
         return "\n".join([*rows, f"{self.pictures} pictures, figures times 100"])
 
 
 def score(
-    references: References, hypotheses: Hypotheses, *, frequencies: Frequencies | None = None
+    references: References,
+    hypotheses: Hypotheses,
+    *,
+    frequencies: Frequencies | None = None,
+    characters: bool = False,
 ) -> Scores:
-    """BLEU-1..4, ROUGE-L, CIDEr (CIDEr-D, as in coco-caption) of captions against references.
+    """BLEU-1..4, ROUGE-L and CIDEr (what the usual tools call so: CIDEr-D) of captions against
+    references.
 
-    Both are dictionaries by picture, or both lists in the same order. A picture has one hypothesis
-    and one or more references, all as raw text. `frequencies` replaces the document frequencies of
-    the references themselves. Raises DataError naming pictures that only one of the two has."""
+    Both are dictionaries by picture, or both lists in the same order; a picture has one hypothesis
+    and one or more references, all as raw text (or as `{"caption": text}`, and COCO's lists of
+    results are read). `frequencies` replaces the document frequencies of the references themselves;
+    `characters` scores characters where a script has no spaces (Chinese, Japanese, Thai...).
+
+    Raises DataError for other types, and naming pictures that only one of the two has. Warns
+    (UserWarning) of figures that mean nothing: references without a word, captions without spaces
+    that are one token each, n-grams that are in all pictures."""
     ids, groups, texts = aligned(references, hypotheses)
-    return score_tokenized(ids, *tokenized(groups, texts), frequencies=frequencies)
+    check_frequencies(frequencies, characters)
+    tokens = tokenized(groups, texts, characters=characters)
+    warn_of_tokens(groups, texts, tokens[0], characters=characters)
+    return score_tokenized(ids, *tokens, frequencies=frequencies)
+
+
+def check_frequencies(frequencies: Frequencies | None, characters: bool) -> None:
+    """Raises DataError when document frequencies were counted in tokens of the other kind."""
+    if frequencies is not None and frequencies.characters != characters:
+        counted, scored = "words", "characters"
+        if frequencies.characters:
+            counted, scored = scored, counted
+        raise DataError(
+            f"the document frequencies are those of {counted}, but {scored} are scored; count "
+            f"frequencies of {scored}, or score {counted}."
+        )
+
+
+def warn_of_tokens(
+    groups: Sequence[Sequence[str]],
+    texts: Sequence[str],
+    tokens: Sequence[Sequence[str]],
+    *,
+    characters: bool = False,
+) -> None:
+    """Warns of raw references and hypotheses whose tokens (of the references) make no sense."""
+    blank = sum(not text for group in tokens for text in group)
+    if blank:
+        pictures = sum(not all(group) for group in tokens)
+        warnings.warn(
+            f"{blank} reference {'caption' if blank == 1 else 'captions'} of {pictures} "
+            f"{'picture' if pictures == 1 else 'pictures'} without a word: a hypothesis loses by "
+            "them in ROUGE-L and CIDEr, as in coco-caption; leave them out.",
+            stacklevel=3,
+        )
+    if not characters:
+        for name, captions in (
+            ("references", [text for group in groups for text in group]),
+            ("hypotheses", texts),
+        ):
+            if mostly_unspaced(captions):
+                warnings.warn(
+                    f"most {name} are written without spaces, so that a whole caption is one token "
+                    "and only equal captions match; score characters instead: --characters, in "
+                    "Python characters=True.",
+                    stacklevel=3,
+                )
+                break
 
 
 def tokenized(
-    groups: Sequence[Sequence[str]], texts: Sequence[str]
+    groups: Sequence[Sequence[str]], texts: Sequence[str], *, characters: bool = False
 ) -> tuple[list[list[str]], list[str]]:
     """References and hypotheses, tokenized."""
-    flat = iter(tokenize_all(text for group in groups for text in group))
-    return [[next(flat) for _ in group] for group in groups], tokenize_all(texts)
+    flat = iter(tokenize_all((text for group in groups for text in group), characters=characters))
+    return [[next(flat) for _ in group] for group in groups], tokenize_all(
+        texts, characters=characters
+    )
 
 
 def score_tokenized(
@@ -87,76 +144,9 @@ def score_tokenized(
     counts = np.stack(columns, axis=1)
     per_picture = dict(zip(bleu.NAMES, bleu.from_statistics(counts).T, strict=True))
     per_picture["ROUGE-L"] = rouge.rouge_l(references, hypotheses)[1]
-    per_picture["CIDEr"] = per_picture["CIDEr-D"] = accumulator.scores()
+    per_picture["CIDEr"] = accumulator.scores()
     total = bleu.from_statistics(counts.sum(axis=0))
     values = dict(zip(bleu.NAMES, map(float, total), strict=True))
-    for name in ("ROUGE-L", "CIDEr", "CIDEr-D"):
+    for name in ("ROUGE-L", "CIDEr"):
         values[name] = float(per_picture[name].mean())
     return Scores(values, tuple(ids), per_picture, counts)
-
-
-def aligned(
-    references: References, hypotheses: Hypotheses
-) -> tuple[tuple[Any, ...], list[Sequence[str]], list[str]]:
-    """The pictures' ids, their references and their hypotheses, in the references' order."""
-    if isinstance(references, Mapping) != isinstance(hypotheses, Mapping):
-        raise DataError(
-            "references and hypotheses must both be dictionaries by picture, or both lists in the "
-            "same order."
-        )
-    if isinstance(references, Mapping) and isinstance(hypotheses, Mapping):
-        missing = [key for key in references if key not in hypotheses]
-        extra = [key for key in hypotheses if key not in references]
-        if missing or extra:
-            raise DataError(mismatch(missing, extra))
-        ids = tuple(references)
-        groups, texts = [references[key] for key in ids], [hypotheses[key] for key in ids]
-    else:
-        groups, texts = list(references), list(hypotheses)
-        if len(groups) != len(texts):
-            raise DataError(
-                f"there are references for {len(groups)} pictures but {len(texts)} hypotheses; "
-                "give one hypothesis per picture, in the same order."
-            )
-        ids = tuple(range(len(groups)))
-    if not ids:
-        raise DataError("there is no picture to score: the references are empty.")
-    checked = [_references(key, group) for key, group in zip(ids, groups, strict=True)]
-    return ids, checked, [_hypothesis(key, text) for key, text in zip(ids, texts, strict=True)]
-
-
-def _references(key: Hashable, group: Sequence[str]) -> Sequence[str]:
-    if isinstance(group, str):  # one reference, not one per character
-        group = [group]
-    if not len(group):
-        raise DataError(f"picture {key!r} has no reference caption; give one or leave it out.")
-    if not all(isinstance(text, str) for text in group):
-        raise DataError(f"picture {key!r} has a reference caption that is not text.")
-    return group
-
-
-def _hypothesis(key: Hashable, text: object) -> str:
-    if isinstance(text, Sequence) and not isinstance(text, str) and len(text) == 1:
-        text = text[0]  # coco-caption's habit: a list of the one caption
-    if not isinstance(text, str):
-        raise DataError(
-            f"picture {key!r} must have one caption as text, not {text!r:.60}; for several per "
-            "picture use saccade.metrics.several."
-        )
-    return text
-
-
-def mismatch(missing: Sequence[Hashable], extra: Sequence[Hashable]) -> str:
-    """One sentence naming the pictures that only one side has."""
-    parts = []
-    if missing:
-        parts.append(f"{_some(missing)} without a hypothesis")
-    if extra:
-        parts.append(f"{_some(extra)} without references")
-    return "the two sets hold different pictures: " + "; ".join(parts) + "."
-
-
-def _some(ids: Sequence[Hashable], shown: int = 5) -> str:
-    names = ", ".join(repr(key) for key in ids[:shown])
-    more = f" and {len(ids) - shown} more" if len(ids) > shown else ""
-    return f"{len(ids)} picture{'s' * (len(ids) != 1)} ({names}{more})"

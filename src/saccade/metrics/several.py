@@ -18,9 +18,14 @@ import numpy as np
 
 from saccade.errors import DataError
 from saccade.metrics.frequencies import Frequencies
+from saccade.metrics.inputs import captions_of, mismatch
 from saccade.metrics.ngrams import ORDERS
-from saccade.metrics.scores import mismatch, score_tokenized
-from saccade.metrics.tokenizer import tokenize_all
+from saccade.metrics.scores import (
+    check_frequencies,
+    score_tokenized,
+    tokenized,
+    warn_of_tokens,
+)
 
 
 @dataclass(frozen=True)
@@ -45,19 +50,25 @@ def score_several(
     hypotheses: Mapping[Any, Sequence[str]],
     *,
     frequencies: Frequencies | None = None,
+    characters: bool = False,
 ) -> SeveralScores:
     """Oracle and average of every metric (BLEU per picture, then averaged), and diversity.
 
-    Document frequencies are the references' own unless given."""
+    Document frequencies are the references' own unless passed; `characters`, the warnings and what
+    is raised are as in `score`."""
     missing = [key for key in references if key not in hypotheses]
     extra = [key for key in hypotheses if key not in references]
     if missing or extra:
         raise DataError(mismatch(missing, extra))
-    groups = [tokenize_all(references[key]) for key in references]
-    candidates = [tokenize_all(hypotheses[key]) for key in references]
-    for key, captions in zip(references, candidates, strict=True):
-        if not captions:
-            raise DataError(f"picture {key!r} has no hypothesis.")
+    if not references:
+        raise DataError("there is no picture to score: the references are empty.")
+    raw = [captions_of(key, references[key]) for key in references]
+    texts = [captions_of(key, hypotheses[key], "hypothesis") for key in references]
+    check_frequencies(frequencies, characters)
+    groups, _ = tokenized(raw, (), characters=characters)
+    candidates, _ = tokenized(texts, (), characters=characters)
+    flat = [text for captions in texts for text in captions]
+    warn_of_tokens(raw, flat, groups, characters=characters)
     counted = Frequencies.of(groups) if frequencies is None else frequencies
     picture = np.repeat(np.arange(len(groups)), [len(captions) for captions in candidates])
     scores = score_tokenized(
@@ -105,8 +116,8 @@ def self_cider(captions: Sequence[str], frequencies: Frequencies) -> float:
         for i, row in enumerate(grams):
             for gram in row:
                 vectors[i, names[gram]] += 1
-        seen = np.array([max(1, frequencies[gram]) for gram in names])
-        vectors *= np.log(frequencies.pictures / seen)
+        pictures = np.array([max(1, frequencies[gram]) for gram in names])  # that have the n-gram
+        vectors *= np.log(frequencies.pictures / pictures)
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms != 0)
         kernel += vectors @ vectors.T / ORDERS

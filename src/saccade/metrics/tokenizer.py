@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 
 from saccade.metrics import lexer
+from saccade.text.words import is_unspaced
+from saccade.text.words import tokenize as model_tokens
 
 # coco-caption's list. It has "-LRB-" too, which never occurs after lower-casing: brackets stay.
 PUNCTUATION = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
@@ -19,6 +21,7 @@ PUNCTUATION = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--
 # ends in a full stop is such a piece unless it is an initial or an abbreviation.
 _ALONE = re.compile(r"""[A-Za-z]+(?:-[A-Za-z]+)*(?:[,;:?!]|'s)?|[.,;:?!"]|'s|n't""")
 _LAST = re.compile(r"[A-Za-z]{2,}(?:-[A-Za-z]+)*\.")
+_CLAUSE = 8  # letters between spaces, on average: too many for words
 _MOST_REMEMBERED = 200_000
 _remembered: dict[str, str | None] = {}  # piece -> its tokens, None when its surroundings matter
 
@@ -36,9 +39,31 @@ def tokenize(caption: str) -> str:
     return " ".join(filter(None, pieces))
 
 
-def tokenize_all(captions: Iterable[str]) -> list[str]:
-    """`tokenize` for many captions."""
-    return [tokenize(caption) for caption in captions]
+def tokenize_all(captions: Iterable[str], *, characters: bool = False) -> list[str]:
+    """`tokenize` for many captions; with `characters`, `tokenize_characters`."""
+    return [(tokenize_characters if characters else tokenize)(caption) for caption in captions]
+
+
+def tokenize_characters(caption: str) -> str:
+    """Tokens for scripts without spaces, with single spaces between them: each of their characters
+    is one (Han, kana, Thai, Lao, Khmer, Myanmar), other scripts' words are, and punctuation is
+    removed. The model's own tokens (`saccade.text.tokenize`)."""
+    return " ".join(model_tokens(caption))
+
+
+def mostly_unspaced(captions: Iterable[str]) -> bool:
+    """Whether most captions that hold a word are of such a script and written without spaces, so
+    that `tokenize` makes a whole caption or clause one token."""
+    total = unspaced = 0
+    for caption in captions:
+        if caption.isascii():
+            total += not caption.isspace() and bool(caption)
+            continue
+        letters = [sum(map(is_unspaced, piece)) for piece in caption.split()]
+        runs = [count for count in letters if count]
+        total += bool(letters)
+        unspaced += sum(runs) > 1 and (len(runs) == 1 or sum(runs) / len(runs) >= _CLAUSE)
+    return 2 * unspaced > total
 
 
 def _remember(piece: str) -> str | None:

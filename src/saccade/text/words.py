@@ -25,7 +25,8 @@ _JOINERS = "'’-.,"  # kept inside a word: don't, t-shirt, 3.5
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:(?:['-](?=[a-z0-9])|(?<=[0-9])[.,](?=[0-9]))[a-z0-9]+)*")
 
 
-def _unspaced(char: str) -> bool:
+def is_unspaced(char: str) -> bool:
+    """Whether a character is of a script that is written without spaces between words."""
     return any(low <= ord(char) <= high for low, high in _UNSPACED)
 
 
@@ -64,7 +65,7 @@ def _tokenize_any(text: str) -> list[str]:
             elif words:
                 words[-1] += char
         elif category[0] in "LN":
-            if _unspaced(char):
+            if is_unspaced(char):
                 flush()
                 words.append(char)
             else:
@@ -72,7 +73,7 @@ def _tokenize_any(text: str) -> list[str]:
         elif char in _JOINERS and current and position + 1 < len(text):
             following = text[position + 1]
             digits = current[-1].isdigit() and following.isdigit()
-            if digits if char in ".," else following.isalnum() and not _unspaced(following):
+            if digits if char in ".," else following.isalnum() and not is_unspaced(following):
                 current += "'" if char == "’" else char
             else:
                 flush()
@@ -86,7 +87,7 @@ def join(words: Sequence[str]) -> str:
     """Words to a sentence: spaces between them, except inside scripts that have none."""
     text = ""
     for word in words:
-        if text and not (_unspaced(text[-1]) and _unspaced(word[0])):
+        if text and not (is_unspaced(text[-1]) and is_unspaced(word[0])):
             text += " "
         text += word
     return text

@@ -23,11 +23,12 @@ Verdict = Literal["supported", "weak", "contradicted"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and the ends of its 95 % interval."""
+    """A figure and the ends of its interval, which is one at `level`."""
 
     value: float
     low: float
     high: float
+    level: float = 0.95
 
 
 @dataclass(frozen=True)
