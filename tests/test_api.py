@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from saccade import Caption, Captioner, evaluate
-from saccade.errors import CheckpointError, PictureError
+from saccade.errors import CheckpointError, PictureError, UsageError
 from saccade.files import replace_folder
 
 
@@ -208,3 +208,93 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
         replace_folder(target, fail)
     assert (target / "a").read_text() == "1"
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_photos_come_in_every_plain_form(captioner, photos):
+    """A path, text, Pillow, arrays, bytes, open files: one caption each, the same."""
+    import io
+
+    path = photos[0]
+    data = path.read_bytes()
+    array = np.asarray(Image.open(path).convert("RGB"))
+    expected = captioner.caption(path).text
+    with path.open("rb") as file:
+        forms = [
+            path,
+            str(path),
+            Image.open(path),
+            array,
+            data,
+            bytearray(data),
+            io.BytesIO(data),
+            file,
+        ]
+        for form in forms:
+            caption = captioner.caption(form)
+            assert isinstance(caption, Caption)
+            assert caption.text == expected
+            assert (caption.photo is not None) == isinstance(form, type(path) | str)
+            assert caption.photo is not None or caption.image is not None  # can be drawn
+    assert [c.text for c in captioner.caption((array, data))] == [expected] * 2
+    assert [c.text for c in captioner.caption(iter([path]))] == [expected]
+
+
+@pytest.mark.parametrize("nothing", [None, 3.0, object(), {"a": 1}.get("b"), "https://x.org/a.jpg"])
+def test_what_is_no_photo_is_told_what_is(captioner, nothing):
+    with pytest.raises(PictureError, match=r"web address|a photo is a path"):
+        captioner.caption(nothing)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"beams": "3"}, r"decode\.beams is a whole number, not '3'"),
+        ({"beams": 0}, r"decode\.beams is 1 to 1000, not 0"),
+        ({"beams": 2.5}, "whole number"),
+        ({"length_power": float("nan")}, "finite"),
+        ({"max_words": -1}, r"decode\.max_words"),
+        ({"keep": 0}, "keep is a number from 1 on"),
+    ],
+)
+def test_settings_of_a_caption_are_checked(captioner, photos, wrong, says):
+    with pytest.raises(UsageError, match=says):
+        captioner.caption(photos[0], **wrong)
+
+
+def test_a_photo_is_opened_once_on_its_way_to_a_picture(captioner, photos, monkeypatch):
+    """Captioned with `keep_photos`, its attention picture needs the file no more."""
+    import sys
+
+    import saccade
+
+    opened = []
+
+    def listen(event, arguments):
+        if event == "open" and str(arguments[0]) == str(photos[0]):
+            opened.append(arguments[0])
+
+    sys.addaudithook(listen)
+    ((_, caption),) = captioner.stream([photos[0]], keep_photos=True)
+    saccade.figure(caption)
+    assert len(opened) == 1
+
+
+def test_the_hubs_options_reach_the_hub(monkeypatch, tmp_path):
+    """What `from_pretrained` is told is passed on; the hub itself can't be reached from a test."""
+    calls = []
+
+    def refuse(name, **options):
+        calls.append((name, options))
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    with pytest.raises(CheckpointError, match="no network"):
+        Captioner.from_pretrained(
+            "me/mine", token="t", cache_dir=tmp_path, local_files_only=True, revision="main"
+        )
+    ((name, options),) = calls
+    assert name == "me/mine"
+    assert options["token"] == "t"
+    assert options["cache_dir"] == tmp_path
+    assert options["local_files_only"] is True
+    assert options["revision"] == "main"

@@ -56,6 +56,10 @@ def check_ranges(settings: Any, section: str) -> None:
         value, name = getattr(settings, entry.name), f"{section}.{entry.name}"
         limits = entry.metadata.get("range")
         if limits is not None:
+            whole = hints[entry.name] is int
+            number = isinstance(value, int if whole else int | float)
+            kind = "whole number" if whole else "number"
+            _require(number and not isinstance(value, bool), f"{name} is a {kind}, not {value!r}.")
             finite = not isinstance(value, float) or math.isfinite(value)
             _require(finite, f"{name} is {limits}, not {value} (no finite number).")
             _require(value in limits, f"{name} is {limits}, not {value}.")
