@@ -168,8 +168,8 @@ def choices_of(about: Mapping[str, Any]) -> Choices:
 
 def own_data(folder: Path) -> tuple[Path, Path | None, Choices] | None:
     """The data, the folder of its pictures, and how its captions are read, that the run of this
-    checkpoint folder was trained on; None when it is in no run or they are not there any more. Raises DataError for a damaged
-    run."""
+    checkpoint folder was trained on; None when it is in no run or they are not there any more.
+    Raises DataError for a damaged run."""
     for place in (folder, folder.absolute().parent):
         if (place / "run.json").is_file():
             about = Run(place).about()

@@ -100,7 +100,7 @@ def train(
             f"{out} already holds a run; go on with it (--resume {out}) or name another folder."
         )
     accelerator = Accelerator(cpu=cpu)
-    about = {
+    about: dict[str, Any] = {
         "saccade_version": version("saccade-captioner"),
         "preset": preset,
         "data": str(Path(data).absolute()),
