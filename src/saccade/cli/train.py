@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from saccade.cli.reading import CaptionColumn, ImageColumn, KeepRejected, choices
 from saccade.errors import UsageError
 
 
@@ -35,6 +36,9 @@ def train(
     images: Annotated[
         Path | None, typer.Option(help="Folder of the pictures, when it is not beside DATA.")
     ] = None,
+    image_column: ImageColumn = None,
+    caption_column: CaptionColumn = None,
+    keep_rejected: KeepRejected = False,
     cache: Annotated[Path | None, typer.Option(help="Folder for grid features.")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with this interrupted run; takes no other option.")
@@ -72,11 +76,9 @@ def train(
     if seed is not None:
         changes["train"]["seed"] = seed
     changes = merge(changes, parse_settings(set_ or []))
-    _finish(
-        training.train(
-            data, out, preset, changes, images, training.CACHE if cache is None else cache, cpu
-        )
-    )
+    folder = training.CACHE if cache is None else cache
+    chosen = choices(image_column, caption_column, keep_rejected)
+    _finish(training.train(data, out, preset, changes, images, folder, cpu, choices=chosen))
 
 
 def _finish(outcome: Any) -> None:
