@@ -1,5 +1,5 @@
-"""The explorer: captions with the evidence for each look, as one HTML file without a network."""
+"""The explorer: captions and the evidence for each map, as one HTML file without a network."""
 
-from saccade.viz.explorer.page import write_page
+from saccade.viz.explorer.page import Page, write_page
 
-__all__ = ["write_page"]
+__all__ = ["Page", "write_page"]

@@ -11,8 +11,11 @@ import hashlib
 import io
 import json
 import re
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -22,7 +25,8 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
-from saccade.files import atomic_file
+from saccade.files import atomic_file, write_error
+from saccade.text.printing import encodable
 from saccade.values.evidence import Explanation
 from saccade.viz.explorer.packing import MAP_LOSS, number, pack, row
 from saccade.viz.overlay import photo_of
@@ -71,39 +75,107 @@ def write_page(
     with maps that don't fit their grid, SaccadeError when the disk refuses."""
     if not explanations:
         raise ValueError("there is no explanation to show")
-    rows: list[dict[str, Any]] = []
-    photos: list[tuple[str, str]] = []  # per photo: its data as JSON, its pixels as base64
-    told = scores or [{} for _ in explanations]
-    for name, explanation, known in zip(_names(explanations), explanations, told, strict=True):
-        pixels = _shrunk(photo_of(explanation.caption), LONG_SIDE)
-        rows.append(
-            {
-                "name": name,
-                **row(explanation),
-                "scores": {what: number(value) for what, value in known.items()},
-                "thumb": _jpeg(_shrunk(pixels, THUMB_SIDE), THUMB_QUALITY),
-            }
+    known = scores or [{} for _ in explanations]
+    with Page(path, title, summary or (), warnings) as page:
+        for explanation, values in zip(explanations, known, strict=True):
+            page.add(explanation, values)
+        page.finish()
+
+
+class Page:
+    """The explorer written photo by photo, in flat memory: what was added waits in temporary files
+    until `finish` makes the page of it. Used as a context manager, which removes those files."""
+
+    def __init__(
+        self,
+        path: Path | str,
+        title: str = "Where the model looked",
+        summary: Sequence[tuple[str, str]] = (),
+        warnings: Sequence[str] = (),
+    ) -> None:
+        """See `write_page`."""
+        self.path, self.title = Path(path), title
+        self.count = 0  # photos added
+        self._summary, self._warnings = summary, warnings
+        self._names: Counter[str] = Counter()
+        # The index's rows, and the photos' own data, as they will stand in the page.
+        self._files = ExitStack()
+        self._rows, self._photos = (
+            self._files.enter_context(tempfile.TemporaryFile("w+b")) for _ in range(2)
         )
-        photos.append((_json(pack(explanation)), _jpeg(pixels, QUALITY)))
-    head = {
-        "title": title,
-        "summary": [[str(what), str(value)] for what, value in summary or ()],
-        "warnings": list(warnings),
-        "photos": rows,
-        "colours": {name: _colours(name) for name in COLOURS},
-        "loss": MAP_LOSS,
-        "long_side": LONG_SIDE,
-    }
-    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(_front(title, head))
-        for place, (data, pixels) in enumerate(photos):
-            file.write(f'<script type="application/json" id="data-{place}">{data}</script>\n')
-            file.write(f'<script type="text/plain" id="pixels-{place}">{pixels}</script>\n')
-        file.write("</body></html>\n")
+
+    def __enter__(self) -> Page:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+
+    def add(self, explanation: Explanation, scores: Mapping[str, float] | None = None) -> None:
+        """One more photo. Raises PictureError when it is not to be had, ValueError for maps that
+        don't fit their grid; the page is then as if it had not been added."""
+        pixels = _shrunk(photo_of(explanation.caption), LONG_SIDE)
+        data, jpeg = _json(pack(explanation)), _jpeg(pixels, QUALITY)
+        entry = {
+            **row(explanation),
+            "scores": {what: number(value) for what, value in (scores or {}).items()},
+            "thumb": _jpeg(_shrunk(pixels, THUMB_SIDE), THUMB_QUALITY),
+        }
+        entry = {"name": self._name(explanation.caption.photo), **entry}
+        place = self.count
+        ends = [(file, file.tell()) for file in (self._rows, self._photos)]
+        try:
+            self._rows.write((("," if place else "") + _json(entry)).encode())
+            self._photos.write(
+                f'<script type="application/json" id="data-{place}">{data}</script>\n'
+                f'<script type="text/plain" id="pixels-{place}">{jpeg}</script>\n'.encode()
+            )
+        except OSError as error:
+            for file, end in ends:
+                file.truncate(end)
+                file.seek(end)
+            raise write_error(tempfile.gettempdir(), error, kept=False) from error
+        self.count += 1
+
+    def finish(self) -> None:
+        """Write the page of the photos added so far, atomically."""
+        head = {
+            "title": self.title,
+            "summary": [[str(what), str(value)] for what, value in self._summary],
+            "warnings": list(self._warnings),
+            "photos": [_ROWS],
+            "colours": {name: _colours(name) for name in COLOURS},
+            "loss": MAP_LOSS,
+            "long_side": LONG_SIDE,
+        }
+        before, after = _front(self.title, head)
+        with atomic_file(self.path) as temporary, temporary.open("wb") as file:
+            file.write(before.encode())
+            for spool, following in ((self._rows, after), (self._photos, "</body></html>\n")):
+                spool.seek(0)
+                shutil.copyfileobj(spool, file)
+                file.write(following.encode())
+
+    def _name(self, photo: Path | None) -> str:
+        """A name that no other photo has: the file's, and a number where that is not enough.
+
+        Folders are left out: the page may be passed on, and says nothing of the machine."""
+        name = f"photo {self.count + 1}" if photo is None else encodable(photo.name)
+        self._names[name] += 1
+        number = self._names[name]
+        if number == 1:
+            return name
+        while f"{name} ({number})" in self._names:
+            number += 1
+        numbered = f"{name} ({number})"
+        self._names[numbered] += 1
+        return numbered
 
 
-def _front(title: str, head: dict[str, Any]) -> str:
-    """Everything before the photos."""
+_ROWS = "\0rows\0"  # where the index's rows go; no title or name holds a zero byte
+
+
+def _front(title: str, head: dict[str, Any]) -> tuple[str, str]:
+    """Everything before the photos, in two parts: the index's rows stand between them."""
     style = "\n".join(_asset(name) for name in STYLES)
     script = '(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in SCRIPTS) + "})();\n"
     parts = {
@@ -124,7 +196,9 @@ def _front(title: str, head: dict[str, Any]) -> str:
         "head": _json(head),
     }
     # In one pass, so that a title that holds a placeholder stays a title.
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))
+    page = re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))
+    before, after = page.split(_json(_ROWS))
+    return before, after
 
 
 def _asset(name: str) -> str:
@@ -140,23 +214,6 @@ def _json(value: Any) -> str:
     """JSON that can stand in a script element: no `<`, so no tag can begin or end in it."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c")
-
-
-def _names(explanations: Sequence[Explanation]) -> list[str]:
-    """A name for each photo that no other has: the file's, and a number where that is not enough.
-
-    Folders are left out: the page may be passed on, and says nothing of the machine."""
-    names: list[str] = []
-    seen: Counter[str] = Counter()
-    for place, explanation in enumerate(explanations):
-        photo = explanation.caption.photo
-        name = f"photo {place + 1}" if photo is None else photo.name
-        seen[name] += 1
-        while seen[name] > 1 and f"{name} ({seen[name]})" in seen:
-            seen[name] += 1
-        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-        seen[names[-1]] += names[-1] != name
-    return names
 
 
 def _shrunk(photo: Image.Image, side: int) -> Image.Image:
