@@ -1,15 +1,18 @@
-# Two commands: `make demo` and `make test`. Both set up what they need in .venv first.
+# `make demo` and `make test` set up what they need in .venv first; `make faults` takes 20 minutes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format clean
+.PHONY: demo test faults lint format clean
 
 demo: $(VENV)/.ready
 	$(BIN)/saccade demo runs/demo
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -n 2
+
+faults: $(VENV)/.ready
+	SACCADE_FAULTS=long $(BIN)/python -m pytest -n 2 tests/faults
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
