@@ -1,8 +1,8 @@
-"""Errors that a person can act on: one sentence with the name of the thing and the cure."""
+"""Errors that a user can act on: one sentence with the name of what is wrong and the cure."""
 
 
 class SaccadeError(Exception):
-    """Something the user can mend. The message is one clear sentence; the program prints it
+    """Something that the user can fix. The message is one clear sentence; the program prints it
     without a traceback and exits with `exit_code` (1: bad input or state, 2: bad usage)."""
 
     exit_code = 1
@@ -31,4 +31,4 @@ class CacheError(SaccadeError):
 
 
 class TrainingError(SaccadeError):
-    """Training can't go on (a non-finite loss, no usable pictures...)."""
+    """Training can't continue (a non-finite loss, no usable pictures, ...)."""
