@@ -12,15 +12,20 @@ from saccade.cli.allocator import keep_memory
 def test_freed_memory_is_kept_for_the_next_block():
     """In a process of its own: after keep_memory, freeing 200 MB leaves it resident."""
     script = """
-import sys
+import resource, sys
+from pathlib import Path
+import numpy as np
 from saccade.cli.allocator import keep_memory
-import psutil, numpy as np
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
 if sys.argv[1] == "keep":
     assert keep_memory()
-before = psutil.Process().memory_info().rss
+before = resident()
 block = np.ones(25_000_000)
 del block
-print(psutil.Process().memory_info().rss - before)
+print(resident() - before)
 """
     grown = {
         how: int(subprocess.check_output([sys.executable, "-c", script, how]))
