@@ -84,7 +84,7 @@ def test_drawn_splits(tmp_path):
     share = len(select(dataset, "val")) / len(names)
     assert 0.08 < share < 0.12
     assert len(select(dataset, "train")) + len(select(dataset, "val")) == len(names)
-    assert dataset.notes == (f"The data names no splits: drawn by name, {len(select(dataset, 'train'))} pictures train and {len(select(dataset, 'val'))} val, the same every time.",)  # fmt: skip
+    assert dataset.notes == (f"The data names no splits: drawn by name, {len(select(dataset, 'train'))} for train and {len(select(dataset, 'val'))} for val, the same every time.",)  # fmt: skip
     before = {e.id: e.split for e in dataset.examples}
     put(path, lines(*({"image": n, "caption": "x"} for n in names[1000:])))
     assert all(before[e.id] == e.split for e in read(path).examples)

@@ -44,16 +44,20 @@ def check(
     import warnings
 
     from saccade.data.check import check as validate
-    from saccade.files import write_json
+    from saccade.files import check_writable, refuse_inputs, write_json
     from saccade.text.printing import Screen
 
     chosen = choices(image_column, caption_column, keep_rejected)
+    refuse_inputs({"--json": json_file}, [data])
+    if json_file is not None:
+        check_writable(json_file)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata around sound pixels
         report = validate(data, images, quick=quick, show=True, choices=chosen)
     screen = Screen()
     _print(screen, report, every)
     if json_file is not None:
+        refuse_inputs({"--json": json_file}, report.inputs)
         write_json(json_file, report.to_json())
         screen.line(f"Everything found: {json_file}")
     what = shlex.quote(str(data))

@@ -11,7 +11,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,7 @@ class CheckReport:
     decoded: bool  # False when only headers were read
     seconds: float
     findings: tuple[Finding, ...]
+    inputs: frozenset[Path] = field(repr=False, default=frozenset())  # captions file and pictures
 
     @property
     def errors(self) -> int:
@@ -103,9 +104,11 @@ class CheckReport:
         return dict(groups)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, as plain JSON values."""
+        """Everything but the inputs, as plain JSON values."""
+        shown = asdict(self)
+        del shown["inputs"]
         return {
-            **asdict(self),
+            **shown,
             "path": str(self.path),
             "min_count": MIN_COUNT,
             "max_words": MAX_WORDS,
@@ -175,6 +178,7 @@ def check(
         decoded=not quick,
         seconds=round(time.monotonic() - began, 2),
         findings=tuple(findings),
+        inputs=frozenset((dataset.path, *looks)),
     )
 
 

@@ -1,16 +1,15 @@
 """COCO captions: captions_train2017.json, captions_val2017.json, and files of the same form."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from saccade.data.columns import Choices, is_true, picture_id
+from saccade.data.columns import Choices, choose, picture_id, rejected_by, texts
 from saccade.data.reading import Entry, Found, LeftOut, Problem, keys_of
 from saccade.data.records import CURE
 from saccade.errors import DataError
 from saccade.files import read_json
-
-_FLAGS = ("is_rejected", "is_precanned")
 
 
 def split_of(path: Path) -> str:
@@ -34,8 +33,8 @@ def read(path: Path, choices: Choices) -> Iterator[Found]:
     for index, image in enumerate(value["images"]):
         where = f" images[{index}]"
         key = picture_id(image.get("id")) if isinstance(image, dict) else None
-        name = image.get("file_name") if isinstance(image, dict) else None
-        if not isinstance(name, str) or not name:
+        name = _name(image) if isinstance(image, dict) else None
+        if name is None:
             problems.append(Problem(path, where, f'has no "file_name"; it is {keys_of(image)}.'))
         elif key is None:
             problems.append(Problem(path, where, 'has no "id" that is a whole number or text.'))
@@ -49,10 +48,12 @@ def read(path: Path, choices: Choices) -> Iterator[Found]:
     unusable = 0
     for index, note in enumerate(value["annotations"]):
         where = f" annotations[{index}]"
-        caption = note.get("caption") if isinstance(note, dict) else None
-        listed = caption if isinstance(caption, list) else [caption]
-        captions = [text for text in listed if isinstance(text, str)]
-        if not captions or len(captions) < len(listed):
+        try:
+            captions = _captions(note, choices) if isinstance(note, dict) else None
+        except DataError as error:
+            problems.append(Problem(path, where, str(error)))
+            continue
+        if captions is None:
             cure = "captions are in COCO's captions_*.json, not in its other files."
             problems.append(Problem(path, where, f"has no caption; {cure}"))
             unusable += 1
@@ -67,12 +68,27 @@ def read(path: Path, choices: Choices) -> Iterator[Found]:
             message = f'its image_id {key} is not among "images"; correct or remove it.'
             problems.append(Problem(path, where, message))
         else:
-            flag = next((flag for flag in _FLAGS if is_true(note.get(flag))), None)
-            for text in captions:
-                if flag is None or choices.keep_rejected:
-                    entries[key].captions.append(text.strip())
-                else:
-                    left_out.add(flag)
+            flag = None if choices.keep_rejected else rejected_by(note)
+            if flag is None:
+                entries[key].captions += [text.strip() for text in captions]
+            else:
+                left_out.add(flag, len(captions))
     yield from problems
     yield from left_out.notes()
     yield from entries.values()
+
+
+def _name(image: Mapping[str, Any]) -> str | None:
+    """The file that an entry of "images" names."""
+    key = "file_name" if "file_name" in image else choose(tuple(image)).picture
+    name = image[key] if key is not None and key != "id" else None
+    return name if isinstance(name, str) and name else None
+
+
+def _captions(note: Mapping[str, Any], choices: Choices) -> list[str] | None:
+    """The captions of an annotation; None when it has none, or other things in their place."""
+    value = note.get("caption")
+    if isinstance(value, str):
+        return [value]
+    columns = choose(tuple(note), choices).captions
+    return texts(note[columns[0]]) if columns else None

@@ -36,6 +36,7 @@ _LOOKS_LIKE_A_LIST = re.compile(
     r"\[\s*(?:[rub]?['\"{\[]|\]|(?:nan|none|null)\b)|\[[^\[\]]*,[^\[\]]*\]\s*$",
     re.DOTALL | re.IGNORECASE,
 )
+_TUPLE = re.compile(r"\(\s*['\"].*['\"]\s*,?\s*\)", re.DOTALL)
 _BETWEEN = re.compile(r"\s*,\s*|\s+|$")
 
 
@@ -187,6 +188,8 @@ def list_cell(cell: str) -> list[str] | None:
     """The captions in a cell that holds a list as JSON, Python or numpy write it; None for plain
     text. Nothing of it is run. Raises DataError for what looks like a list and can't be read."""
     text = cell.strip()
+    if text.startswith("(") and _TUPLE.fullmatch(text):
+        return _python_list(text)  # or else a caption in brackets
     if not text.startswith("[") or not _LOOKS_LIKE_A_LIST.match(text):
         return None
     found: list[str] | None
@@ -205,7 +208,7 @@ def list_cell(cell: str) -> list[str] | None:
 
 def _python_list(text: str) -> list[str] | None:
     """A list of strings in Python's spelling, with commas or, as numpy prints it, without."""
-    body = text[1:-1].strip() if text.endswith("]") else "?"
+    body = text[1:-1].strip() if text.endswith(("]", ")")) else "?"
     found: list[str] = []
     at = 0
     while at < len(body):
@@ -234,6 +237,12 @@ def _python_objects(text: str) -> list[str] | None:
         return texts(ast.literal_eval(text))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
+
+
+def rejected_by(record: Mapping[str, Any]) -> str | None:
+    """The key that marks a caption, or all captions of a record, as rejected or canned."""
+    flags = choose(tuple(record)).rejected
+    return next((name for name in flags if is_true(record[name])), None)
 
 
 def is_true(value: Any) -> bool:

@@ -4,7 +4,8 @@ import difflib
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from saccade.data.tables import PICTURE_FILE
@@ -17,47 +18,63 @@ class Finder:
 
     A name is tried below each folder in turn, with its own folders and then, in the `images`
     folder, without them. One that is nowhere is matched to a file whose name differs only in case,
-    Unicode form or extension, where there is exactly one such file; `near_misses` counts these. A
+    Unicode form or extension, where there is exactly one such file and no other name means it. A
     picture that is nowhere at all has the first place tried, for the message."""
 
     def __init__(self, path: Path, images: Path | None, near: Sequence[str] = ("", "images")):
         self.images = images
         self.folders = [images] if images else [path.parent / name for name in near]
-        self.near_misses: dict[str, str] = {}
+        self.near_misses: dict[str, Path] = {}
         self._names: dict[tuple[Path, Level], dict[str, list[str]]] = {}
 
-    def __call__(self, name: str) -> Path:
-        """The picture's file."""
-        if "\0" in name:
-            return self.folders[0] / name.replace("\0", "\ufffd")
+    def find(self, names: Iterable[str]) -> dict[str, Path]:
+        """The file of each name."""
+        found: dict[str, Path] = {}
+        missing: list[str] = []
+        for name in dict.fromkeys(names):
+            places = self._places(name)
+            there = next((path for path in places if os.path.lexists(path)), None)
+            found[name] = there or places[0]
+            if there is None:
+                missing.append(name)
+        means = {name: self._nearest(name) for name in missing}
+        claims = Counter(path for path in means.values() if path is not None)
+        taken = {found[name] for name in found if name not in means}
+        self.near_misses = {
+            name: path
+            for name, path in means.items()
+            if path is not None and claims[path] == 1 and path not in taken
+        }
+        return found | self.near_misses
+
+    def _places(self, name: str) -> list[Path]:
+        name = name.replace("\0", "\ufffd")
         places = [folder / name for folder in self.folders]
         if self.images:
             places.append(self.images / re.split(r"[/\\]", name)[-1])
         if "\\" in name and os.sep != "\\":  # written on Windows
             places += [folder / name.replace("\\", "/") for folder in self.folders]
-        for path in places:
-            if os.path.lexists(path):
-                return path
+        return places
+
+    def _nearest(self, name: str) -> Path | None:
+        """The one file that a name fits at the strictest level at which there is any."""
         for level in (_unicode, _case, _stem):
-            for path in places:
+            for path in self._places(name):
                 similar = self._similar(path, level)
-                if len(similar) == 1:
-                    self.near_misses[name] = similar[0].name
-                    return similar[0]
                 if similar:
-                    return places[0]  # several: `suggest` names them
-        return places[0]
+                    return similar[0] if len(similar) == 1 else None
+        return None
 
     def note(self) -> str:
         """What to say of the names that only nearly fitted, or ""."""
         if not self.near_misses:
             return ""
-        name, file = next(iter(self.near_misses.items()))
+        name, path = next(iter(self.near_misses.items()))
         counted = len(self.near_misses)
         which = "1 picture" if counted == 1 else f"{counted:,} pictures"
         return (
             f"{which} found by a name that differs in case, Unicode form or extension, "
-            f"such as {file} for {name}."
+            f"such as {path.name} for {name}."
         )
 
     def _similar(self, path: Path, level: Level) -> list[Path]:
@@ -94,8 +111,11 @@ def suggest(path: Path) -> str:
         names = [name for name in _names(path.parent) if not name.startswith(".")]
     except OSError:
         return ""
-    wanted = _stem(path.name)
-    close = [name for name in names if _stem(name) == wanted]
+    stem = _stem(path.name)
+    close = [name for name in names if _stem(name) == stem]
+    if not close and stem.isdecimal():  # 42 for COCO_val2014_000000000042.jpg
+        end = re.compile(rf"(?:.*\D)?0*{int(stem)}")
+        close = [name for name in names if end.fullmatch(_stem(name))]
     if not close:
         folded = {_case(name): name for name in names[:20_000]}
         close = [folded[n] for n in difflib.get_close_matches(_case(path.name), folded, 1, 0.8)]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from saccade.data.columns import Choices, picture_id, texts
-from saccade.data.reading import Entry, Found, Problem, keys_of, split_name
+from saccade.data.reading import Entry, Found, LeftOut, Problem, keys_of, split_name
 from saccade.data.records import CURE
 from saccade.errors import DataError
 from saccade.files import read_json
@@ -14,9 +14,12 @@ from saccade.files import read_json
 def read(path: Path, choices: Choices) -> Iterator[Found]:
     """Every picture of "images" with its sentences; "restval" counts as train."""
     known: dict[str, Entry] = {}
+    left_out = LeftOut()
     for index, image in enumerate(read_json(path, DataError, CURE)["images"]):
         where = f" images[{index}]"
         try:
+            if isinstance(image, dict) and not choices.keep_rejected:
+                image = {**image, "sentences": left_out.kept(image.get("sentences"))}
             entry = _entry(image, where)
             first = known.setdefault(entry.id, entry)
             if first.name != entry.name:
@@ -25,6 +28,7 @@ def read(path: Path, choices: Choices) -> Iterator[Found]:
         except DataError as error:
             needs = 'it needs "filename", "split" and "sentences"'
             yield Problem(path, where, f"is malformed ({error}); {needs}.")
+    yield from left_out.notes()
 
 
 def _entry(image: Any, where: str) -> Entry:

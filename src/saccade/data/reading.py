@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from saccade.data.columns import rejected_by
 from saccade.errors import DataError
 from saccade.files import read_bytes
 from saccade.values.examples import Example, Region, Scene
@@ -74,9 +75,23 @@ class LeftOut:
     captions: int = 0
     flags: set[str] = field(default_factory=set)
 
-    def add(self, flag: str) -> None:
-        self.captions += 1
+    def add(self, flag: str, captions: int = 1) -> None:
+        """Count captions that a key of this name marks."""
+        self.captions += captions
         self.flags.add(flag)
+
+    def kept(self, captions: Any) -> Any:
+        """A record's captions without the objects among them that are marked."""
+        if not isinstance(captions, list):
+            return captions
+        kept = []
+        for item in captions:
+            flag = rejected_by(item) if isinstance(item, dict) else None
+            if flag is None:
+                kept.append(item)
+            else:
+                self.add(flag)
+        return kept
 
     def notes(self) -> Iterator[Note]:
         if self.captions:

@@ -17,10 +17,10 @@ from saccade.data.columns import (
     Columns,
     choose,
     compared,
-    is_true,
     list_cell,
     picture_id,
     picture_names,
+    rejected_by,
     texts,
 )
 from saccade.data.drawn import read_regions, read_scene
@@ -227,7 +227,8 @@ class Rows:
             raise DataError(f"has no captions; it is {keys_of(value)}; {cure}.")
         captions: list[str] = []
         for column in columns.captions:
-            inside = texts(value[column])
+            marked = not self.choices.keep_rejected
+            inside = texts(self.left_out.kept(value[column]) if marked else value[column])
             if inside is None:
                 raise DataError(
                     f'its "{column}" must be text or a list of texts, not {keys_of(value[column])}.'
@@ -271,10 +272,9 @@ class Rows:
     ) -> None:
         if columns.note:
             self.notes[columns.note] = None
-        flag = next((name for name in columns.rejected if is_true(row.get(name))), None)
+        flag = rejected_by(row) if columns.rejected else None
         if flag is not None and not self.choices.keep_rejected:
-            for _ in captions:
-                self.left_out.add(flag)
+            self.left_out.add(flag, len(captions))
             captions = []
         self.views += len(names) > 1
         for name in names:

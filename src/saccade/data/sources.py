@@ -39,7 +39,17 @@ _READERS: dict[str, Callable[[Path, Choices], Iterator[Found]]] = {
     "Karpathy": karpathy.read,
     "COCO captions": coco.read,
     "Flickr tokens": flickr.read,
+    "lines of name and caption": flickr.read_named,
 }
+_OTHER_FILES = (  # how files begin that people have captions in, and what to do with them
+    (b"PAR1", "a Parquet file; save it as CSV or JSONL (pandas.read_parquet, then to_csv)"),
+    (b"PK\x03\x04", "a ZIP archive or a spreadsheet; unpack it, or save the sheet as CSV"),
+    (b"\x1f\x8b", "a gzip archive; unpack it first"),
+    (b"SQLite format 3", "a database; export its table as CSV"),
+    (b"\x89HDF", "an HDF5 file; export its captions as CSV or JSONL"),
+    (b"%PDF", "a PDF"),
+    (b"<", "XML or HTML"),
+)
 _HEAD = 1 << 16  # bytes that are enough to tell the kinds apart
 
 
@@ -108,23 +118,27 @@ def gather(
     notes: list[str] = []
     for file, kind in kinds.items():
         finder = Finder(file, folder, _near(file, kind))
+        entered: list[Entry] = []
         for found in entries(file, kind, choices):
             if isinstance(found, Problem):
                 problems.append(found)
             elif isinstance(found, Note):
                 notes.append(found.text if len(files) == 1 else f"{file.name}: {found.text}")
             else:
-                examples.append(
-                    Example(
-                        finder(found.name),
-                        tuple(found.captions),
-                        found.split,
-                        found.id,
-                        place(file, found.where()),
-                        found.scene,
-                        found.regions,
-                    )
-                )
+                entered.append(found)
+        pictures = finder.find([entry.name for entry in entered])
+        examples += (
+            Example(
+                pictures[entry.name],
+                tuple(entry.captions),
+                entry.split,
+                entry.id,
+                place(file, entry.where()),
+                entry.scene,
+                entry.regions,
+            )
+            for entry in entered
+        )
         if finder.note():
             notes.append(finder.note())
     if splits is None and "Flickr tokens" in kinds.values():
@@ -174,18 +188,23 @@ def detect(path: Path, choices: Choices = NO_CHOICES) -> str:
         raise DataError(f"{path} can't be read ({error.strerror or error}).") from error
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{path} is UTF-16 text; save it as UTF-8.")
+    for start, what in _OTHER_FILES:
+        if head.startswith(start):
+            raise DataError(f"{path} is not a captions file, but {what}; {ACCEPTED}")
     text = head.decode("utf-8-sig", errors="replace").lstrip()
     if not text:
         raise DataError(f"{path} is empty; {ACCEPTED}")
-    lines = [line.rstrip("\r") for line in text.split("\n")[:5]]
+    lines = [line.rstrip("\r") for line in text.split("\n")[:5] if line.strip()]
     if text[0] in "{[":
         return _detect_json(path, text, lines[0].rstrip(), choices)
     if any(flickr.parse(line) for line in lines):
         return "Flickr tokens"
     if tables.is_header(lines[0], choices) or path.suffix.lower() in (".csv", ".tsv"):
         return "table"
-    if all(tables.headless(line) for line in lines if line.strip()):
+    if all(tables.headless(line) for line in lines):
         return "table"
+    if all(flickr.parse_named(line) for line in lines):
+        return "lines of name and caption"
     raise DataError(f"{path} is not a captions file; {ACCEPTED}")
 
 
@@ -202,7 +221,7 @@ def _detect_json(path: Path, text: str, first: str, choices: Choices) -> str:
             if jsonl or (several and isinstance(value, dict)):
                 return "JSONL"
     value = read_json(path, DataError, records.CURE)
-    if isinstance(value, dict) and isinstance(value.get("images"), list):
+    if isinstance(value, dict) and isinstance(value.get("images"), list) and value["images"]:
         if isinstance(value.get("annotations"), list):
             return "COCO captions"
         if any(isinstance(entry, dict) and "sentences" in entry for entry in value["images"]):

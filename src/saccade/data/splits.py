@@ -32,8 +32,8 @@ def draw_splits(examples: Sequence[Example]) -> tuple[list[Example], str]:
         for index, example in enumerate(examples)
     ]
     note = (
-        f"The data names no splits: drawn by name, {len(drawn) - len(chosen)} pictures train and "
-        f"{len(chosen)} val, the same every time."
+        f"The data names no splits: drawn by name, {len(drawn) - len(chosen)} for train and "
+        f"{len(chosen)} for val, the same every time."
     )
     return drawn, note
 

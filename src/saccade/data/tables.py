@@ -10,7 +10,8 @@ from saccade.data.columns import NO_CHOICES, Choices, Columns, choose
 from saccade.data.reading import Found, Note, Problem, read_lines
 from saccade.data.records import Rows
 
-PICTURE_FILE = re.compile(r".*\.(?:jpe?g|png|gif|webp|bmp|tiff?|heic|heif|avif)", re.IGNORECASE)
+SUFFIX = r"\.(?:jpe?g|png|gif|webp|bmp|tiff?|heic|heif|avif)"
+PICTURE_FILE = re.compile(rf".*{SUFFIX}", re.IGNORECASE)
 
 
 def read(path: Path, choices: Choices) -> Iterator[Found]:

@@ -30,8 +30,9 @@ def trainable(examples: Sequence[Example]) -> Trainable:
         if lost:
             first = next(e for e in there if not any(map(has_words, e.captions)))
             counted = "1 picture" if lost == 1 else f"{lost:,} pictures"
+            theirs = "its" if lost == 1 else "their"
             notes.append(
-                f"{counted} of {split} left out: no caption of theirs has a word "
+                f"{counted} of {split} left out because no word is in {theirs} captions "
                 f"(first: {first.source or first.id})."
             )
         if split == "train" and not parts[split]:
