@@ -3,81 +3,112 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saccade.cli.options import MOST, path_option, some_path, some_text
+from saccade.cli.reading import CaptionColumn, ImageColumn, KeepRejected
 from saccade.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from saccade.metrics.resample import Comparison, Interval
+    from saccade.data.columns import Choices
     from saccade.metrics.scores import Scores
+    from saccade.text.printing import Screen
 
 _Option = typer.Option
+Characters = Annotated[
+    bool,
+    _Option("--characters", help="Score characters where a script has no spaces (Chinese...)."),
+]
+Split = Annotated[
+    str | None,
+    _Option(callback=some_text, help='Only the references of this split, such as "test".'),
+]
+_ALONE = {"resamples", "seed", "training", "against", "per_picture", "meteor", "spice"}
+_NEED_HYPOTHESES = {*_ALONE, "several", "subset", "frequencies", "json_file"}
 
 
 def score(
+    context: typer.Context,
     references: Annotated[
         list[Path],
         _Option(
             "--references",
             "-r",
-            help="What people wrote: COCO annotations (.json), .jsonl, .csv, .tsv, or text files "
-            "of one caption per line, one file per person.",
+            parser=some_path,
+            metavar="PATH",
+            help="What people wrote: any file that `check` reads, or text files of one caption "
+            "per line, one file per person.",
         ),
     ],
     more: Annotated[
         list[Path] | None,
         typer.Argument(
+            parser=some_path,
             metavar="[MORE REFERENCES]...",
             help="Further reference files, so that --references ref*.txt works.",
         ),
     ] = None,
     hypotheses: Annotated[
         Path | None,
-        _Option("--hypotheses", "-H", help="What the model wrote, in any of these formats."),
+        path_option("--hypotheses", "-H", help="What the model wrote, in any of these formats."),
     ] = None,
     against: Annotated[
         Path | None,
-        _Option(help="Another model's captions of the same pictures: adds a paired test."),
+        path_option(
+            "--against", help="Another model's captions of the same pictures: adds a paired test."
+        ),
     ] = None,
     several: Annotated[
         bool,
         _Option("--several", help="Several captions per picture: oracle, average and diversity."),
     ] = False,
-    split: Annotated[
-        str | None, _Option(help='Only the references of this split, such as "test".')
-    ] = None,
+    split: Split = None,
     subset: Annotated[
-        bool, _Option("--subset", help="Score only the pictures that have a hypothesis.")
+        bool,
+        _Option("--subset", help="Score only pictures that every file has; say how many are not."),
     ] = False,
+    characters: Characters = False,
+    keep_rejected: KeepRejected = False,
+    image_column: ImageColumn = None,
+    caption_column: CaptionColumn = None,
     training: Annotated[
         Path | None,
-        _Option(help="Captions the model learnt from: adds the share of novel captions."),
+        path_option(
+            "--training",
+            help="Captions that the model learned from: adds the share of novel captions.",
+        ),
     ] = None,
     frequencies: Annotated[
         Path | None,
-        _Option(help="Document frequencies for CIDEr, saved before; else the references' own."),
+        path_option(
+            "--frequencies",
+            help="Document frequencies for CIDEr, saved before; else the references' own.",
+        ),
     ] = None,
     save_frequencies: Annotated[
-        Path | None, _Option(help="Save the references' document frequencies here (.npz).")
+        Path | None,
+        path_option(
+            "--save-frequencies", help="Save the references' document frequencies here (.npz)."
+        ),
     ] = None,
     meteor: Annotated[bool, _Option("--meteor", help="Add METEOR (needs Java).")] = False,
     spice: Annotated[
         bool, _Option("--spice", help="Add SPICE (needs Java and its models).")
     ] = False,
     resamples: Annotated[
-        int, _Option(min=0, help="Bootstrap resamples for the intervals; 0 for none.")
+        int, _Option(min=0, max=MOST, help="Bootstrap resamples for the intervals; 0 for none.")
     ] = 1000,
-    seed: Annotated[int, _Option(help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[int, _Option(min=0, help="Seed of the bootstrap.")] = 0,
     json_file: Annotated[
-        Path | None, _Option("--json", help="Write all figures to this file.")
+        Path | None, path_option("--json", help="Write all figures to this file.")
     ] = None,
     per_picture: Annotated[
-        Path | None, _Option(help="Write each picture's scores to this CSV file.")
+        Path | None, path_option("--per-picture", help="Write each picture's scores to this CSV.")
     ] = None,
 ) -> None:
     """Score captions: BLEU, ROUGE-L and CIDEr as coco-caption has them, without Java.
@@ -86,241 +117,228 @@ def score(
 
     saccade score -r ref0.txt ref1.txt -H model.txt --against baseline.txt --json scores.json
     """
-    from rich.console import Console
+    files = [*references, *(more or [])]
+    _check_usage(context, hypotheses, several, characters, meteor or spice)
+    inputs = [p for p in (*files, hypotheses, against, training, frequencies) if p is not None]
+    outputs = {"--json": json_file, "--per-picture": per_picture}
+    from saccade.cli.inputs import check_outputs
 
+    check_outputs({**outputs, "--save-frequencies": save_frequencies}, inputs)
+
+    from saccade.cli import score_show
+    from saccade.cli.reading import choices as chosen
+    from saccade.data.hypotheses import match_ids, read_hypotheses
+    from saccade.data.references import read_references
     from saccade.files import write_json
     from saccade.metrics import frequencies as counting
-    from saccade.metrics import reading, scores
+    from saccade.metrics import scores
     from saccade.metrics.tokenizer import tokenize_all
+    from saccade.text.printing import Screen
 
-    if hypotheses is None and save_frequencies is None:
-        raise UsageError(
-            "nothing to score: add --hypotheses FILE (or --save-frequencies FILE to count only)."
-        )
-    console = Console()
-    groups = reading.read_references([*references, *(more or [])], split)
+    screen = Screen()
+    choices = _choices(chosen(image_column, caption_column, keep_rejected), inputs)
+    people = read_references(files, split, choices(files[0]))
+    score_show.notes(screen, people.notes)
+    groups = people.captions
     if save_frequencies is not None:
-        counted = counting.Frequencies.of([tokenize_all(group) for group in groups.values()])
+        tokens = [tokenize_all(group, characters=characters) for group in groups.values()]
+        counted = counting.Frequencies.of(tokens, characters=characters)
         counted.save(save_frequencies)
-        console.print(
-            f"Document frequencies of {counted.pictures} pictures: {save_frequencies}",
-            soft_wrap=True,
-        )
+        screen.line(f"Document frequencies of {counted.pictures} pictures: {save_frequencies}")
     if hypotheses is None:
         return
     known = None if frequencies is None else counting.Frequencies.load(frequencies)
+    systems: dict[Path, dict[str, tuple[str, ...]]] = {}
+    for path in (hypotheses, against):
+        if path is not None:
+            written = match_ids(read_hypotheses(path, choices(path)), people)
+            score_show.notes(screen, written.notes)
+            systems[path] = written.captions if several else _one_each(written.single())
+    groups = _same_pictures(screen, groups, people.left_out, people.elsewhere, systems, subset)
     if several:
-        if against or per_picture or meteor or spice:
-            raise UsageError(
-                "--several stands alone: leave out --against, --per-picture, --meteor and --spice."
+        from saccade.metrics.several import score_several
+
+        with _noted(screen):
+            result = score_several(
+                groups, systems[hypotheses], frequencies=known, characters=characters
             )
-        _score_several(console, groups, hypotheses, subset, known, json_file)
+        score_show.several(screen, result)
+        if json_file is not None:
+            write_json(json_file, {"hypotheses": str(hypotheses), **result.to_json()})
         return
 
-    texts = reading.read_hypotheses(hypotheses)
-    groups = _same_pictures(console, groups, texts, hypotheses, subset)
-    with warnings.catch_warnings(record=True) as notes:
-        warnings.simplefilter("always", UserWarning)
-        result = scores.score(groups, texts, frequencies=known)
-    result = _add_java(result, groups, texts, meteor, spice)
+    texts = {key: caption for key, (caption,) in systems[hypotheses].items()}
+    with _noted(screen):
+        scored = scores.score(groups, texts, frequencies=known, characters=characters)
+    scored = _add_java(scored, groups, texts, meteor, spice)
     other = None
     if against is not None:
-        others = reading.read_hypotheses(against)
-        _same_pictures(console, groups, others, against, subset=False)
+        others = {key: caption for key, (caption,) in systems[against].items()}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # said once already
-            other = scores.score(groups, others, frequencies=known)
+            warnings.simplefilter("ignore", UserWarning)  # reported for the first already
+            other = scores.score(groups, others, frequencies=known, characters=characters)
         other = _add_java(other, groups, others, meteor, spice)
-    report = _show(console, result, other, hypotheses, against, resamples, seed)
-    for note in notes:
-        console.print(f"Note: {note.message}", style="yellow")
-    report["captions"] = _show_variety(console, list(texts.values()), training)
+    report = score_show.figures(screen, scored, other, hypotheses, against, resamples, seed)
+    report["captions"] = score_show.variety(
+        screen, [*texts.values()], _training(screen, training, choices), characters
+    )
     report |= {
-        "references": [str(path) for path in [*references, *(more or [])]],
+        "characters": characters,
+        "references": [str(path) for path in files],
         "hypotheses": str(hypotheses),
     }
     if json_file is not None:
         write_json(json_file, report)
     if per_picture is not None:
-        _write_pictures(per_picture, result, texts)
+        _write_pictures(per_picture, scored, texts)
+
+
+def _check_usage(
+    context: typer.Context, hypotheses: Path | None, several: bool, characters: bool, java: bool
+) -> None:
+    """Raises UsageError for options that would do nothing."""
+    sources = {p: context.get_parameter_source(p.name or "") for p in context.command.params}
+    typed = {
+        parameter.name: max(parameter.opts, key=len)
+        for parameter, source in sources.items()
+        if source is not None and source.name != "DEFAULT"
+    }
+    if hypotheses is None:
+        useless = [option for name, option in typed.items() if name in _NEED_HYPOTHESES]
+        if useless or "save_frequencies" not in typed:
+            what = f"{', '.join(useless)} without hypotheses" if useless else "nothing to score"
+            raise UsageError(
+                f"{what}: add --hypotheses FILE (or --save-frequencies FILE to count only)."
+            )
+    if several:
+        useless = [option for name, option in typed.items() if name in _ALONE]
+        if useless:
+            raise UsageError(f"--several has no use for {', '.join(useless)}; leave that out.")
+    if characters and java:
+        raise UsageError("--meteor and --spice know English words only; leave out --characters.")
+
+
+def _choices(choices: Choices, files: list[Path]) -> Any:
+    """For a file, the choices that it can follow. Raises UsageError for a column in none."""
+    from saccade.data.hypotheses import fitting
+
+    fits = {path: fitting(path, choices) for path in files}
+    for option, column, there in (
+        ("--image-column", choices.image_column, [c.image_column for c in fits.values()]),
+        ("--caption-column", choices.caption_column, [c.caption_column for c in fits.values()]),
+    ):
+        if column is not None and not any(there):
+            raise UsageError(f"{option} {column!r}: no file has such a column.")
+    return lambda path: fits.get(path, choices)
+
+
+def _one_each(texts: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    return {key: (text,) for key, text in texts.items()}
+
+
+@contextmanager
+def _noted(screen: Screen) -> Iterator[None]:
+    """Show warnings as notes."""
+    from saccade.cli import score_show
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    score_show.notes(screen, [str(warning.message) for warning in caught])
 
 
 def _same_pictures(
-    console: Console,
+    screen: Screen,
     groups: dict[str, tuple[str, ...]],
-    texts: dict[str, Any],
-    path: Path,
+    left_out: frozenset[str],
+    elsewhere: frozenset[str],
+    systems: dict[Path, dict[str, tuple[str, ...]]],
     subset: bool,
 ) -> dict[str, tuple[str, ...]]:
-    """The references of the pictures in `texts`; DataError when they are others."""
+    """The references of the pictures that all `systems` have, which lose the others. What has no
+    caption that counts (`left_out`) or is of another split (`elsewhere`) is no mistake.
+
+    Raises DataError where they are others, unless `subset`."""
     from saccade.errors import DataError
     from saccade.metrics.inputs import mismatch
 
-    missing = [key for key in groups if key not in texts]
-    extra = [key for key in texts if key not in groups]
-    if subset and not extra:
-        if missing:
-            console.print(f"{len(missing)} pictures without a hypothesis left out.")
-        return {key: group for key, group in groups.items() if key in texts}
-    if not missing and not extra:
-        return groups
-    cure = ""
-    if len(extra) == len(texts):
-        cure = (
-            f" No id is in both: the references say {next(iter(groups))!r}, the hypotheses "
-            f"{next(iter(texts))!r}; write them alike."
-        )
-    elif not extra:
-        cure = " Add --subset to score only those that have one."
-    raise DataError(f"{path}: {mismatch(missing, extra)}{cure}")
+    kept = set(groups)
+    for path, texts in systems.items():
+        missing = [key for key in groups if key not in texts]
+        unscored = [key for key in texts if key in left_out]
+        of_others = [key for key in texts if key in elsewhere]
+        extra = [key for key in texts if key not in {*groups, *unscored, *of_others}]
+        cure = " Add --subset to score only the pictures that both have."
+        if len(missing) == len(groups):
+            cure = (
+                f" No id is in both: the references say {next(iter(groups))!r}, the hypotheses "
+                f"{next(iter(texts))!r}; write them alike."
+            )
+        if (missing or extra) and (not subset or len(missing) == len(groups)):
+            raise DataError(f"{path}: {mismatch(missing, extra)}{cure}")
+        kept -= set(missing)
+        for count, what in (
+            (len(missing), "without a hypothesis"),
+            (len(extra), "without references"),
+            (len(unscored), "without a reference caption that counts"),
+            (len(of_others), "of another split"),
+        ):
+            if count:
+                pictures = "1 picture" if count == 1 else f"{count:,} pictures"
+                screen.line(f"{path.name}: {pictures} {what} left out.")
+    if not kept:
+        raise DataError(f"no picture is in all of {', '.join(map(str, systems))}.")
+    for path, texts in systems.items():
+        systems[path] = {key: text for key, text in texts.items() if key in kept}
+    return {key: group for key, group in groups.items() if key in kept}
 
 
 def _add_java(
-    result: Scores, groups: dict[str, tuple[str, ...]], texts: dict[str, str], *wanted: bool
+    scored: Scores,
+    groups: dict[str, tuple[str, ...]],
+    texts: dict[str, str],
+    meteor: bool,
+    spice: bool,
 ) -> Scores:
-    """The scores with METEOR and SPICE, where they are wanted."""
-    if not any(wanted):
-        return result
+    """The scores with METEOR and SPICE, where they are chosen."""
+    if not meteor and not spice:
+        return scored
     from dataclasses import replace
 
     from saccade.metrics import java
     from saccade.metrics.tokenizer import tokenize_all
 
     tokens = [tokenize_all(group) for group in groups.values()]
-    given = tokenize_all(texts[key] for key in groups)
-    for name, scorer, want in zip(
-        ("METEOR", "SPICE"), (java.meteor, java.spice), wanted, strict=True
+    written = tokenize_all(texts[key] for key in groups)
+    for name, scorer, chosen in (
+        ("METEOR", java.meteor, meteor),
+        ("SPICE", java.spice, spice),
     ):
-        if want:
-            value, rows = scorer(tokens, given)
-            result = replace(
-                result,
-                values={**result.values, name: value},
-                per_picture={**result.per_picture, name: rows},
+        if chosen:
+            value, rows = scorer(tokens, written)
+            scored = replace(
+                scored,
+                values={**scored.values, name: value},
+                per_picture={**scored.per_picture, name: rows},
             )
-    return result
+    return scored
 
 
-def _show(
-    console: Console,
-    result: Scores,
-    other: Scores | None,
-    path: Path,
-    against: Path | None,
-    resamples: int,
-    seed: int,
-) -> dict[str, Any]:
-    """Print the table; returns all of it as JSON values."""
-    from dataclasses import asdict
+def _training(screen: Screen, path: Path | None, choices: Any) -> list[str] | None:
+    """The captions that a model learned from: of the split "train" where a file has splits."""
+    if path is None:
+        return None
+    from saccade.cli import score_show
+    from saccade.data.references import read_references
 
-    from rich.table import Table
-
-    from saccade.metrics import resample
-
-    report: dict[str, Any] = result.to_json()
-    bounds: dict[str, Interval] = {}
-    compared: dict[str, Comparison] = {}
-    if resamples:
-        report |= {"resamples": resamples, "seed": seed}
-        bounds = resample.intervals(result, resamples=resamples, seed=seed)
-        report["intervals"] = {name: asdict(one) for name, one in bounds.items()}
-        if other is not None:
-            compared = resample.compare(result, other, resamples=resamples, seed=seed)
-            report["comparison"] = {name: asdict(one) for name, one in compared.items()}
-    if other is not None:
-        report["against"] = {"hypotheses": str(against), **other.to_json()}
-
-    a, b = ("A", "B") if other is not None else (path.name, "")
-    console.print(f"{result.pictures} pictures, figures times 100")
-    table = Table()
-    table.add_column("metric")
-    table.add_column(a, justify="right")
-    if bounds:
-        table.add_column("95 % interval", justify="right")
-    if other is not None:
-        table.add_column(b, justify="right")
-        table.add_column(f"{a} - {b}", justify="right")
-    if compared:
-        table.add_column("95 % interval", justify="right")
-        table.add_column("p", justify="right")
-    for name, value in result.values.items():
-        if name == "CIDEr-D":  # the same figure: see docs/metrics.md
-            continue
-        cells = [name, f"{100 * value:.1f}"]
-        if bounds:
-            cells.append(f"{100 * bounds[name].low:.1f} to {100 * bounds[name].high:.1f}")
-        if other is not None:
-            theirs = other.values[name]
-            cells += [f"{100 * theirs:.1f}", f"{100 * (value - theirs):+.1f}"]
-        if compared:
-            one = compared[name]
-            cells += [f"{100 * one.low:+.1f} to {100 * one.high:+.1f}", f"{one.p:.3f}"]
-        table.add_row(*cells)
-    console.print(table)
-    if other is not None:
-        console.print(f"A: {path}\nB: {against}", soft_wrap=True)
-    if compared:
-        console.print(compared["CIDEr"].sentence(), style="bold", soft_wrap=True)
-    console.print("CIDEr as coco-caption computes it, which is CIDEr-D.", style="dim")
-    return report
+    captions = read_references([path], choices=choices(path))
+    if "train" in captions.splits and len(captions.splits) > 1:
+        captions = read_references([path], "train", choices(path))
+        score_show.notes(screen, [f'{path.name}: only its split "train" counts as training.'])
+    return [text for group in captions.captions.values() for text in group]
 
 
-def _show_variety(console: Console, texts: list[str], training: Path | None) -> dict[str, Any]:
-    from saccade.metrics import reading
-    from saccade.metrics.diversity import variety
-
-    known = None
-    if training is not None:
-        groups = reading.read_references([training])
-        known = [text for group in groups.values() for text in group]
-    about = variety(texts, known)
-    novel = "" if about.novel is None else f"{100 * about.novel:.1f} % novel, "
-    unknown = f", {100 * about.unknown_words:.1f} % unknown words" if about.unknown_words else ""
-    empty = f", {100 * about.empty:.1f} % empty" if about.empty else ""
-    console.print(
-        f"The captions: {about.vocabulary} different words, distinct-1 {about.distinct_1:.3f}, "
-        f"distinct-2 {about.distinct_2:.3f}, {novel}{100 * about.unique:.1f} % unique, "
-        f"{about.mean_length:.1f} words ({about.shortest} to {about.longest}), "
-        f"{100 * about.bad_endings:.1f} % bad endings{empty}{unknown}."
-    )
-    return about.to_json()
-
-
-def _score_several(
-    console: Console,
-    groups: dict[str, tuple[str, ...]],
-    hypotheses: Path,
-    subset: bool,
-    known: Any,
-    json_file: Path | None,
-) -> None:
-    from rich.table import Table
-
-    from saccade.files import write_json
-    from saccade.metrics import reading
-    from saccade.metrics.several import score_several
-
-    candidates = reading.read_references([hypotheses])
-    groups = _same_pictures(console, groups, candidates, hypotheses, subset)
-    result = score_several(groups, candidates, frequencies=known)
-    console.print(f"{result.captions} captions of {result.pictures} pictures, figures times 100")
-    table = Table("metric")
-    table.add_column("oracle", justify="right")
-    table.add_column("average", justify="right")
-    for name in result.oracle:
-        if name != "CIDEr-D":
-            best, usual = 100 * result.oracle[name], 100 * result.average[name]
-            table.add_row(name, f"{best:.1f}", f"{usual:.1f}")
-    console.print(table)
-    console.print(
-        f"self-CIDEr {result.self_cider:.3f}, div-1 {result.div_1:.3f}, div-2 {result.div_2:.3f} "
-        "(0: all alike, 1: nothing in common). BLEU is that of single pictures, averaged."
-    )
-    if json_file is not None:
-        write_json(json_file, {"hypotheses": str(hypotheses), **result.to_json()})
-
-
-def _write_pictures(path: Path, result: Scores, texts: dict[str, str]) -> None:
+def _write_pictures(path: Path, scored: Scores, texts: dict[str, str]) -> None:
     import csv
     import io
 
@@ -328,8 +346,8 @@ def _write_pictures(path: Path, result: Scores, texts: dict[str, str]) -> None:
 
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["id", "caption", *result.per_picture])
-    for i, key in enumerate(result.ids):
-        figures = [f"{values[i]:.10g}" for values in result.per_picture.values()]
+    writer.writerow(["id", "caption", *scored.per_picture])
+    for i, key in enumerate(scored.ids):
+        figures = [f"{values[i]:.10g}" for values in scored.per_picture.values()]
         writer.writerow([key, texts[str(key)], *figures])
     write_text(path, buffer.getvalue())

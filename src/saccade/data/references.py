@@ -25,6 +25,8 @@ class References:
     captions: dict[str, tuple[str, ...]]  # by the picture's id as text
     names: dict[str, str]  # the picture's file as written there, by its id
     left_out: frozenset[str]  # ids of pictures that have no caption (left)
+    splits: tuple[str, ...]  # that the files name, whichever was read
+    elsewhere: frozenset[str]  # ids of pictures that are only in splits that were not read
     notes: tuple[str, ...]  # what was decided
 
 
@@ -64,6 +66,14 @@ def read_references(
             f"the text files {', '.join(map(str, files))} have {', '.join(map(str, counts))} "
             "lines; line n of each belongs to picture n, so they must be as many."
         )
+    if 0 < len(counts) < len(files):
+        text = next(file for file, kind in kinds.items() if kind == "text")
+        raise DataError(
+            f"{text} is plain text, whose pictures are called 1, 2, ..., and the other files are "
+            "not; use files of one kind."
+        )
+    splits = tuple(sorted({example.split for example in examples if example.split}))
+    ids = {example.id for example in examples}
     if split is not None:
         examples = _of_split(files, kinds, examples, split, notes)
     groups: dict[str, list[str]] = {}
@@ -92,6 +102,8 @@ def read_references(
         {key: tuple(captions) for key, captions in groups.items() if captions},
         {key: str(example.image) for key, example in seen.items()},
         left_out,
+        splits,
+        frozenset(ids - set(groups)),
         tuple(notes),
     )
 
