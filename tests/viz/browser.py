@@ -1,17 +1,14 @@
-"""A real Chromium, driven over the DevTools protocol through two pipes: the standard library only."""
+"""A real Chromium, the system's own, driven by playwright."""
 
-import base64
 import json
-import os
-import select
 import shutil
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Download, sync_playwright
+
 CURE = "Chromium is not here: apt-get install chromium (Debian, Ubuntu)"
-_KEYS = {" ": "Space", "[": "BracketLeft", "]": "BracketRight", "/": "Slash"}
 
 
 def program() -> str | None:
@@ -22,98 +19,38 @@ def program() -> str | None:
 
 
 class Browser:
-    """One headless Chromium with one page at a time. `errors` holds what the page complained of."""
+    """One headless Chromium with one page. `errors` holds what the page complained of."""
 
     def __init__(self, folder: Path) -> None:
         self.downloads = folder / "downloads"
         self.downloads.mkdir(parents=True)
         self.errors: list[str] = []
-        self._count = 0
-        self._buffer = b""
-        self._session: str | None = None
-        theirs_in, self._out = os.pipe()
-        self._in, theirs_out = os.pipe()
-        flags = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-extensions",
-            "--disable-background-networking",
-            "--no-first-run",
-            "--hide-scrollbars",
-            "--force-color-profile=srgb",
-            "--window-size=1280,900",
-            "--remote-debugging-pipe",
-            f"--user-data-dir={folder / 'profile'}",
-            "about:blank",
-        ]
-        # The browser reads commands from descriptor 3 and answers on 4.
-        self.process = subprocess.Popen(
-            ["bash", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "bash", program(), *flags],
-            pass_fds=(theirs_in, theirs_out),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+        self._saved: list[Download] = []
+        self._driver = sync_playwright().start()
+        self._chromium = self._driver.chromium.launch(
+            executable_path=program(),
+            args=["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"],
         )
-        os.close(theirs_in)
-        os.close(theirs_out)
-        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self.downloads))
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)[
-            "sessionId"
-        ]
-        for domain in ("Page", "Runtime", "Log"):
-            self.call(f"{domain}.enable")
+        self._page = self._chromium.new_page(no_viewport=True)  # `look` sets it
+        self._page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self._page.on(
+            "console", lambda said: self.errors.append(said.text) if said.type == "error" else None
+        )
+        self._page.on("download", lambda download: self._saved.append(download))
+        self._devtools = self._page.context.new_cdp_session(self._page)
 
     def close(self) -> None:
-        self._session = None
-        try:
-            self.call("Browser.close")
-            self.process.wait(10)
-        except (OSError, EOFError, subprocess.TimeoutExpired):
-            self.process.kill()
-            self.process.wait()
-        os.close(self._in)
-        os.close(self._out)
+        self._chromium.close()
+        self._driver.stop()
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send one command and wait for its answer; page errors on the way are kept."""
-        self._count += 1
-        message = {"id": self._count, "method": method, "params": parameters}
-        if self._session is not None:
-            message["sessionId"] = self._session
-        os.write(self._out, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._read()
-            if answer.get("id") == self._count:
-                if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']}")
-                return answer["result"]
-            self._note(answer)
-
-    def _read(self, timeout: float = 30) -> dict[str, Any]:
-        while b"\0" not in self._buffer:
-            if not select.select([self._in], [], [], timeout)[0]:
-                raise TimeoutError("Chromium did not answer")
-            found = os.read(self._in, 1 << 20)
-            if not found:
-                raise EOFError("Chromium has gone")
-            self._buffer += found
-        message, self._buffer = self._buffer.split(b"\0", 1)
-        return json.loads(message)
-
-    def _note(self, event: dict[str, Any]) -> None:
-        told = event.get("params", {})
-        if event.get("method") == "Runtime.exceptionThrown":
-            details = told["exceptionDetails"]
-            self.errors.append(details.get("exception", {}).get("description", details["text"]))
-        elif event.get("method") == "Log.entryAdded" and told["entry"]["level"] == "error":
-            self.errors.append(told["entry"]["text"])
+        """A command of the DevTools protocol, for what playwright has no method for."""
+        return self._devtools.send(method, parameters)
 
     # What a person does ----------------------------------------------------------------------
 
     def look(self, width=1280, height=900, *, dark=False, calm=True, phone=False) -> None:
-        """The window's size in CSS pixels, and what its owner prefers."""
+        """The window's size in CSS pixels, and its user's preferences."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -121,30 +58,21 @@ class Browser:
             deviceScaleFactor=2 if phone else 1,
             mobile=phone,
         )
-        features = [
-            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
-            {"name": "prefers-reduced-motion", "value": "reduce" if calm else "no-preference"},
-        ]
-        self.call("Emulation.setEmulatedMedia", features=features)
+        self._page.emulate_media(
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce" if calm else "no-preference",
+        )
 
     def open(self, path: Path, place: str = "") -> None:
         """Open a file, and wait until it shows something."""
-        self.call("Page.navigate", url="about:blank")
+        self._page.goto("about:blank")
         self.errors.clear()
-        self.call("Page.navigate", url=f"{path.as_uri()}{place}")
-        self.wait(
-            "document.readyState === 'complete' && location.protocol === 'file:' && "
-            "[...document.querySelectorAll('main > section')].some((s) => !s.hidden)"
-        )
+        self._page.goto(f"{path.as_uri()}{place}")
+        self.wait("[...document.querySelectorAll('main > section')].some((s) => !s.hidden)")
 
     def run(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page; a promise is awaited."""
-        answer = self.call(
-            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
-        )
-        if "exceptionDetails" in answer:
-            raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
-        return answer["result"].get("value")
+        return self._page.evaluate(expression)
 
     def wait(self, condition: str, seconds: float = 15) -> None:
         """Until a JavaScript condition holds."""
@@ -152,53 +80,42 @@ class Browser:
         while not self.run(condition):
             if time.monotonic() > end:
                 raise TimeoutError(f"never true: {condition}; errors: {self.errors}")
-            time.sleep(0.02)
+            self._page.wait_for_timeout(20)
 
     def text(self, selector: str) -> str:
-        return self.run(f"document.querySelector({json.dumps(selector)}).innerText")
+        return self._page.locator(selector).first.inner_text()
 
     def press(self, key: str, shift: bool = False) -> None:
         """One key, as from a keyboard."""
-        text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
-        code = _KEYS.get(key, f"Key{key.upper()}" if key.isalpha() and len(key) == 1 else key)
-        number = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32}.get(key, 0)
-        told = {"key": key, "code": code, "windowsVirtualKeyCode": number}
-        told["modifiers"] = 8 if shift else 0
-        self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **told)
-        self.call("Input.dispatchKeyEvent", type="keyUp", **told)
+        self._page.keyboard.press(f"Shift+{key}" if shift else key)
 
     def point(self, selector: str, x=0.5, y=0.5, click=False) -> None:
-        """Move the mouse to a place of an element (0 to 1 each way), and click if asked."""
+        """Move the mouse to a place of an element (0 to 1 each way); `click`: and click there."""
         self.run(
             f"document.querySelector({json.dumps(selector)}).scrollIntoView({{block: 'nearest'}})"
         )
-        box = self.run(
-            f"(({{x, y, width, height}}) => [x, y, width, height])"
-            f"(document.querySelector({json.dumps(selector)}).getBoundingClientRect())"
-        )
-        where = {"x": box[0] + x * box[2], "y": box[1] + y * box[3]}
-        self.call("Input.dispatchMouseEvent", type="mouseMoved", **where)
+        box = self._page.locator(selector).first.bounding_box()
+        where = (box["x"] + x * box["width"], box["y"] + y * box["height"])
+        self._page.mouse.move(*where)
         if click:
-            for kind in ("mousePressed", "mouseReleased"):
-                self.call(
-                    "Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **where
-                )
+            self._page.mouse.click(*where)
 
     def click(self, selector: str) -> None:
         self.point(selector, click=True)
 
     def screenshot(self, path: Path, whole: bool = False) -> None:
         """What the window shows, or the whole page, as PNG."""
-        answer = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-        path.write_bytes(base64.b64decode(answer["data"]))
+        self._page.screenshot(path=path, full_page=whole)
 
     def downloaded(self, suffix: str, seconds: float = 20) -> Path:
         """The next file of that kind that the page saves."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
+            while self._saved:
+                download = self._saved.pop(0)
+                download.save_as(self.downloads / download.suggested_filename)
             found = [p for p in self.downloads.iterdir() if p.suffix == suffix and p.stat().st_size]
             if found:
                 return found[0]
-            self.run("1")  # takes in what the page says meanwhile
-            time.sleep(0.02)
+            self._page.wait_for_timeout(20)  # takes in what the page does meanwhile
         raise TimeoutError(f"no {suffix} was saved; errors: {self.errors}")
