@@ -81,7 +81,7 @@ class Finder:
         """The files that a path fits at a level of tolerance; its folders fit in the same way."""
         folder = path.parent
         if not self._listing(folder, level):
-            if folder == path or folder in (self.images, *self.folders):
+            if folder == path:
                 return []
             above = _case if level is _stem else level
             folders = [f for f in self._similar(folder, above) if f.is_dir()]

@@ -191,10 +191,8 @@ class Rows:
         """All pictures, and notes of what was decided."""
         yield from (Note(text) for text in list(self.notes)[:3])
         if self.views:
-            yield Note(
-                f"{self.views:,} records name several pictures; each of these has the record's "
-                "captions."
-            )
+            counted = "1 record names" if self.views == 1 else f"{self.views:,} records name"
+            yield Note(f"{counted} several pictures; each of these has the record's captions.")
         yield from self.left_out.notes()
         yield from self.entries
 

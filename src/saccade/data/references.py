@@ -90,7 +90,8 @@ def read_references(
         seen[example.id] = example
         groups.setdefault(example.id, []).extend(example.captions)
     if several and "text" not in kinds.values():
-        notes.append(f"{several:,} pictures are in several files: their captions are put together.")
+        counted = "1 picture is" if several == 1 else f"{several:,} pictures are"
+        notes.append(f"{counted} in several files; the captions are put together.")
     left_out = frozenset(key for key, captions in groups.items() if not captions)
     if len(left_out) == len(groups):
         raise DataError(f"{files[0]} has no captions in it; {sources.ACCEPTED}")
