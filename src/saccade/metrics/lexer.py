@@ -222,7 +222,7 @@ class _Ahead:
 
     It can where a `sign` follows in the run. Every run is read once, so that a long line takes time
     in proportion to its length; without this, such a rule would read on from every character. The
-    positions asked for must rise."""
+    positions must be asked in rising order."""
 
     def __init__(self, shape: str, run: re.Pattern[str], sign: re.Pattern[str], near: int) -> None:
         self.shape, self.run, self.sign, self.near = shape, run, sign, near

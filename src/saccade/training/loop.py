@@ -32,7 +32,7 @@ from saccade.training.validation import greedy_captions, mean_grid, validation_l
 
 
 class Stopped(SaccadeError):
-    """The person asked for a stop; everything is saved."""
+    """The user stopped training; everything is saved."""
 
     exit_code = 130
 
@@ -232,7 +232,7 @@ class Trainer:
             "settings": to_dict(self.config.train),
             "validation": {k: v for k, v in record.items() if k in ("loss", "BLEU-4", "CIDEr")},
         }
-        frozen = not self.config.encoder.trainable
+        frozen = self.config.encoder.frozen
         if self.mean is None or not (frozen or self.mean_of == self.state.step):
             self.mean = mean_grid(self._evaluated(), self.prepared.train, self.accelerator)
             self.mean_of = self.state.step
@@ -382,7 +382,7 @@ class _Log:
 def _moving(model: nn.Module) -> dict[str, Tensor]:
     """What training changes: trained parameters and the buffers beside them."""
     frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
-    if isinstance(model, CaptionModel) and not model.encoder.config.trainable:
+    if isinstance(model, CaptionModel) and model.encoder.config.frozen:
         frozen |= {name for name in model.state_dict() if name.startswith("encoder.")}
     return {name: value for name, value in model.state_dict().items() if name not in frozen}
 

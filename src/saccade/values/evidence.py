@@ -107,7 +107,7 @@ class Explanation:
     """One sentence about one photo with the evidence for each of its words.
 
     `caption.others` are the other beams, with their own alphas; `beams` holds what was measured of
-    them (empty unless asked for)."""
+    them (empty unless requested)."""
 
     caption: Caption
     words: tuple[WordEvidence, ...]  # one per word of the caption
@@ -115,7 +115,7 @@ class Explanation:
     typed: bool = False  # the sentence is the user's, not the model's
     instead: tuple[Counterfactual, ...] = ()
     beams: tuple[Explanation, ...] = ()
-    pixels: PixelCheck | None = None  # when asked for
+    pixels: PixelCheck | None = None  # when requested
     settings: Mapping[str, object] = field(
         default_factory=dict
     )  # shares, repeats, seed, thresholds

@@ -29,7 +29,7 @@ SIZE = 512
 
 
 def default_sigma(where: Grid) -> float:
-    """The blur used when none is asked for, in photo pixels: 0.4 of a cell."""
+    """The default blur, in photo pixels: 0.4 of a cell."""
     h, w = where.shape
     x0, y0, x1, y1 = where.box
     return 0.4 * float(np.sqrt((x1 - x0) / w * (y1 - y0) / h))
