@@ -1,4 +1,4 @@
-"""Saccade: image captions you can see into.
+"""Saccade: attention captioners that show, word by word, where they looked.
 
 The public names, each imported only when it is first used.
 """
@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from saccade.metrics import score
     from saccade.training.train import resume, train
     from saccade.values.captions import Caption
+    from saccade.viz.attention import figure
 
-__all__ = ["Caption", "Captioner", "SaccadeError", "evaluate", "resume", "score", "train"]
+__all__ = ["Caption", "Captioner", "SaccadeError", "evaluate", "figure", "resume", "score", "train"]
 
 _HOMES = {
     "Caption": "saccade.values.captions",
     "Captioner": "saccade.api",
     "SaccadeError": "saccade.errors",
     "evaluate": "saccade.api",
+    "figure": "saccade.viz.attention",
     "resume": "saccade.training.train",
     "score": "saccade.metrics",
     "train": "saccade.training.train",
@@ -29,7 +31,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'saccade' has no attribute '{name}'")
-    # Bound here, so that the next use costs nothing.
+    # Bound here, so that the next use is an ordinary lookup.
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
