@@ -20,7 +20,7 @@ from saccade.explain import Explainer, Settings
 from saccade.models.build import DECODERS, build_decoder
 from saccade.models.captioner import CaptionModel
 from saccade.models.contract import Features
-from saccade.models.encoders.encoder import load_encoder
+from saccade.models.encoders.loading import load_encoder
 from saccade.text import Vocabulary
 from saccade.values.places import Grid
 
@@ -35,7 +35,7 @@ def engine_of(cells: int, device: str) -> ModelEngine:
         EncoderConfig(
             SMALL_CONV,
             image_size=(8 * side, 8 * side),
-            trainable=True,
+            freeze="none",
             widths=(8, 8, 8, 2048),
         )
     )

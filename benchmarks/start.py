@@ -23,7 +23,7 @@ from saccade.checkpoint import Checkpoint, save
 from saccade.config import EncoderConfig
 from saccade.models.build import DECODERS, build_decoder
 from saccade.models.captioner import CaptionModel
-from saccade.models.encoders.encoder import load_encoder
+from saccade.models.encoders.loading import load_encoder
 from saccade.text import Vocabulary
 
 

@@ -54,7 +54,7 @@ TINY = {  # settings that train in a second, encoder and all
     "encoder": {
         "backbone": "small-conv",
         "image_size": [32, 48],
-        "trainable": True,
+        "freeze": "none",
         "widths": [8, 12, 16],
         "halvings": 2,
     },

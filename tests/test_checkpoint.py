@@ -18,7 +18,7 @@ from saccade.errors import CheckpointError, SaccadeError
 from saccade.models.build import DECODERS, build_decoder
 from saccade.models.captioner import CaptionModel
 from saccade.models.contract import Features
-from saccade.models.encoders.encoder import load_encoder
+from saccade.models.encoders.loading import load_encoder
 from saccade.text import SPECIALS, Vocabulary
 
 WORDS = Vocabulary((*SPECIALS, "a", "red", "square", "ünïcode", "红"))

@@ -24,7 +24,7 @@ from saccade.errors import CheckpointError, PictureError, UsageError
 from saccade.evaluation.split import Evaluation
 from saccade.evaluation.split import evaluate as evaluate_split
 from saccade.explain import Explainer
-from saccade.files import surviving_folder
+from saccade.files import hub_or_folder
 from saccade.photos.opening import Photo
 from saccade.training.run import own_data
 from saccade.values.captions import Caption
@@ -63,7 +63,8 @@ class Captioner:
         local_files_only: bool = False,
     ) -> "Captioner":
         """A captioner from a checkpoint folder (or a run's folder: its best), or from the hub by
-        its id ("owner/name"). revision, token, cache_dir and local_files_only are the hub's.
+        its id ("owner/name", or "hf:owner/name" where a folder `owner` is here, too). revision,
+        token, cache_dir and local_files_only are the hub's.
 
         Raises CheckpointError naming what is missing, damaged or unreachable."""
         folder = _folder(folder_or_hub_id, revision, token, cache_dir, local_files_only)
@@ -246,21 +247,16 @@ def _folder(
     local_files_only: bool,
 ) -> Path:
     """The checkpoint's folder: local, a run's best, or fetched from the hub."""
-    path = Path(folder_or_hub_id).expanduser()
-    if surviving_folder(path).is_dir():
+    name = hub_or_folder(folder_or_hub_id, CheckpointError, "checkpoint folder")
+    if isinstance(name, Path):
         # A run's folder is what people have at hand; its best checkpoint is what they mean.
-        return path / "best" if not is_checkpoint(path) and is_checkpoint(path / "best") else path
-    name = str(folder_or_hub_id)
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise CheckpointError(
-            f"{name}: there is no such checkpoint folder (and it is no hub id, owner/name)."
-        )
+        return name / "best" if not is_checkpoint(name) and is_checkpoint(name / "best") else name
     from huggingface_hub import snapshot_download
 
     try:
         return Path(
             snapshot_download(
-                name,
+                name.id,
                 revision=revision,
                 token=token,
                 cache_dir=cache_dir,

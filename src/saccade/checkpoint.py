@@ -23,12 +23,8 @@ from saccade.files import replace_folder, surviving_folder
 from saccade.models.build import TAG as DECODERS
 from saccade.models.build import build_decoder
 from saccade.models.captioner import CaptionModel
-from saccade.models.encoders.encoder import (
-    Encoder,
-    describe_backbone,
-    load_encoder,
-    rebuild_encoder,
-)
+from saccade.models.encoders.encoder import Encoder
+from saccade.models.encoders.loading import describe_backbone, load_encoder, rebuild_encoder
 from saccade.text import Vocabulary
 
 FORMAT = 2
@@ -50,7 +46,7 @@ class Checkpoint:
 
 
 def _included(config: EncoderConfig) -> bool:
-    if config.trainable:
+    if not config.frozen:
         return True
     return Path(config.backbone).is_dir() if config.include is None else config.include
 

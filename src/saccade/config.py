@@ -18,6 +18,7 @@ from saccade.errors import UsageError
 
 T = TypeVar("T")
 
+MOST_PIXELS = 16_384  # of a side of an encoder's input
 SMALL_CONV = "small-conv"  # EncoderConfig.backbone of the built-in convolutional encoder
 
 
@@ -73,32 +74,74 @@ def check_ranges(settings: Any, section: str) -> None:
 class EncoderConfig:
     """A backbone and how photographs enter it."""
 
-    backbone: str = "microsoft/resnet-101"  # hub id, local folder, or "small-conv"
+    backbone: str = "microsoft/resnet-101"  # hub id (also as hf:owner/name), folder, "small-conv"
     revision: str | None = None  # of the hub id
     image_size: tuple[int, int] = (448, 448)  # (H, W) of the input; with `stage` it sets the grid
-    stage: int = -1  # which hidden state is the grid: -1 the last one
+    stage: int = ranged(-1, -1000, 1000)  # which hidden state is the grid: -1 the last one
     fit: Literal["stretch", "crop", "pad"] = "stretch"  # how a photo becomes image_size
     mean: tuple[float, float, float] | None = None  # of pixels in 0..1; None: the backbone's own
     std: tuple[float, float, float] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"output_stride": 16}
-    trainable: bool = False  # train it with the decoder (no feature cache then)
+    freeze: str | int = "all"  # "all": features are cached; "none"; n stages from the input side
     include: bool | None = None  # weights in the checkpoint; None: unless it is a hub id
     widths: tuple[int, ...] = (24, 48, 96, 128, 128)  # of small-conv's stages
-    halvings: int = 3  # how many of them, the first, halve the picture
+    halvings: int = ranged(3, 0, 100)  # how many of them, the first, halve the picture
+
+    @property
+    def frozen(self) -> bool:
+        """Whether no weight of the encoder is trained."""
+        return self.freeze == "all"
 
     def __post_init__(self) -> None:
+        check_ranges(self, "encoder")
+        _require(bool(self.backbone.strip()), "encoder.backbone is empty; name a hub id or folder.")
         _require(
-            len(self.image_size) == 2 and all(side >= 1 for side in self.image_size),
-            f"encoder.image_size is two positive numbers (H, W), not {self.image_size}.",
+            len(self.image_size) == 2 and all(1 <= side <= MOST_PIXELS for side in self.image_size),
+            f"encoder.image_size is two positive numbers (H, W) up to {MOST_PIXELS}, "
+            f"not {self.image_size}.",
         )
+        for name, values, lowest in (("mean", self.mean, -math.inf), ("std", self.std, 0.0)):
+            kind = "finite numbers" if name == "mean" else "finite numbers above 0"
+            _require(
+                values is None
+                or (len(values) == 3 and all(math.isfinite(v) and v > lowest for v in values)),
+                f"encoder.{name} is three {kind} (red, green, blue), not {values}.",
+            )
+        stages = isinstance(self.freeze, int) and not isinstance(self.freeze, bool)
         _require(
-            self.fit in ("stretch", "crop", "pad"),
-            f"encoder.fit is stretch, crop or pad, not '{self.fit}'.",
+            self.freeze in ("all", "none") or (stages and 1 <= int(self.freeze) <= 1000),
+            "encoder.freeze is all, none or how many stages from the input side (1 or more), "
+            f"not {self.freeze!r}.",
         )
+        if self.backbone == SMALL_CONV:
+            _require(
+                self.freeze == "none",
+                "encoder.backbone small-conv has no pretrained weights: set encoder.freeze = none.",
+            )
+            _require(
+                0 < len(self.widths) <= 100 and all(1 <= w <= 65_536 for w in self.widths),
+                "encoder.widths is one or more numbers from 1 to 65536 (features of each stage), "
+                f"not {self.widths}.",
+            )
+            _require(
+                self.halvings <= len(self.widths),
+                f"encoder.halvings is at most the number of encoder.widths, {len(self.widths)}, "
+                f"not {self.halvings}.",
+            )
+
+
+def with_freeze(encoder: Mapping[str, Any]) -> dict[str, Any]:
+    """The encoder's settings with the older `trainable` as `freeze`. Raises UsageError where both
+    are there."""
+    values = dict(encoder)
+    if "trainable" in values:
+        trainable = values.pop("trainable")
         _require(
-            self.backbone != SMALL_CONV or self.trainable,
-            "encoder.backbone small-conv has no pretrained weights: set encoder.trainable = true.",
+            isinstance(trainable, bool) and "freeze" not in values,
+            "encoder.trainable is now encoder.freeze: all, none or a number of stages.",
         )
+        values["freeze"] = "none" if trainable else "all"
+    return values
 
 
 @dataclass(frozen=True)
@@ -179,7 +222,9 @@ def _check_type(value: Any, kind: Any, name: str) -> Any:
         options = typing.get_args(kind)
         if value is None and type(None) in options:
             return None
-        return _check_type(value, next(o for o in options if o is not type(None)), name)
+        kinds = [option for option in options if option is not type(None)]
+        # Of several kinds __post_init__ names the choices.
+        return value if len(kinds) > 1 else _check_type(value, kinds[0], name)
     if origin is tuple:
         _require(isinstance(value, list | tuple), f"{name} is a list, not {value!r}.")
         inner = typing.get_args(kind)[0]
@@ -200,6 +245,8 @@ def from_dict(
     """Build a config dataclass from plain values. Raises UsageError on unknown keys or bad types,
     naming the key and listing the known ones. tags: sections whose class is chosen by a key."""
     _require(isinstance(values, Mapping), f"{name or 'the config'} is a table, not {values!r}.")
+    if cls is EncoderConfig:
+        values = with_freeze(values)
     tags = tags or {}
     hints = typing.get_type_hints(cls)
     known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
@@ -208,7 +255,7 @@ def from_dict(
         _require(
             key in known, f"unknown setting '{dotted}'; known here: {', '.join(sorted(known))}."
         )
-    built = {}
+    built: dict[str, Any] = {}
     for key in known:
         dotted = f"{name}.{key}" if name else key
         if dotted in tags:

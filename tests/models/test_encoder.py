@@ -24,7 +24,7 @@ from transformers import (
 
 from saccade.config import SMALL_CONV, EncoderConfig
 from saccade.errors import UsageError
-from saccade.models.encoders.encoder import describe_backbone, load_encoder, rebuild_encoder
+from saccade.models.encoders.loading import describe_backbone, load_encoder, rebuild_encoder
 from saccade.photos.fitting import fit_box, to_input
 from saccade.photos.opening import open_photo
 
@@ -163,7 +163,7 @@ def test_a_frozen_backbone_stays_in_evaluation_mode_and_a_trained_one_does_not(t
     frozen = load_encoder(EncoderConfig(backbone=str(tmp_path), image_size=(64, 64))).train()
     assert not any(module.training for module in frozen.backbone.modules())
     trained = load_encoder(
-        EncoderConfig(backbone=str(tmp_path), image_size=(64, 64), trainable=True)
+        EncoderConfig(backbone=str(tmp_path), image_size=(64, 64), freeze="none")
     ).train()
     assert all(module.training for module in trained.backbone.modules())
     assert all(p.requires_grad for p in trained.parameters())
@@ -172,7 +172,7 @@ def test_a_frozen_backbone_stays_in_evaluation_mode_and_a_trained_one_does_not(t
 def test_the_small_encoder_knows_where_cells_lie():
     encoder = load_encoder(
         EncoderConfig(
-            backbone=SMALL_CONV, image_size=(32, 48), trainable=True, widths=(8, 8, 8), halvings=2
+            backbone=SMALL_CONV, image_size=(32, 48), freeze="none", widths=(8, 8, 8), halvings=2
         )
     )
     assert encoder.grid == (8, 12)
@@ -256,7 +256,7 @@ def test_padding_is_grey_and_a_one_pixel_photo_fits():
 def test_a_large_jpeg_decoded_small_looks_the_same(tmp_path, fit, turned):
     """The where is that of the whole photo, to the digit, and the pixels nearly those of a photo
     decoded whole; also where EXIF says that width and height change places."""
-    encoder = load_encoder(EncoderConfig(backbone=SMALL_CONV, trainable=True, fit=fit))
+    encoder = load_encoder(EncoderConfig(backbone=SMALL_CONV, freeze="none", fit=fit))
     encoder.config = replace(encoder.config, image_size=(32, 48))
     y, x = np.mgrid[0:601, 0:803]
     picture = np.stack((x * 255 // 803, y * 255 // 601, 128 + 100 * np.sin(x / 40)), 2)
@@ -278,7 +278,7 @@ def test_a_large_jpeg_decoded_small_looks_the_same(tmp_path, fit, turned):
 
 
 def test_photos_up_to_twice_the_input_are_decoded_whole(tmp_path):
-    encoder = load_encoder(EncoderConfig(backbone=SMALL_CONV, trainable=True))
+    encoder = load_encoder(EncoderConfig(backbone=SMALL_CONV, freeze="none"))
     encoder.config = replace(encoder.config, image_size=(64, 64))
     noise = np.random.default_rng(0).integers(0, 256, (255, 255, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.jpg")

@@ -81,7 +81,7 @@ def test_a_run_on_cached_features_resumes_exactly_too(data, backbone, tmp_path):
     settings = merge(
         TINY,
         {
-            "encoder": {"backbone": str(backbone), "image_size": [64, 64], "trainable": False},
+            "encoder": {"backbone": str(backbone), "image_size": [64, 64], "freeze": "all"},
             "train": {"flip": True, "save_every": 2},
         },
     )
@@ -156,7 +156,7 @@ def test_damaged_pictures_are_listed_and_left_out(tmp_path, backbone):
     data = squares(tmp_path / "data")
     (data / "images" / "003.png").write_bytes(b"no picture")
     (data / "images" / "023.png").unlink()
-    frozen = {"encoder": {"backbone": str(backbone), "image_size": [64, 64], "trainable": False}}
+    frozen = {"encoder": {"backbone": str(backbone), "image_size": [64, 64], "freeze": "all"}}
     for name, settings in (("joint", TINY), ("cached", merge(TINY, frozen))):
         outcome = train(
             data, tmp_path / name, settings=settings, cache=tmp_path / "cache", cpu=True, show=False

@@ -15,7 +15,7 @@ from saccade.decoding import Decoding, Hypothesis, search
 from saccade.engine.contract import Coverings, Encoded, Prepared, Reading
 from saccade.engine.coverings import CellwiseCoverings, ReadCoverings
 from saccade.engine.words import VocabularyWords
-from saccade.models.captioner import weights_mark
+from saccade.models.marks import weights_mark
 from saccade.models.contract import Attention, Features, Stepper
 from saccade.photos.opening import Photo
 from saccade.values.captions import Caption

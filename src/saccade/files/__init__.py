@@ -1,5 +1,6 @@
 """Files: reading what comes from outside, and writing so that nothing is lost."""
 
+from saccade.files.names import HubId, hub_or_folder
 from saccade.files.reading import (
     decode,
     parse_json,
@@ -25,10 +26,12 @@ from saccade.files.writing import (
 )
 
 __all__ = [
+    "HubId",
     "JsonStream",
     "atomic_file",
     "check_writable",
     "decode",
+    "hub_or_folder",
     "parse_json",
     "previous",
     "read_bytes",

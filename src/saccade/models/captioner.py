@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from saccade.models.contract import Decoder, Features, Predictions
@@ -76,19 +75,3 @@ class CaptionModel(nn.Module):
         kept = (*self.encoder.parameters(), *self.decoder.parameters())  # the detector is not
         counts["trained"] = sum(p.numel() for p in kept if p.requires_grad)
         return counts
-
-
-def weights_mark(decoder: Decoder) -> tuple[tuple[int, int, float], ...]:
-    """A quick mark of a decoder's weights, to notice that a stepper made of them is out of date:
-    memory, version, and the sum of some thousand numbers of each tensor, since writes through
-    `.data` leave the version as it is."""
-    return tuple(_mark(p.detach()) for p in decoder.parameters())
-
-
-def _mark(weight: Tensor) -> tuple[int, int, float]:
-    flat = weight.reshape(-1) if weight.is_contiguous() else weight.flatten()
-    some = flat[:: max(1, flat.numel() // 4096)]
-    order = torch.arange(1, some.numel() + 1, device=some.device, dtype=torch.float64)
-    # Inference tensors count no versions.
-    version = 0 if weight.is_inference() else weight._version
-    return weight.data_ptr(), version, float((some.double() * order).sum())

@@ -18,7 +18,8 @@ from saccade.data.trainable import cut_captions, trainable
 from saccade.errors import DataError, PictureError
 from saccade.models.build import build_decoder
 from saccade.models.captioner import CaptionModel
-from saccade.models.encoders.encoder import Encoder, load_encoder
+from saccade.models.encoders.encoder import Encoder
+from saccade.models.encoders.loading import load_encoder
 from saccade.photos.opening import picture_digest
 from saccade.progress import progress
 from saccade.text import Vocabulary
@@ -79,7 +80,7 @@ def prepare(
     detector = build_detector(config.train.task, encoder.features, train, vocabulary)
     model = CaptionModel(encoder, decoder, detector).to(device)
     everything = train + validation
-    if config.encoder.trainable:
+    if not config.encoder.frozen:
         pictures, skipped = _pixels(everything, encoder, show)
     else:
         pictures, skipped = _features(everything, encoder, cache, config.train.flip, device, show)

@@ -8,7 +8,7 @@ from typing import Any
 
 from accelerate import Accelerator
 
-from saccade.config import Config, from_dict, load_preset, merge, to_dict
+from saccade.config import Config, from_dict, load_preset, merge, to_dict, with_freeze
 from saccade.data.columns import NO_CHOICES, Choices
 from saccade.data.sources import Dataset, read
 from saccade.decoding.settings import TAG as STRATEGIES
@@ -67,13 +67,15 @@ def load_config(values: Mapping[str, Any]) -> Config:
 
 def _spelled_out(values: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with the short names of a task's own in their full place (`train.detection` is
-    `train.task.detection`), in tables of their own."""
+    `train.task.detection`), in tables of their own, and older names as today's."""
     spelled = {name: dict(v) if isinstance(v, Mapping) else v for name, v in values.items()}
     train = spelled.get("train")
     if isinstance(train, dict):
         moved = {name: train.pop(name) for name in SHORT if name in train}
         if moved or isinstance(train.get("task"), Mapping):
             train["task"] = {**moved, **train.get("task", {})}
+    if isinstance(spelled.get("encoder"), dict):
+        spelled["encoder"] = with_freeze(spelled["encoder"])
     return spelled
 
 

@@ -1,0 +1,54 @@
+"""Freezing the first stages of a backbone, from the input side."""
+
+from torch import nn
+
+from saccade.errors import UsageError
+
+# What the families of transformers name their list of stages or blocks.
+LISTS = ("stages", "layers", "layer", "blocks")
+
+
+def freeze_stages(backbone: nn.Module, count: int, name: str) -> None:
+    """Freeze the backbone's first `count` stages (transformer blocks of a ViT) and all that comes
+    before them. name: of the backbone, for the message. Raises UsageError where there are fewer."""
+    found = _stages(backbone)
+    if found is None:
+        raise UsageError(
+            f"encoder.freeze: the backbone {name} has no stages that can be frozen one by one; "
+            "choose all or none."
+        )
+    path, stages = found
+    if count > len(stages):
+        raise UsageError(
+            f"encoder.freeze: the backbone {name} has {len(stages)} stages, not {count}; choose a "
+            "smaller number, or all."
+        )
+    names = [entry for entry, _ in backbone.named_parameters()]
+    inside = [at for at, entry in enumerate(names) if _index(entry, path) < count]
+    for entry in names[: max(inside) + 1]:
+        backbone.get_parameter(entry).requires_grad_(False)
+
+
+def _stages(backbone: nn.Module) -> tuple[str, nn.ModuleList] | None:
+    """The outermost list of stages, with its dotted name."""
+    lists = [
+        (name, module)
+        for name, module in backbone.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) and name.rpartition(".")[2] in LISTS
+    ]
+    return min(lists, key=lambda entry: entry[0].count("."), default=None)
+
+
+def _index(parameter: str, path: str) -> float:
+    """The stage that a parameter belongs to; infinite for those of none."""
+    rest = parameter.removeprefix(f"{path}.")
+    return float(rest.partition(".")[0]) if rest != parameter else float("inf")
+
+
+def evaluate_frozen(module: nn.Module) -> None:
+    """Put every part whose parameters are all frozen into evaluation mode: the statistics of its
+    batch normalisation and its dropout rest, too."""
+    for part in module.modules():
+        own = list(part.parameters())
+        if own and not any(parameter.requires_grad for parameter in own):
+            part.eval()
