@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from saccade.text.printing import echo, printable
+
 _PLAIN_EVERY = 5.0  # seconds between lines where there is no terminal
 
 
@@ -45,11 +47,10 @@ class _Plain:
             self.printed = now
             rate = (self.done - self.before) / max(now - self.began, 1e-9)
             note = f", {self.note}" if self.note else ""
-            line = f"{self.name}: {self.done} of {self.total}, {rate:.1f}/s{note}"
-            self.say(line)
+            self.say(f"{self.name}: {self.done} of {self.total}, {rate:.1f}/s{note}")
 
     def say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        echo(text, err=True)
 
 
 @contextmanager
@@ -62,6 +63,7 @@ def progress(name: str, total: int, show: bool = True, done: int = 0) -> Iterato
         yield _Plain(name, total, done)
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -82,9 +84,11 @@ def progress(name: str, total: int, show: bool = True, done: int = 0) -> Iterato
 
         class _Live:
             def advance(self, done: int = 1, note: str = "") -> None:
-                bars.update(task, advance=done, **({"note": note} if note else {}))
+                if note:  # a column that reads markup
+                    bars.update(task, note=escape(printable(note)))
+                bars.update(task, advance=done)
 
             def say(self, text: str) -> None:
-                bars.console.print(text, markup=False, highlight=False)
+                bars.console.print(printable(text), markup=False, highlight=False, emoji=False)
 
         yield _Live()

@@ -49,7 +49,7 @@ def test_from_data_to_report(tmp_path, capsys):
     assert (run / "tensorboard").is_dir()
 
     scores = tmp_path / "scores.json"
-    arguments = ["evaluate", str(run / "best"), str(data), "--json", str(scores), "--cpu"]
+    arguments = ["evaluate", str(data), "-m", str(run / "best"), "--json", str(scores), "--cpu"]
     assert main([*arguments, "--attention", str(tmp_path / "twelve"), "--pictures", "3"]) == 0
     said = capsys.readouterr().out
     assert "perplexity" in said
@@ -94,7 +94,7 @@ def test_scenes_from_drawing_to_truth(tmp_path, capsys):
     small = ["--set", "train.epochs=1", "--set", "train.batch=8", "--cpu"]
     assert main(["train", str(folder), "--preset", "scenes", "--out", str(run), *small]) == 0
     capsys.readouterr()
-    assert main(["evaluate", str(run), str(folder), "--split", "test", "--cpu"]) == 0
+    assert main(["evaluate", str(folder), "-m", str(run), "--split", "test", "--cpu"]) == 0
     said = capsys.readouterr().out
     assert "True captions:" in said
     assert "uniform attention" in said
@@ -141,13 +141,17 @@ BAD = {  # arguments -> exit code and what the one sentence must say
     "no such model": (["caption", "PHOTO", "-m", "nothing"], 1, "no such checkpoint folder"),
     "model is a folder of something else": (["caption", "PHOTO", "-m", "EMPTY"], 1, "config.json"),
     "gif without folder": (["caption", "PHOTO", "-m", "RUN", "--gif"], 2, "--attention"),
-    "no beams": (["caption", "PHOTO", "-m", "RUN", "--beams", "0"], 2, "beams is 1 to 1000"),
+    "no beams": (
+        ["caption", "PHOTO", "-m", "RUN", "--beams", "0"],
+        2,
+        "greater than or equal to 1",
+    ),
     "unknown colour map": (
         ["caption", "PHOTO", "-m", "RUN", "--attention", "a", "--cmap", "nonsense"],
         2,
         "nonsense",
     ),
-    "unknown split": (["evaluate", "RUN", "DATA", "--split", "x"], 1, "has no split 'x'"),
+    "unknown split": (["evaluate", "DATA", "-m", "RUN", "--split", "x"], 1, "has no split 'x'"),
     "report on nothing": (["report", "nothing"], 1, "is no run"),
     "scenes over data": (["scenes", "DATA"], 2, "already holds captions"),
     "no scenes": (["scenes", "r", "--count", "0", "--val", "0", "--test", "0"], 2, "not all 0"),

@@ -91,32 +91,14 @@ def test_mean_features_are_those_of_the_pictures_trained_on(run, data, photos, t
     assert kept.shape == (96, 16)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"config": {}}'])
-def test_a_damaged_run_is_said_to_be_so(run, photos, tmp_path, capsys, text):
-    import shutil
-
-    shutil.copytree(run, tmp_path / "run")
-    (tmp_path / "run" / "run.json").write_text(text)
-    assert main(["explain", "--split", "val", "-m", str(tmp_path / "run"), "--cpu"]) in (1, 2)
-    error = capsys.readouterr().err
-    assert "run" in error
-    assert "Traceback" not in error
-
-
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ([], "name photos to explain, or a split"),
-        (["PHOTO", "--split", "val"], "name photos to explain, or a split"),
+        ([], "Missing argument 'PHOTO...'"),
+        (["PHOTO", "--at", "0"], "--at"),
         (["PHOTO", "--at", "1"], "name the word"),
         (["PHOTO", "--caption", "a rad square"], "does not know the word 'rad' (near: red"),
         (["PHOTO", "--instead", "purple"], "does not know the word 'purple'"),
-        (["--split", "val", "--instead", "red"], "are for photos"),
-        (["--split", "val", "--at", "2"], "are for photos"),
-        (["--split", "val", "--measured", "0"], "--measured"),
-        (["--split", "val", "--limit", "-4"], "--limit"),
-        (["PHOTO", "--rank", "CIDEr"], "are for a --split"),
-        (["PHOTO", "--boxes", "boxes.json"], "are for a --split"),
         (["PHOTO", "--all-beams", "--beams", "1"], "2 beams or more"),
         (["nothing.jpg"], "nothing.jpg does not exist"),
     ],

@@ -6,8 +6,7 @@ torch, transformers, matplotlib or numpy.
 
 import sys
 from collections.abc import Sequence
-from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,10 +20,13 @@ from saccade.cli import (
     report,
     scenes,
     score,
+    survey,
     train,
 )
 from saccade.cli.allocator import keep_memory
+from saccade.cli.data import refuse_old_forms
 from saccade.errors import SaccadeError
+from saccade.text.printing import echo, never_fail
 
 EXAMPLES = """Examples
 
@@ -38,9 +40,11 @@ saccade train --resume runs/mine
 
 saccade caption photo.jpg --model runs/mine --attention looks/
 
-saccade explain photo.jpg --model runs/mine --html why.html   (was that look real?)
+saccade explain photo.jpg --model runs/mine --html why.html   (does the map matter?)
 
-saccade evaluate runs/mine captions.jsonl --split val
+saccade evaluate captions.jsonl --model runs/mine --split val
+
+saccade survey captions.jsonl --model runs/mine --html survey.html   (a whole split)
 
 saccade report runs/mine   (one HTML file)
 
@@ -68,6 +72,7 @@ app.command()(train.train)
 app.command()(caption.caption)
 app.command()(explain.explain)
 app.command()(evaluate.evaluate)
+app.command()(survey.survey)
 app.command()(report.report)
 app.command()(score.score)
 app.command()(agreement.agreement)
@@ -76,7 +81,9 @@ app.command()(scenes.scenes)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"saccade {metadata.version('saccade-captioner')}")
+        from importlib import metadata  # slow to load
+
+        echo(f"saccade {metadata.version('saccade-captioner')}")
         raise typer.Exit
 
 
@@ -84,7 +91,9 @@ def _print_version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -93,15 +102,34 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit code (0 fine, 1 bad input, 2 bad usage, 130 stopped)."""
     keep_memory()
+    never_fail()
+    typed = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        app(None if arguments is None else list(arguments))
-    except SystemExit as stop:  # how typer ends, with 2 and a message for bad usage
+        refuse_old_forms(typed)
+        code = app(typed or ["--help"], prog_name="saccade", standalone_mode=False)
+        code = code if typed else 2
+    except SystemExit as stop:  # a reader that went away
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except _Misuse as error:  # typer's own: options and arguments that can't work
+        echo(f"saccade: {_sentence(error.format_message())} Try: {_help(error)}", err=True)
+        return 2
     except SaccadeError as error:
-        print(f"saccade: {error}", file=sys.stderr)
+        echo(f"saccade: {error}", err=True)
         return error.exit_code
     except OSError as error:  # a full disk or a lost drive, wherever it strikes
         name = f"{error.filename}: " if error.filename else ""
-        print(f"saccade: {name}{error.strerror or error}.", file=sys.stderr)
+        echo(f"saccade: {name}{error.strerror or error}.", err=True)
         return 1
-    return 0
+    return code if isinstance(code, int) else 0
+
+
+_Misuse: Any = typer.BadParameter.__base__  # typer has it from click, or from its own copy of it
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _help(error: Any) -> str:
+    """The command whose help says more."""
+    return f"{'saccade' if error.ctx is None else error.ctx.command_path} --help"

@@ -1,100 +1,146 @@
 """`saccade caption`: sentences for photos, and pictures of where the model looked."""
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saccade.cli.inputs import (
+    check_outputs,
+    check_pictures,
+    finish,
+    model_files,
+    photos_of,
+    picture_names,
+)
+from saccade.cli.options import (
+    Beams,
+    Cpu,
+    LengthPower,
+    MaxWords,
+    Model,
+    Photos,
+    finite,
+    path_option,
+    some_text,
+)
+from saccade.cli.stopping import ended, stoppable
+from saccade.text.printing import echo
+
+if TYPE_CHECKING:
+    from saccade.values.captions import Caption
+
 
 def caption(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of them.")],
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="Checkpoint folder (or run, or hub id).")
-    ],
-    beams: Annotated[int | None, typer.Option(help="Width of the search; 1 is greedy.")] = None,
-    length_power: Annotated[
-        float | None, typer.Option(help="Rank by log-probability / words ** this.")
-    ] = None,
-    max_words: Annotated[int | None, typer.Option(help="Cut longer captions.")] = None,
+    photos: Photos,
+    model: Model,
+    beams: Beams = None,
+    length_power: LengthPower = None,
+    max_words: MaxWords = None,
     allow_unk: Annotated[
-        bool, typer.Option("--allow-unk", help="Let <unk> be said for words not in the vocabulary.")
+        bool, typer.Option("--allow-unk", help="Allow <unk>, a word not in the vocabulary.")
     ] = False,
     attention: Annotated[
-        Path | None, typer.Option(help="Folder for attention-over-time pictures (PNG).")
+        Path | None,
+        path_option("--attention", help="Folder for attention-over-time pictures (PNG)."),
     ] = None,
-    gif: Annotated[bool, typer.Option("--gif", help="Animated GIFs in that folder, too.")] = False,
-    sigma: Annotated[float | None, typer.Option(help="Blur of the maps, in photo pixels.")] = None,
+    gif: Annotated[
+        bool, typer.Option("--gif", help="Also write animated GIFs into that folder.")
+    ] = False,
+    sigma: Annotated[
+        float | None, typer.Option(callback=finite, help="Blur of the maps, in photo pixels.")
+    ] = None,
     colours: Annotated[
-        str | None, typer.Option("--cmap", help="Matplotlib colour map of the maps.")
+        str | None,
+        typer.Option("--cmap", callback=some_text, help="Matplotlib colour map of the maps."),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Everything the model said, as JSON.")
+        Path | None,
+        path_option(
+            "--json",
+            help="Write captions with their probabilities and maps as they come: a line each for "
+            "a name in .jsonl, else a JSON list.",
+        ),
     ] = None,
-    cpu: Annotated[bool, typer.Option("--cpu", help="Do not use a GPU.")] = False,
+    cpu: Cpu = False,
 ) -> None:
     """Caption photos with a trained model.
 
     Example: saccade caption photo.jpg --model runs/mine/best --attention looks/
     """
-    import sys
-
     from saccade.errors import PictureError, UsageError
-    from saccade.files import write_json
-    from saccade.photos.opening import find_photos
+    from saccade.files import JsonStream
 
     if gif and attention is None:
-        raise UsageError("--gif needs the folder for it: add --attention DIR.")
+        raise UsageError("--gif needs a folder: add --attention FOLDER.")
+    style: dict[str, Any] = {} if sigma is None else {"sigma": sigma}
     if colours is not None:
         import matplotlib
 
         if colours not in matplotlib.colormaps:
             raise UsageError(f"--cmap: there is no colour map '{colours}'; try inferno or viridis.")
-    paths = find_photos(photos)
+        style["cmap"] = colours
+    paths, readable = photos_of(photos)
+    names = picture_names(paths)
+    suffixes = (".png", ".gif") if gif else (".png",)
+    check_outputs({"--json": json_file}, [*paths, *model_files(model)])
+    if attention is not None:
+        check_pictures(attention, names, suffixes)
     from saccade.api import Captioner
 
     captioner = Captioner.from_pretrained(model, device="cpu" if cpu else None)
-    config = captioner.settings(
+    decoding = captioner.settings(
         beams=beams,
         length_power=length_power,
         max_words=max_words,
         allow_unk=True if allow_unk else None,
     )
-    style = {k: v for k, v in (("sigma", sigma), ("cmap", colours)) if v is not None}
-    names = _names(paths)
-    entries, failed = [], 0
-    for path, found in captioner.stream(paths, config, keep=config.beams):
-        if isinstance(found, PictureError):
-            failed += 1
-            print(f"saccade: {found}", file=sys.stderr)
-            entries.append({"photo": str(path), "error": str(found)})
-            continue
-        typer.echo(f"{path}\t{found.text}" if len(paths) > 1 else found.text)
-        if json_file is not None:
-            entries.append(found.to_json())
-        if attention is not None:
-            from saccade.viz.attention import save_gif, save_png
+    done = drawn = 0
+    with stoppable(), ExitStack() as stack:
+        stream = None if json_file is None else stack.enter_context(JsonStream(json_file))
+        results = captioner.stream(
+            paths, decoding, keep=decoding.beams, keep_photos=attention is not None
+        )
+        try:
+            for path, result in results:
+                if isinstance(result, PictureError):
+                    echo(f"saccade: {result}", err=True)
+                    if stream is not None:
+                        stream.add({"photo": str(path), "error": str(result)})
+                    continue
+                sentence = result.text or "(no words)"
+                if len(paths) > 1:
+                    echo(path, sentence, separator="\t")
+                else:
+                    echo(sentence)
+                if stream is not None:
+                    stream.add(result.to_json())
+                if attention is not None:
+                    if not _draw(result, attention, names[Path(str(path))], suffixes, style):
+                        continue
+                    drawn += 1
+                done += 1
+        except KeyboardInterrupt as stop:
+            where = "" if json_file is None else f", {json_file} is complete so far"
+            raise ended(stop, f"{done} of {len(paths)} photos are done{where}") from stop
+    if drawn:
+        echo(f"Attention pictures: {attention}", err=True)
+    finish(done, len(paths), "captioned" if attention is None else "captioned and drawn", readable)
 
-            save_png(found, attention / f"{names[path]}.png", **style)
-            if gif:
-                save_gif(found, attention / f"{names[path]}.gif", **style)
-    if json_file is not None:
-        write_json(json_file, entries)
-    if attention is not None and failed < len(paths):
-        typer.echo(f"Attention pictures: {attention}", err=True)
-    if failed:
-        typer.echo(f"{failed} of {len(paths)} photos could not be captioned.", err=True)
-        raise typer.Exit(1)
 
+def _draw(
+    caption: "Caption", folder: Path, name: str, suffixes: tuple[str, ...], style: dict[str, Any]
+) -> bool:
+    """Draw one caption's pictures; says what went wrong, for the others go on."""
+    from saccade.errors import SaccadeError
+    from saccade.viz.attention import save_gif, save_png
 
-def _names(paths: list[Path]) -> dict[Path, str]:
-    """A file name for each photo's picture: its stem, numbered where stems meet."""
-    names: dict[Path, str] = {}
-    taken: set[str] = set()
-    for path in paths:
-        name, number = path.stem, 1
-        while name.lower() in taken:
-            number += 1
-            name = f"{path.stem}-{number}"
-        taken.add(name.lower())
-        names[path] = name
-    return names
+    try:
+        save_png(caption, folder / f"{name}.png", **style)
+        if ".gif" in suffixes:
+            save_gif(caption, folder / f"{name}.gif", **style)
+    except (SaccadeError, ValueError, MemoryError) as error:
+        echo(f"saccade: {caption.photo} could not be drawn: {error}", err=True)
+        return False
+    return True

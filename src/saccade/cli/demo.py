@@ -6,10 +6,20 @@ from typing import Annotated
 
 import typer
 
+from saccade.cli.options import some_path
+from saccade.text.printing import echo
+
+MARK = "demo.json"  # says that the folder was made by a demo, which may be made again
+
 
 def demo(
-    out: Annotated[Path, typer.Argument(help="Folder for everything it makes.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(help="Other scenes and other weights.")] = 0,
+    out: Annotated[
+        Path,
+        typer.Argument(parser=some_path, metavar="OUT", help="Folder for everything it makes."),
+    ] = Path("demo"),
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**24, help="Another seed: other scenes, other weights.")
+    ] = 0,
 ) -> None:
     """Train a small captioner on drawn scenes, caption unseen ones, and show where it looked.
 
@@ -17,11 +27,16 @@ def demo(
     """
     import shutil
 
+    from saccade.errors import UsageError
+    from saccade.files import write_json
+
+    if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is not empty and holds no demo; name a new folder.")
+    write_json(out / MARK, {"seed": seed})
     from saccade.api import Captioner
     from saccade.cli.evaluate import show
     from saccade.data.scenes import write
     from saccade.evaluation.report import report
-    from saccade.files import write_json
     from saccade.progress import progress
     from saccade.training.train import train
     from saccade.values.examples import evenly
@@ -31,8 +46,8 @@ def demo(
 
     began = time.monotonic()
     scenes, run = out / "scenes", out / "run"
-    for old in (scenes, run):  # a demo starts afresh; only what a demo made is removed
-        if (old / "captions.jsonl").exists() or (old / "run.json").exists():
+    for old in (scenes, run):  # a demo starts afresh
+        if old.exists():
             shutil.rmtree(old)
     train_count, val, test = 7000, 200, 300
     with progress("Drawing scenes", train_count + val + test) as task:
@@ -53,13 +68,13 @@ def demo(
     explainer, explained = captioner.explainer(), []
     for item in evenly(list(found.captioned), 8):
         save_png(item.caption, out / "attention" / f"{item.example.image.stem}.png")
-        typer.echo(f"  {item.example.image.name}: {item.caption.text}")
+        echo(f"  {item.example.image.name}: {item.caption.text or '(no words)'}")
         explained.append(explainer.explain(item.example.image))
     write_page(explained, out / "why.html")
     first = found.captioned[0]
     save_gif(first.caption, out / "attention" / f"{first.example.image.stem}.gif")
     photo = first.example.image
-    typer.echo(f"One picture, as you would: {captioner.caption(photo, beams=5).text}")
-    typer.echo(f"Was that look real? The evidence, word by word: {out / 'why.html'}")
-    typer.echo(f"Done in {(time.monotonic() - began) / 60:.1f} minutes. Open {path}")
-    typer.echo(f"Everything is in {out.resolve()}")
+    echo(f"One picture from Python: {captioner.caption(photo, beams=5).text}")
+    echo(f"Does the attention map matter? The evidence, word by word: {out / 'why.html'}")
+    echo(f"Done in {(time.monotonic() - began) / 60:.1f} minutes. Open {path}")
+    echo(f"Everything is in {out.resolve()}")

@@ -5,87 +5,123 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from saccade.cli.inputs import check_outputs, check_pictures, model_files, picture_names
+from saccade.cli.options import (
+    MOST,
+    Beams,
+    Cpu,
+    Images,
+    JsonFile,
+    LengthPower,
+    Limit,
+    MaxWords,
+    OptionalData,
+    OptionalModel,
+    Split,
+    path_option,
+)
+from saccade.cli.reading import CaptionColumn, ImageColumn, KeepRejected, choices
+
 if TYPE_CHECKING:
     from saccade.evaluation.split import Evaluation
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Checkpoint folder (or run, or hub id).")],
-    data: Annotated[Path, typer.Argument(help="Pictures with references, as for train.")],
-    split: Annotated[str, typer.Option(help="Which split; 'all' for every picture.")] = "val",
-    images: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures, when it is not beside DATA.")
-    ] = None,
-    beams: Annotated[int | None, typer.Option(help="Width of the search; 1 is greedy.")] = None,
-    length_power: Annotated[
-        float | None, typer.Option(help="Rank by log-probability / words ** this.")
-    ] = None,
-    max_words: Annotated[int | None, typer.Option(help="Cut longer captions.")] = None,
-    limit: Annotated[int, typer.Option(help="Only the first so many pictures.")] = 0,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="All figures and captions, as JSON.")
-    ] = None,
+    data: OptionalData = None,
+    model: OptionalModel = None,
+    split: Split = "val",
+    images: Images = None,
+    beams: Beams = None,
+    length_power: LengthPower = None,
+    max_words: MaxWords = None,
+    limit: Limit = 0,
+    json_file: JsonFile = None,
     attention: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder for attention pictures of evenly spaced pictures (not the best)."
-        ),
+        path_option("--attention", help="Folder for attention pictures of evenly spaced pictures."),
     ] = None,
-    pictures: Annotated[int, typer.Option(help="How many of those.")] = 12,
-    cpu: Annotated[bool, typer.Option("--cpu", help="Do not use a GPU.")] = False,
+    pictures: Annotated[
+        int, typer.Option(min=1, max=MOST, help="How many attention pictures.")
+    ] = 12,
+    image_column: ImageColumn = None,
+    caption_column: CaptionColumn = None,
+    keep_rejected: KeepRejected = False,
+    cpu: Cpu = False,
 ) -> None:
     """Caption a split and score it: loss, perplexity, BLEU and more.
 
-    Example: saccade evaluate runs/mine/best captions.jsonl --split val
+    DATA may be left out for a run, which knows its own.
+    Example: saccade evaluate captions.jsonl --model runs/mine --split val
     """
+    from saccade.cli.data import data_of, model_of
+
+    model = model_of("evaluate", data, model)
+    source = data_of(
+        model, data, split, images, choices(image_column, caption_column, keep_rejected)
+    )
+    check_outputs({"--json": json_file}, [*source.files, *model_files(model)])
+    if attention is not None:
+        check_pictures(attention, picture_names(e.image for e in source.examples), (".png",))
     from saccade.api import Captioner
     from saccade.evaluation.split import evaluate as measure
     from saccade.files import write_json
+    from saccade.text.printing import echo
     from saccade.values.examples import evenly
 
     captioner = Captioner.from_pretrained(model, device="cpu" if cpu else None)
-    config = captioner.settings(beams=beams, length_power=length_power, max_words=max_words)
-    found = measure(captioner, data, split, images, config, limit=limit)
-    show(found, f"{model} on {data} ({split})")
+    decoding = captioner.settings(beams=beams, length_power=length_power, max_words=max_words)
+    result = measure(captioner.engine, source.examples, split, None, decoding, limit=limit)
+    show(result, f"{model} on {source.path} ({split})")
     if json_file is not None:
-        write_json(json_file, found.to_json())
-        typer.echo(f"All figures and captions: {json_file}")
+        write_json(json_file, result.to_json())
+        echo(f"All figures and captions: {json_file}")
     if attention is not None:
+        from saccade.errors import SaccadeError
         from saccade.viz.attention import save_png
 
-        for item in evenly(list(found.captioned), pictures):
-            save_png(item.caption, attention / f"{item.example.image.stem}.png")
-        typer.echo(f"Attention pictures: {attention}")
+        chosen = evenly(list(result.captioned), pictures)
+        names = picture_names(item.example.image for item in chosen)
+        failed = 0
+        for item in chosen:
+            try:
+                save_png(item.caption, attention / f"{names[item.example.image]}.png")
+            except (SaccadeError, ValueError) as error:
+                failed += 1
+                echo(f"saccade: {item.example.image} could not be drawn: {error}", err=True)
+        if failed < len(chosen):
+            echo(f"Attention pictures: {attention}")
+        if failed:
+            raise typer.Exit(1)
 
 
-def show(found: "Evaluation", title: str) -> None:
+def show(result: "Evaluation", title: str) -> None:
     """The figures as a table on the terminal."""
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", show_header=False)
+    from saccade.text.printing import Screen, printable, row
+
+    table = Table(title=Text(printable(title)), title_justify="left", show_header=False)
     table.add_column("what")
     table.add_column("value", justify="right")
-    table.add_row("pictures", f"{found.pictures}")
-    table.add_row("beams", f"{found.decode.beams}")
-    table.add_row("loss per word", f"{found.loss:.4f}")
-    table.add_row("perplexity", f"{found.perplexity:.2f}")
-    for name, value in found.scores.items():
-        table.add_row(name, f"{value:.2f}")
-    console = Console(soft_wrap=True)
-    console.print(table)
-    if found.truth is not None:
-        console.print(
-            f"True captions: {found.truth:.1%} (every thing, colour, count and relation named is "
-            "there)"
+    row(table, "pictures", result.pictures)
+    row(table, "beams", result.decode.beams)
+    row(table, "loss per word", f"{result.loss:.4f}")
+    row(table, "perplexity", f"{result.perplexity:.2f}")
+    for name, value in result.scores.items():
+        row(table, name, f"{value:.2f}")
+    screen = Screen()
+    screen.table(table, wrap=False)
+    if result.truth is not None:
+        screen.line(
+            f"True captions: {result.truth:.1%} (every thing, colour, count and relation that is "
+            "named is there)"
         )
-    if found.pointing is not None:
-        p = found.pointing
-        console.print(
-            f"Attention peak in the right box: {p.peak:.1%} of {p.looks} nouns and colours\n"
-            f"  beside uniform attention {p.uniform:.1%}, always the centre {p.centre:.1%}"
-        )
-    for item in found.skipped[:20]:
-        console.print(f"skipped: {item.reason}", style="yellow")
-    if len(found.skipped) > 20:
-        console.print(f"... and {len(found.skipped) - 20} more pictures skipped", style="yellow")
+    if result.pointing is not None:
+        p = result.pointing
+        screen.line(f"Attention peak in the right box: {p.peak:.1%} of {p.looks} nouns and colours")
+        screen.line(f"  uniform attention: {p.uniform:.1%}, always the centre: {p.centre:.1%}")
+    for skipped in result.skipped[:20]:
+        screen.line(f"skipped: {skipped.reason}", "yellow")
+    if len(result.skipped) > 20:
+        screen.line(f"... and {len(result.skipped) - 20} more pictures skipped", "yellow")

@@ -2,11 +2,10 @@
 
 import math
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from saccade.explain.judging import loss
+from saccade.text.printing import Screen, row
 from saccade.values.evidence import Explanation, WordEvidence
 
 _COLOURS = {
@@ -17,66 +16,70 @@ _COLOURS = {
 }
 
 
-LEGEND = """\
-lost: nats that the word loses without the picture
-look's effect: nats that covering the most attended cells costs beyond random
-  ones, with a 95 % interval; covered cells hold {}"""
+def legend(tested: str, covered_with: str) -> tuple[str, ...]:
+    """What the columns mean, a line each."""
+    return (
+        "lost: nats of log-probability that the word loses without the picture",
+        f"effect: nats lost by covering the cells that the {tested} map ranks highest, beyond",
+        f"  random cells, with a 95% interval; covered cells hold {covered_with}",
+    )
 
 
 def show(explanation: Explanation) -> None:
-    """One caption: a row per word, then what else was asked."""
-    console = Console()
-    caption = explanation.caption
+    """One caption: a row per word, then what else was measured."""
+    screen = Screen()
+    caption, tested = explanation.caption, explanation.verdict_on
     who = "typed" if explanation.typed else f"log-probability {caption.logprob:.2f}"
     name = "" if caption.photo is None else f"{caption.photo}: "
-    console.print(Text(f'{name}"{caption.text}" ({who})', style="bold"), soft_wrap=True)
-    console.print(_table(explanation.words, console.width))
+    sentence = f'"{caption.text}"' if caption.text else "(no words)"
+    screen.line(f"{name}{sentence} ({who})", "bold")
+    if explanation.words:
+        screen.table(_table(explanation.words, tested, screen.width))
     for item in explanation.instead:
         gap = item.said.logprob - item.other.logprob
-        console.print(
-            f"Why not '{item.other.word}' for word {item.place + 1}, '{item.said.word}'? It is "
-            f"{_probability(item.other.logprob)} likely there, {gap:.2f} nats less:"
+        screen.line(
+            f"Why not '{item.other.word}' for word {item.place + 1}, '{item.said.word}'? Its "
+            f"probability there is {_probability(item.other.logprob)}, {gap:.2f} nats less:"
         )
-        console.print(_table((item.said, item.other), console.width))
+        screen.table(_table((item.said, item.other), tested, screen.width))
     for beam in explanation.beams:
-        console.print(
-            Text(f'Beam "{beam.caption.text}" ({beam.caption.logprob:.2f})'), soft_wrap=True
-        )
-        console.print(_table(beam.words, console.width))
+        screen.line(f'Beam "{beam.caption.text}" ({beam.caption.logprob:.2f})')
+        if beam.words:
+            screen.table(_table(beam.words, beam.verdict_on, screen.width))
     if explanation.pixels is not None:
-        console.print(explanation.pixels.sentence)
+        screen.line(explanation.pixels.sentence)
 
 
-def _table(words: tuple[WordEvidence, ...], width: int) -> Table:
-    """Fits 80 columns; wider terminals also see how the other maps agree."""
+def _table(words: tuple[WordEvidence, ...], tested: str, width: int) -> Table:
+    """Fits 80 columns; wider terminals also show how the other maps agree."""
+    gated = any(word.beta is not None for word in words)
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("word", overflow="fold")
-    for name in ("prob.", "entropy", "gate"):
+    for name in ("prob.", "entropy", "gate")[: 3 if gated else 2]:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("lost", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    table.add_column("look's effect", justify="right", no_wrap=True)
+    table.add_column("effect", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    wide = width >= 100
-    if wide:
-        table.add_column("agrees with gradient, occlusion", justify="right", no_wrap=True)
+    pairs = [pair for pair in words[0].agreement if pair.startswith(f"{tested}-")]
+    others = ", ".join(pair.partition("-")[2] for pair in pairs) if width >= 100 else ""
+    if others:
+        table.add_column(f"agrees with {others}", justify="right", no_wrap=True)
     for word in words:
-        effect = word.curves["attention"].effect
+        effect = word.curves[tested].effect
         lost = loss(word.logprob, word.without_mean, word.without_blank)
-        cells = [
-            word.word,
-            _probability(word.logprob),
-            f"{word.entropy:.2f}",
-            f"{word.beta:.2f}",
+        cells: list[object] = [word.word, _probability(word.logprob), f"{word.entropy:.2f}"]
+        if gated:
+            cells.append("" if word.beta is None else f"{word.beta:.2f}")
+        cells += [
             f"{lost:+.2f}",
-            Text(word.seen, style=_COLOURS.get(word.seen, "")),
+            (word.seen, _COLOURS.get(word.seen, "")),
             f"{effect.value:+.2f} [{effect.low:+.2f}, {effect.high:+.2f}]",
-            Text(word.verdict, style=_COLOURS.get(word.verdict, "")),
+            (word.verdict, _COLOURS.get(word.verdict, "")),
         ]
-        if wide:
-            pairs = (word.agreement["attention-gradient"], word.agreement["attention-occlusion"])
-            cells.append("  ".join(f"{pair.rank:+.2f}" for pair in pairs))
-        table.add_row(*cells)
+        if others:
+            cells.append("  ".join(f"{word.agreement[pair].rank:+.2f}" for pair in pairs))
+        row(table, *cells)
     return table
 
 

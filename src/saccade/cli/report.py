@@ -5,13 +5,30 @@ from typing import Annotated
 
 import typer
 
+from saccade.cli.inputs import check_outputs, model_files
+from saccade.cli.options import MOST, Cpu, path_option, some_path, some_text
+from saccade.text.printing import echo
+
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Folder that `saccade train --out` made.")],
-    out: Annotated[Path | None, typer.Option(help="The HTML file; RUN/report.html.")] = None,
-    limit: Annotated[int, typer.Option(help="Score at most so many pictures; 0: all.")] = 500,
-    samples: Annotated[int, typer.Option(help="Pictures of each group.")] = 4,
-    cpu: Annotated[bool, typer.Option("--cpu", help="Do not use a GPU.")] = False,
+    run: Annotated[
+        Path,
+        typer.Argument(
+            parser=some_path, metavar="RUN", help="Folder that `saccade train --out` made."
+        ),
+    ],
+    out: Annotated[
+        Path | None, path_option("--out", help="The HTML file; RUN/report.html by default.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(callback=some_text, help="Which split of the run's data; val by default."),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=0, max=MOST, help="Score at most so many pictures; 0: all.")
+    ] = 500,
+    samples: Annotated[int, typer.Option(min=0, max=1000, help="Pictures of each group.")] = 4,
+    cpu: Cpu = False,
 ) -> None:
     """Write a run's report: recipe, curves, scores, captions good and bad, attention.
 
@@ -19,5 +36,6 @@ def report(
     """
     from saccade.evaluation.report import report as gather
 
-    path, _ = gather(run, out, limit, samples, cpu)
-    typer.echo(f"Report: {path} (one file; opens offline)")
+    check_outputs({"--out": out}, model_files(str(run)))
+    path, _ = gather(run, out, limit, samples, cpu, split=split)
+    echo(f"Report: {path} (one file; opens offline)")

@@ -5,14 +5,29 @@ from typing import Annotated
 
 import typer
 
+from saccade.cli.options import MOST, some_path
+from saccade.cli.stopping import ended, stoppable
+from saccade.text.printing import echo
+
+LARGEST = 2048  # pixels: a picture of it takes a second and 100 MB to draw
+
 
 def scenes(
-    out: Annotated[Path, typer.Argument(help="New folder for pictures and captions.jsonl.")],
-    count: Annotated[int, typer.Option(help="Training scenes.")] = 6000,
-    val: Annotated[int, typer.Option(help="Validation scenes.")] = 200,
-    test: Annotated[int, typer.Option(help="Test scenes.")] = 300,
-    seed: Annotated[int, typer.Option(help="Other scenes for another seed.")] = 0,
-    size: Annotated[int, typer.Option(help="Side of a picture in pixels.")] = 96,
+    out: Annotated[
+        Path,
+        typer.Argument(
+            parser=some_path, metavar="OUT", help="New folder for pictures and captions.jsonl."
+        ),
+    ],
+    count: Annotated[int, typer.Option(min=0, max=MOST, help="Training scenes.")] = 6000,
+    val: Annotated[int, typer.Option(min=0, max=MOST, help="Validation scenes.")] = 200,
+    test: Annotated[int, typer.Option(min=0, max=MOST, help="Test scenes.")] = 300,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Another seed draws other scenes.")
+    ] = 0,
+    size: Annotated[
+        int, typer.Option(min=48, max=LARGEST, help="Side of a picture in pixels.")
+    ] = 96,
 ) -> None:
     """Draw scenes whose truth is known: pictures, five captions each, boxes of all that is named.
 
@@ -22,12 +37,53 @@ def scenes(
     from saccade.errors import UsageError
     from saccade.progress import progress
 
-    if min(count, val, test) < 0 or count + val + test == 0:
-        raise UsageError("the numbers of scenes are 0 or more, and not all 0.")
-    if (out / "captions.jsonl").exists():
-        raise UsageError(f"{out} already holds captions; name another folder.")
     total = count + val + test
-    with progress("Drawing scenes", total) as task:
-        write(out, total, seed, size, val=val, test=test, progress=task.advance)
-    typer.echo(f"{total} scenes: {out}")
-    typer.echo(f"Train on them: saccade train {out} --preset scenes --out RUN")
+    if total == 0:
+        raise UsageError("--count, --val and --test are not all 0.")
+    begin(out)
+    done = 0
+
+    def advance(number: int) -> None:
+        nonlocal done
+        done += number
+        task.advance(number)
+
+    with stoppable():
+        try:
+            with progress("Drawing scenes", total) as task:
+                write(out, total, seed, size, val=val, test=test, progress=advance)
+        except KeyboardInterrupt as stop:
+            clear(out)
+            raise ended(stop, f"{done} of {total} scenes were drawn, and removed again") from stop
+    (out / UNFINISHED).unlink(missing_ok=True)
+    echo(f"{total} scenes: {out}")
+    echo(f"Train on them: saccade train {out} --preset scenes --out RUN")
+
+
+UNFINISHED = ".unfinished-scenes"  # there while scenes are drawn: they may be removed again
+
+
+def begin(out: Path) -> None:
+    """Make the folder, or take one that is empty or that an interrupted drawing left. Raises
+    UsageError for any other, so that nothing in it is overwritten."""
+    from saccade.errors import UsageError
+    from saccade.files import write_text
+
+    if (out / UNFINISHED).is_file():
+        clear(out)
+    elif (out / "captions.jsonl").exists():
+        raise UsageError(f"{out} already holds captions; name another folder.")
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is not an empty folder; name a new one.")
+    write_text(out / UNFINISHED, "Scenes are being drawn here.\n")
+
+
+def clear(out: Path) -> None:
+    """Remove what an unfinished drawing left, and the folder where nothing else is in it."""
+    import shutil
+
+    shutil.rmtree(out / "images", ignore_errors=True)
+    for path in (out / "captions.jsonl", out / UNFINISHED):
+        path.unlink(missing_ok=True)
+    if not any(out.iterdir()):
+        out.rmdir()

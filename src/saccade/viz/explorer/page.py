@@ -100,9 +100,8 @@ class Page:
         self._names: Counter[str] = Counter()
         # The index's rows, and the photos' own data, as they will stand in the page.
         self._files = ExitStack()
-        self._rows, self._photos = (
-            self._files.enter_context(tempfile.TemporaryFile("w+b")) for _ in range(2)
-        )
+        self._rows = self._files.enter_context(tempfile.TemporaryFile("w+b"))
+        self._photos = self._files.enter_context(tempfile.TemporaryFile("w+b"))
 
     def __enter__(self) -> Page:
         return self

@@ -1,0 +1,85 @@
+"""Options that several commands share, each with the values that it takes."""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MOST = 1_000_000  # of anything that is counted
+
+
+def some_path(text: str | Path) -> Path:
+    """A path as typed, or a default; an empty one would be the current folder."""
+    if not str(text).strip():
+        raise typer.BadParameter("it is empty; name a file or a folder.")
+    return Path(text)
+
+
+def some_text(text: str | None) -> str | None:
+    """A text as typed, if it is not blank."""
+    if text is not None and not text.strip():
+        raise typer.BadParameter("it is empty; leave the option out or give it a value.")
+    return text
+
+
+def finite(value: float | None) -> float | None:
+    """A number that is neither nan nor infinite, and not below 0."""
+    if value is not None and not 0 <= value < math.inf:
+        raise typer.BadParameter(f"{value} is not a number from 0 on.")
+    return value
+
+
+def path_option(*names: str, help: str) -> typer.models.OptionInfo:
+    """An option that takes the path of a file or a folder."""
+    return typer.Option(*names, parser=some_path, metavar="PATH", help=help)
+
+
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        callback=some_text,
+        help="Checkpoint folder, or a run's folder (its best checkpoint), or a hub id.",
+    ),
+]
+OptionalModel = Annotated[  # `evaluate` and `survey` say themselves what is missing
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        callback=some_text,
+        help="Checkpoint folder, or a run's folder (its best checkpoint), or a hub id (required).",
+    ),
+]
+OptionalData = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        parser=some_path, metavar="DATA", help="Pictures with references, as for train."
+    ),
+]
+Photos = Annotated[
+    list[Path],
+    typer.Argument(parser=some_path, metavar="PHOTO...", help="Photos, or folders of them."),
+]
+Images = Annotated[
+    Path | None,
+    path_option("--images", help="Folder of the pictures, when it is not beside DATA."),
+]
+JsonFile = Annotated[Path | None, path_option("--json", help="Write all figures, as JSON.")]
+Beams = Annotated[
+    int | None, typer.Option(min=1, max=1000, help="Width of the search; 1 is greedy.")
+]
+LengthPower = Annotated[
+    float | None,
+    typer.Option(callback=finite, help="Rank by log-probability / words ** this."),
+]
+MaxWords = Annotated[int | None, typer.Option(min=1, max=10_000, help="Cut longer captions.")]
+Split = Annotated[
+    str, typer.Option(callback=some_text, help="Which split; 'all' for every picture.")
+]
+Limit = Annotated[
+    int, typer.Option(min=0, max=MOST, help="Only the first so many pictures; 0: all.")
+]
+Cpu = Annotated[bool, typer.Option("--cpu", help="Do not use a GPU.")]

@@ -1,0 +1,51 @@
+"""Ending by a signal in an orderly way: what is done stays, and is said."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import typer
+
+from saccade.text.printing import echo
+
+_KNOWN = signal.Signals.__members__
+_ASKING = [_KNOWN[name] for name in ("SIGTERM", "SIGHUP") if name in _KNOWN]  # Windows lacks one
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the program to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Stopped(number)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the work as Ctrl-C does, so that files are finished. A signal
+    that is ignored (nohup) stays ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {}
+    for number in _ASKING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for known, handler in before.items():
+            signal.signal(known, handler)
+
+
+def ended(stop: KeyboardInterrupt, done: str) -> typer.Exit:
+    """Say what is complete; the exit code is 128 and the signal's number, as in shells."""
+    number = stop.number if isinstance(stop, Stopped) else int(signal.SIGINT)
+    echo(f"saccade: stopped by {signal.Signals(number).name}; {done}.", err=True)
+    return typer.Exit(128 + number)
