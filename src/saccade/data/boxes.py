@@ -22,7 +22,7 @@ from xml.etree import ElementTree
 
 from saccade.data.coco_words import PAIRS, words_of
 from saccade.data.columns import picture_id
-from saccade.data.reading import Problem, read_lines
+from saccade.data.reading import Problem, read_lines, short
 from saccade.data.records import CURE
 from saccade.errors import DataError
 from saccade.files import read_bytes, read_json
@@ -149,7 +149,9 @@ def _coco(path: Path, wanted: set[str] | None) -> Boxes:
         name = _get(path, where, entry, "file_name", str).replace("\\", "/")
         width, height = (_pixels(path, where, entry.get(side)) for side in ("width", "height"))
         if key in named:
-            raise DataError(f"{path}: {where}: its id {key} is that of {sizes[key][0]} too.")
+            raise DataError(
+                f"{path}: {where}: its id {short(key)} is that of {short(sizes[key][0])} too."
+            )
         named[key], sizes[key] = {}, (name, width, height)
     for i, note in enumerate(notes):
         where = f"annotations[{i}]"
@@ -160,9 +162,11 @@ def _coco(path: Path, wanted: set[str] | None) -> Boxes:
         key = _id(path, where, note, "image_id")
         kind = _id(path, where, note, "category_id")
         if key not in named:
-            raise DataError(f'{path}: {where}: its image_id {key} is not among "images".')
+            raise DataError(f'{path}: {where}: its image_id {short(key)} is not among "images".')
         if kind not in kinds:
-            raise DataError(f'{path}: {where}: its category_id {kind} is not among "categories".')
+            raise DataError(
+                f'{path}: {where}: its category_id {short(kind)} is not among "categories".'
+            )
         if box is not None and not note.get("iscrowd"):
             for word in kinds[kind]:
                 named[key].setdefault(word, []).append(box)
@@ -204,16 +208,11 @@ def _coco_box(path: Path, where: str, values: list[Any]) -> Box | None:
     numbers = [float(v) for v in values if type(v) in (int, float) and abs(v) <= _LARGEST]
     if len(values) != 4 or len(numbers) != 4 or min(numbers[2:]) < 0:
         raise DataError(
-            f"{path}: {where}: its bbox {_short(values)} is not [x, y, width, height] in pixels; "
+            f"{path}: {where}: its bbox {short(ascii(values))} is not [x, y, width, height] in pixels; "
             f"{CURE}."
         )
     x, y, width, height = numbers
     return (x, y, x + width, y + height) if width and height else None
-
-
-def _short(value: Any) -> str:
-    text = ascii(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _by_stem(

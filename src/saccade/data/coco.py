@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from saccade.data.columns import Choices, choose, picture_id, rejected_by, texts
-from saccade.data.reading import Entry, Found, LeftOut, Problem, keys_of
+from saccade.data.reading import Entry, Found, LeftOut, Problem, keys_of, short
 from saccade.data.records import CURE
 from saccade.errors import DataError
 from saccade.files import read_json
@@ -40,7 +40,7 @@ def read(path: Path, choices: Choices) -> Iterator[Found]:
             problems.append(Problem(path, where, 'has no "id" that is a whole number or text.'))
         elif key in entries:
             first = entries[key]
-            message = f"its id {key} is that of{first.where()}, {first.name}, too; ids must differ."
+            message = f"its id {short(key)} is that of{first.where()}, {short(first.name)}, too."
             problems.append(Problem(path, where, message))
         else:
             entries[key] = Entry(name, key, [], split, [where])
@@ -65,7 +65,7 @@ def read(path: Path, choices: Choices) -> Iterator[Found]:
             message = f"its image_id is {keys_of(note.get('image_id'))}, not an id; correct it."
             problems.append(Problem(path, where, message))
         elif key not in entries:
-            message = f'its image_id {key} is not among "images"; correct or remove it.'
+            message = f'its image_id {short(key)} is not among "images"; correct or remove it.'
             problems.append(Problem(path, where, message))
         else:
             flag = None if choices.keep_rejected else rejected_by(note)

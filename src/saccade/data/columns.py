@@ -198,7 +198,7 @@ def list_cell(cell: str) -> list[str] | None:
     except (ValueError, RecursionError):
         found = _python_list(text)
     if found is None:
-        start = text if len(text) <= 40 else text[:37] + "..."
+        start = ascii(text[:40])[1:-1] + "..." * (len(text) > 40)
         raise DataError(
             f"holds {start}, which looks like a list of captions and can't be read as one; write "
             'it as JSON, ["one", "two"], or one caption in each row.'

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from saccade.data.columns import Choices, picture_id, texts
-from saccade.data.reading import Entry, Found, LeftOut, Problem, keys_of, split_name
+from saccade.data.reading import Entry, Found, LeftOut, Problem, keys_of, short, split_name
 from saccade.data.records import CURE
 from saccade.errors import DataError
 from saccade.files import read_json
@@ -23,7 +23,7 @@ def read(path: Path, choices: Choices) -> Iterator[Found]:
             entry = _entry(image, where)
             first = known.setdefault(entry.id, entry)
             if first.name != entry.name:
-                raise DataError(f"its id {entry.id} is that of{first.where()} too")
+                raise DataError(f"its id {short(entry.id)} is that of{first.where()} too")
             yield entry
         except DataError as error:
             needs = 'it needs "filename", "split" and "sentences"'

@@ -170,6 +170,12 @@ def writable(*texts: str) -> bool:
     return True
 
 
+def short(text: str, most: int = 80) -> str:
+    """A text that is not ours as a message holds it: on one line, cut where it is long."""
+    shown = text if text.isprintable() else ascii(text)[1:-1]
+    return shown if len(shown) <= most else f"{shown[:most]}..."
+
+
 def keys_of(value: Any, most: int = 8) -> str:
     """What a JSON value is, for messages: the keys of an object, or the kind of another value."""
     if isinstance(value, dict):

@@ -33,6 +33,7 @@ from saccade.data.reading import (
     is_split,
     keys_of,
     read_lines,
+    short,
     split_name,
 )
 from saccade.errors import DataError
@@ -110,7 +111,7 @@ def objects(
         columns = _by_column(value, choices)
         if columns is None:
             return iter([(where, value, split)])
-        return ((f"{where} [{row}]", record, split) for row, record in columns)
+        return ((f"{where} [{short(row)}]", record, split) for row, record in columns)
     return _by_picture(value, split, where)
 
 
@@ -153,7 +154,9 @@ def _by_picture(
             return item if columns.picture else {**item, "image": name}
         return {"image": name, "captions": item}
 
-    return ((f"{where} {name!r}", under(name, item), split) for name, item in value.items())
+    return (
+        (f"{where} {short(repr(name))}", under(name, item), split) for name, item in value.items()
+    )
 
 
 def _columns(value: Mapping[str, Any], choices: Choices) -> Columns:
@@ -290,7 +293,7 @@ class Rows:
         known = self.known.setdefault((entry.id, entry.split), entry)
         if known.name != entry.name:
             raise DataError(
-                f"its id {entry.id} is that of another picture, {known.name} "
+                f"its id {short(entry.id)} is that of another picture, {short(known.name)} "
                 f"({self.path.name}:{known.where()}); a picture needs an id of its own."
             )
         if known is not entry and merge and known.merges:

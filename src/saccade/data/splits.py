@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from saccade.data.reading import Problem, read_lines
+from saccade.data.reading import Problem, read_lines, short
 from saccade.errors import DataError
 from saccade.values.examples import Example
 
@@ -57,12 +57,12 @@ def apply_lists(
             known = splits.setdefault(name, (split, path, number))
             if known[0] != split:
                 other = f"{known[1].name}:{known[2]}"
-                message = f"{name} is on the {known[0]} list too ({other}); leave it on one."
+                message = f"{short(name)} is on the {known[0]} list too ({other}); leave it on one."
                 problems.append(Problem(path, str(number), message))
     names = {name for e in examples for name in (e.id, e.image.name)}
     for name, (_, path, number) in splits.items():
         if name not in names:
-            message = f"{name} has no captions in the captions file."
+            message = f"{short(name)} has no captions in the captions file."
             problems.append(Problem(path, str(number), message, fatal=False))
     nowhere = ("extra", Path(), 0)
     return [

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from saccade.data.columns import NO_CHOICES, Choices, Columns, choose
-from saccade.data.reading import Found, Note, Problem, read_lines
+from saccade.data.reading import Found, Note, Problem, read_lines, short
 from saccade.data.records import Rows
 
 SUFFIX = r"\.(?:jpe?g|png|gif|webp|bmp|tiff?|heic|heif|avif)"
@@ -112,4 +112,6 @@ def _no_columns(path: Path, header: list[str], columns: Columns, choices: Choice
         "an image and a caption column are needed, as in image,caption,split, "
         "or named: --image-column, --caption-column"
     )
-    return Problem(path, "1", f"the header names the columns {', '.join(header)}; {cure}.")
+    return Problem(
+        path, "1", f"the header names the columns {short(', '.join(header), 200)}; {cure}."
+    )
