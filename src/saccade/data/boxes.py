@@ -208,8 +208,8 @@ def _coco_box(path: Path, where: str, values: list[Any]) -> Box | None:
     numbers = [float(v) for v in values if type(v) in (int, float) and abs(v) <= _LARGEST]
     if len(values) != 4 or len(numbers) != 4 or min(numbers[2:]) < 0:
         raise DataError(
-            f"{path}: {where}: its bbox {short(ascii(values))} is not [x, y, width, height] in pixels; "
-            f"{CURE}."
+            f"{path}: {where}: its bbox {short(ascii(values))} is not [x, y, width, height] in "
+            f"pixels; {CURE}."
         )
     x, y, width, height = numbers
     return (x, y, x + width, y + height) if width and height else None
