@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saccade.errors import DataError
-from saccade.metrics import health as module
+from saccade.metrics import health_flags as flags
 from saccade.metrics.health import Health, health, rows
 from saccade.metrics.resample import mean_interval
+from saccade.values.places import Grid, Regions
 
 FIGURES = (
     "entropy",
@@ -260,14 +261,14 @@ def test_maps_that_move_have_no_warning(width):
 def test_a_slow_drift_is_no_standstill():
     steps = np.linspace(0.1, 0.9, 121)
     found = health(at([[(0.3, s) for s in steps], [(s, 0.5) for s in steps]] * 4))
-    assert found.distance.value < module.STATIC * found.from_uniform.value
+    assert found.distance.value < flags.STATIC * found.from_uniform.value
     assert found.flags == ()
 
 
 def test_broad_maps_are_not_static_because_they_are_broad():
     still, course = at(fixed(), width=2.0), at(moving(), width=0.4)
     found = health([0.92 * a + 0.08 * b for a, b in zip(still, course, strict=True)])
-    assert module.STATIC * found.from_uniform.value < found.distance.value < module.STATIC
+    assert flags.STATIC * found.from_uniform.value < found.distance.value < flags.STATIC
     assert found.flags == ()
 
 
@@ -381,8 +382,48 @@ def test_what_is_no_attention_is_refused(maps, says):
 
 def test_thresholds_leave_room_between_the_warnings():
     """No map can be flat and collapsed, and none at the centre and at the border."""
-    assert module.COLLAPSED_ENTROPY < module.FLAT
+    assert flags.COLLAPSED_ENTROPY < flags.FLAT
     for grid in ((7, 7), (8, 8), (14, 14)):
         baselines = health([np.full((1, *grid), 1 / (grid[0] * grid[1]))]).baselines["uniform"]
-        least = [b + module.STUCK * (1 - b) for b in (baselines["centre"], baselines["border"])]
+        least = [b + flags.STUCK * (1 - b) for b in (baselines["centre"], baselines["border"])]
         assert sum(least) > 1
+
+
+def tiled(shape: tuple[int, int], size: tuple[int, int] = (140, 140)) -> Regions:
+    """A grid's cells as regions."""
+    return Regions(*size, tuple(map(tuple, Grid(*size, (0, 0, *size), shape).boxes().tolist())))
+
+
+@pytest.mark.parametrize("make", [moving, fixed])
+def test_regions_that_tile_the_photo_are_as_healthy_as_the_grid(make):
+    """On the 16x16 cells that regions are compared on, every figure is the grid's."""
+    maps = at(make(), width=1.5, grid=(16, 16))
+    grid = health(maps, resamples=30)
+    tiles = [tiled((16, 16))] * len(maps)
+    regions = health([m.reshape(len(m), -1) for m in maps], tiles, resamples=30)
+    assert regions.regions
+    for name in ("entropy", "from_uniform", "distance", "between_words", "between_pictures"):
+        assert getattr(regions, name).value == pytest.approx(getattr(grid, name).value)
+    for name in ("centre", "border", "favourite"):
+        assert getattr(regions, name).low == pytest.approx(getattr(grid, name).low)
+    assert regions.favourite_cells == grid.favourite_cells
+    assert list(regions.warnings) == list(grid.warnings)
+    assert regions.baselines["uniform"] == pytest.approx(grid.baselines["uniform"], abs=1e-6)
+    assert "regions, their places on 16x16 cells" in dict(rows(regions))["looked at"]
+
+
+def test_each_picture_has_regions_of_its_own():
+    one = Regions(100, 100, ((0, 0, 50, 50), (50, 50, 100, 100)))
+    other = Regions(40, 80, ((0, 0, 40, 80), (-9, 2, 4, 8), (10, 20, 30, 60), (50, 90, 60, 99)))
+    maps = [np.array([[0.5, 0.5], [0.5, 0.5]]), np.array([[0.0, 0.0, 1.0, 0.0]]), np.zeros((0, 2))]
+    found = health(maps, [one, other, one], resamples=20)
+    assert (found.pictures, found.words) == (3, 3)
+    assert found.entropy.value == pytest.approx(2 / 3)  # 1, 1 and 0, each of its own largest
+    assert found.centre.value == pytest.approx((0.25 + 0.25 + 1) / 3)
+    assert set(found.baselines) == {"uniform", "centre", "chance"}
+    with pytest.raises(DataError, match="over 2 regions is"):
+        health([np.full((1, 3), 1 / 3)], [one])
+    with pytest.raises(DataError, match="not comparable"):
+        health([np.full((1, 2), 0.5)] * 2, [one, Grid(9, 9, (0, 0, 9, 9), (1, 2))])
+    with pytest.raises(DataError, match="sum to 1"):
+        health([np.full((1, 2), 0.4)], [one])

@@ -162,10 +162,11 @@ def survey(
             explained.append(Explained(item, explanation, own))
             task.advance(1)
     explanations = [item.explanation for item in explained]
-    maps = [c.alphas for item in captioned if (c := item.caption).alphas is not None]
+    attended = [c for item in captioned if (c := item.caption).alphas is not None]
+    maps = [c.alphas for c in attended if c.alphas is not None]
     return Survey(
         evaluation,
-        health(maps) if any(len(alphas) for alphas in maps) else None,
+        health(maps, [c.where for c in attended]) if any(map(len, maps)) else None,
         grounding(
             (alphas, item.caption.where, words)
             for item in captioned

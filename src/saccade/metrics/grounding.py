@@ -21,14 +21,14 @@ import numpy as np
 
 from saccade.metrics.resample import mean_interval
 from saccade.values.evidence import Interval
-from saccade.values.places import Box, Grid
+from saccade.values.places import Box, Grid, Regions, Where
 
 FEW = 10  # pictures: a bootstrap over fewer says little
 SIGMA = 0.25  # of the centred Gaussian, of the photo's width and height
 
-# A picture's caption: alphas (T, h, w), how the grid lies, and (word, boxes) of the words that name
-# something, in the photo's pixels.
-Attended = tuple[np.ndarray, Grid, Sequence[tuple[int, Sequence[Box]]]]
+# A picture's caption: alphas (T, h, w), or (T, L) over regions; where the cells lie; and (word,
+# boxes) of the words that name something, in the photo's pixels.
+Attended = tuple[np.ndarray, Where, Sequence[tuple[int, Sequence[Box]]]]
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,11 @@ class Grounding:
     lag: Lag | None  # None when no caption names two things with different boxes
 
 
-def coverage(where: Grid, boxes: Sequence[Box]) -> np.ndarray:
-    """The share of each cell's area in the photo that the union of the boxes covers: (h, w), 0 to
-    1, and 0 for cells that show nothing of the photo."""
+def coverage(where: Where, boxes: Sequence[Box]) -> np.ndarray:
+    """The share of each cell's area in the photo that the union of the boxes covers: (h, w), or
+    (L,) of regions; 0 to 1, and 0 for cells that show nothing of the photo."""
+    if isinstance(where, Regions):
+        return _coverage_of_regions(where, boxes)
     ys, xs = _edges(where)
     # Every edge cuts the plane: a patch between neighbouring edges is covered whole or not at all.
     cut_x = np.unique([*xs, *np.clip([b[0::2] for b in boxes], xs[0], xs[-1]).ravel()])
@@ -135,29 +137,38 @@ def coverage(where: Grid, boxes: Sequence[Box]) -> np.ndarray:
     return np.clip(shares, 0, 1)  # rounding
 
 
-def uniform_map(where: Grid) -> np.ndarray:
-    """Uniform attention over what the grid shows of the photo: (h, w), 1 / L in every cell unless
-    the photo was padded, when padding gets nothing."""
+def uniform_map(where: Where) -> np.ndarray:
+    """Uniform attention over what the cells show of the photo: (h, w), or (L,) of regions; 1 / L in
+    every cell unless the photo was padded, when padding gets nothing."""
+    if isinstance(where, Regions):
+        shown = _areas(_clipped(where)) > 0
+        return shown / max(shown.sum(), 1)
     ys, xs = _edges(where)
     area = np.diff(ys)[:, None] * np.diff(xs)
     return area / area.sum()
 
 
-def centre_map(where: Grid) -> np.ndarray:
-    """A Gaussian at the photo's centre, with SIGMA of each side, on the grid: (h, w), sums to 1."""
+def centre_map(where: Where) -> np.ndarray:
+    """A Gaussian at the photo's centre, with SIGMA of each side, on the cells: (h, w), or (L,) of
+    regions; sums to 1."""
+    if isinstance(where, Regions):
+        sides = _clipped(where) / [where.width, where.height, where.width, where.height]
+        bells = np.array([_bell(box[0::2])[0] * _bell(box[1::2])[0] for box in sides])
+        return bells / bells.sum() if bells.sum() > 0 else uniform_map(where)
     ys, xs = _edges(where)
     one, other = _bell(ys / where.height), _bell(xs / where.width)
     return one[:, None] * other / (one.sum() * other.sum())
 
 
-def mass(alpha: np.ndarray, where: Grid, boxes: Sequence[Box]) -> float:
-    """How much of a map (h, w) lies in the union of the boxes: 0 to 1 for a map that sums to 1."""
+def mass(alpha: np.ndarray, where: Where, boxes: Sequence[Box]) -> float:
+    """How much of a map, (h, w) or (L,), lies in the union of the boxes: 0 to 1 for a map that sums
+    to 1."""
     return float((alpha * coverage(where, boxes)).sum())
 
 
-def look(word: str, alpha: np.ndarray, where: Grid, boxes: Sequence[Box]) -> Look:
-    """alpha (h, w) against the boxes, in photo pixels, of what the word names. Without a box (what
-    is named is not there) no look can be right: all three are 0."""
+def look(word: str, alpha: np.ndarray, where: Where, boxes: Sequence[Box]) -> Look:
+    """alpha, (h, w) or (L,), against the boxes, in photo pixels, of what the word names. Without a
+    box (what is named is not there) no look can be right: all three are 0."""
     hits = _hits(where, boxes)
     even = (hits * uniform_map(where)).sum()
     return Look(word, float(hits.flat[int(alpha.argmax())]), float(even), _centre(where, boxes))
@@ -186,7 +197,7 @@ def grounding(
         absent += len(covered) - len(seen)
         if not seen:
             continue
-        maps = np.stack(  # (words, 3 kinds, h, w)
+        maps = np.stack(  # (words, 3 kinds, h, w), or (..., L) of regions
             [
                 np.broadcast_to(one, (len(seen), *where.shape))
                 for one in (
@@ -197,7 +208,8 @@ def grounding(
             ],
             axis=1,
         ).astype(np.float64)
-        masses = np.einsum("tmhw,uhw->tmu", maps, np.stack([cells for _, _, cells in seen]))
+        products = "tml,ul->tmu" if isinstance(where, Regions) else "tmhw,uhw->tmu"
+        masses = np.einsum(products, maps, np.stack([cells for _, _, cells in seen]))
         own = masses[np.arange(len(seen)), :, np.arange(len(seen))]  # (words, 3)
         points = [look("", maps[t, 0], where, boxes) for t, (_, boxes, _) in enumerate(seen)]
         looks.append(np.hstack([[(p.peak, p.uniform, p.centre) for p in points], own]))
@@ -212,18 +224,18 @@ def grounding(
     return Grounding(len(looks), words, absent, Beside(*figures[:3]), Beside(*figures[3:]), lag)
 
 
-def rows(found: Grounding) -> list[tuple[str, str]]:
+def rows(measured: Grounding) -> list[tuple[str, str]]:
     """The figures as rows of a table: what, and its value beside uniform and centre."""
-    few = "; too few for their intervals" if found.pictures < FEW else ""
-    left = f" ({found.absent} more name what is not in view)" if found.absent else ""
+    few = "; too few for their intervals" if measured.pictures < FEW else ""
+    left = f" ({measured.absent} more name what is not in view)" if measured.absent else ""
     table = [
-        ("words with a box", f"{found.words} in {found.pictures} pictures{left}{few}"),
-        ("pointing game", _beside(found.pointing)),
-        ("attention mass in the box", _beside(found.mass)),
+        ("words with a box", f"{measured.words} in {measured.pictures} pictures{left}{few}"),
+        ("pointing game", _beside(measured.pointing)),
+        ("attention mass in the box", _beside(measured.mass)),
     ]
-    if found.lag is None:
+    if measured.lag is None:
         return table
-    fits = found.lag.attention, found.lag.uniform, found.lag.centre
+    fits = measured.lag.attention, measured.lag.uniform, measured.lag.centre
     for name, figures in (
         ("fits its own box best", [fit.own_best for fit in fits]),
         ("fits the last thing's box best", [fit.last_best for fit in fits]),
@@ -233,7 +245,7 @@ def rows(found: Grounding) -> list[tuple[str, str]]:
         ("mass in the next thing's box", [fit.next for fit in fits]),
     ):
         table.append((name, _beside(Beside(*figures))))
-    return [*table, ("lag", f"{found.lag.sentence()}, over {found.lag.words} words")]
+    return [*table, ("lag", f"{measured.lag.sentence()}, over {measured.lag.words} words")]
 
 
 def _edges(where: Grid) -> tuple[np.ndarray, np.ndarray]:
@@ -244,23 +256,53 @@ def _edges(where: Grid) -> tuple[np.ndarray, np.ndarray]:
     return ys, np.clip(np.linspace(x0, x1, w + 1), 0, where.width)
 
 
+def _clipped(where: Regions) -> np.ndarray:
+    """(L, 4) the regions, cut off at the photo's border."""
+    return np.clip(where.boxes(), 0, [where.width, where.height, where.width, where.height])
+
+
+def _areas(boxes: np.ndarray) -> np.ndarray:
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return sides[:, 0] * sides[:, 1]
+
+
+def _coverage_of_regions(where: Regions, boxes: Sequence[Box]) -> np.ndarray:
+    """(L,): as on a grid, but every edge of a region cuts the plane, too."""
+    places = _clipped(where)
+    edges = np.concatenate([places, np.asarray(boxes, float).reshape(-1, 4)])
+    cut_x = np.unique(np.clip(edges[:, 0::2], 0, where.width))
+    cut_y = np.unique(np.clip(edges[:, 1::2], 0, where.height))
+    x, y = (cut_x[1:] + cut_x[:-1]) / 2, (cut_y[1:] + cut_y[:-1]) / 2
+    covered = _inside(x, y, boxes) * np.diff(cut_y)[:, None] * np.diff(cut_x)  # (ys, xs)
+    columns = (places[:, :1] < x) & (x < places[:, 2:3])  # (L, xs)
+    rows = (places[:, 1:2] < y) & (y < places[:, 3:])  # (L, ys)
+    inside = np.einsum("ly,yx,lx->l", rows, covered, columns, optimize=True)
+    area = _areas(places)
+    shares = np.divide(inside, area, out=np.zeros(len(places)), where=area > 0)
+    return np.clip(shares, 0, 1)  # rounding
+
+
 def _inside(x: np.ndarray, y: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
     """Which of the points (y, x) lie in a box: (len(y), len(x)) bool."""
-    found = np.zeros((len(y), len(x)), bool)
+    inside = np.zeros((len(y), len(x)), bool)
     for x0, y0, x1, y1 in boxes:
-        found |= ((y0 <= y) & (y < y1))[:, None] & ((x0 <= x) & (x < x1))
-    return found
+        inside |= ((y0 <= y) & (y < y1))[:, None] & ((x0 <= x) & (x < x1))
+    return inside
 
 
-def _hits(where: Grid, boxes: Sequence[Box]) -> np.ndarray:
-    """Which cells have their centre in a box: (h, w) bool."""
+def _hits(where: Where, boxes: Sequence[Box]) -> np.ndarray:
+    """Which cells have their centre in a box: (h, w) or (L,) bool."""
+    if isinstance(where, Regions):
+        places = where.boxes()
+        middle = (places[:, :2] + places[:, 2:]) / 2  # (L, 2)
+        return np.array([_inside(x[None], y[None], boxes)[0, 0] for x, y in middle], bool)
     h, w = where.shape
     x0, y0, x1, y1 = where.box
     x = x0 + (np.arange(w) + 0.5) * (x1 - x0) / w
     return _inside(x, y0 + (np.arange(h) + 0.5) * (y1 - y0) / h, boxes)
 
 
-def _centre(where: Grid, boxes: Sequence[Box]) -> float:
+def _centre(where: Where, boxes: Sequence[Box]) -> float:
     x, y = np.array([where.width / 2]), np.array([where.height / 2])
     return float(_inside(x, y, boxes)[0, 0])
 
@@ -293,8 +335,9 @@ def _compared(masses: np.ndarray, things: Sequence[frozenset[Box]]) -> np.ndarra
 
 def _lag(lags: list[np.ndarray], resamples: int, seed: int) -> Lag:
     figures = _intervals(lags, resamples, seed)
-    fits = (Fit(*figures[start : start + 6]) for start in (0, 6, 12))
-    return Lag(sum(map(len, lags)), *fits, *figures[18:])
+    attention, uniform, centre = (Fit(*figures[start : start + 6]) for start in (0, 6, 12))
+    over_last, over_next = figures[18:]
+    return Lag(sum(map(len, lags)), attention, uniform, centre, over_last, over_next)
 
 
 def _intervals(tables: list[np.ndarray], resamples: int, seed: int) -> list[Interval]:
@@ -308,7 +351,7 @@ def _intervals(tables: list[np.ndarray], resamples: int, seed: int) -> list[Inte
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f}\u00a0%"
+    return f"{100 * share:.1f}%"
 
 
 def _beside(figures: Beside) -> str:

@@ -61,7 +61,7 @@ def hallucinated(
                 wrong.setdefault(key, []).append(picture)
                 forms.setdefault(key, Counter())[form] += 1
     commonest = {
-        key: min(of, key=lambda form, of=of: (-of[form], form)) for key, of in forms.items()
+        key: min((-count, form) for form, count in of.items())[1] for key, of in forms.items()
     }
     return ranked(wrong, said, commonest, examples)
 
@@ -88,8 +88,8 @@ def ranked(
 ) -> tuple[Hallucination, ...]:
     """By key: the pictures where it was wrong, how often it was said at all, and the word to show;
     the most often wrong one first, of equals the one said less often."""
-    found = [
+    items = [
         Hallucination(words[key], len(pictures), said[key], tuple(pictures[:examples]))
         for key, pictures in wrong.items()
     ]
-    return tuple(sorted(found, key=lambda item: (-item.count, item.said, item.word)))
+    return tuple(sorted(items, key=lambda item: (-item.count, item.said, item.word)))

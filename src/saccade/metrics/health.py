@@ -18,24 +18,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from saccade.errors import DataError
+from saccade.metrics.health_flags import FEW_PICTURES, FLAT, STUCK_PICTURES, warnings
+from saccade.metrics.health_maps import Maps, baselines, gather
 from saccade.metrics.resample import mean_interval
 from saccade.values.evidence import Interval
+from saccade.values.places import Where
 
 FAVOURITES = 0.02  # of the cells, rounded up, and at most 4: how few "a few cells" are
-FEW_PICTURES = 4  # with fewer, "whatever the picture" is no finding, and a place's mean is noise
-
-# From what on a warning is given. All but FLAT were set by reason: each asks for what a model that
-# looks at things would hardly do, and is far from what any of the others' maps do. FLAT was fitted.
-FLAT = 0.965  # entropy share: a map as wide as 163 of 14x14 cells, or 43 of 7x7. Between the
-#               maps of two models, of one that looks (0.951) and a blind one (0.973); asked of the
-#               interval's low end, so that a few pictures can't cross it by chance
-COLLAPSED_ENTROPY = 0.25  # entropy share at most: as wide as 3 or 4 cells of 14x14
-COLLAPSED_MASS = 0.75  # of all mass on the favourite cells; a thing is seldom at one cell so often
-STATIC = 0.1  # distance between maps at most, as a part of their distance from uniform: nine
-#               tenths of what a map says stay; in parts, since broad maps can't be far apart
-STUCK = 0.6  # of the way from uniform's mass to all mass; for the centre, 70 % of the mass
-STUCK_PICTURES = 0.9  # of the pictures must be so far, else some are looked at elsewhere
 
 
 @dataclass(frozen=True)
@@ -44,7 +33,7 @@ class Health:
 
     pictures: int  # captions looked at, one per picture
     words: int  # maps
-    grid: tuple[int, int]  # (h, w)
+    grid: tuple[int, int]  # (h, w); of regions, the cells on which their places are compared
     entropy: Interval  # mean of a map, as a share of log L
     entropy_course: tuple[Interval, ...]  # the same at word 1, 2, ...: places enough captions reach
     from_uniform: Interval  # mean distance of a map from the uniform one
@@ -57,6 +46,7 @@ class Health:
     favourite_cells: tuple[tuple[int, int], ...]  # (row, column) from 0, the heaviest first
     baselines: Mapping[str, Mapping[str, float]] = field(repr=False)  # look -> field -> value
     warnings: Mapping[str, str]  # "flat", "static", ... -> the sentence
+    regions: bool = False  # whether the maps are over regions
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -64,39 +54,37 @@ class Health:
         return tuple(self.warnings.values())
 
 
-def health(maps: Sequence[np.ndarray], resamples: int = 1000, seed: int = 0) -> Health:
-    """maps: one (T, h, w) per picture's caption, T of its own (0, too), on one grid; each map sums
-    to 1. Raises DataError for anything else, and where there is no map at all.
+def health(
+    maps: Sequence[np.ndarray],
+    where: Sequence[Where] | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Health:
+    """maps: one (T, h, w) per picture's caption, T of its own (0, too), on one grid; or (T, L) over
+    the L regions that `where` has for that picture. Each map sums to 1. Raises DataError for
+    anything else, and where there is no map at all.
 
     Words weigh alike in every mean; in `between_words` and `between_pictures` pairs do. Captions of
     a place are all compared, none are drawn."""
-    P = len(maps)
-    words, of, place, grid = _flatten(maps)  # (W, L), (W,), (W,)
-    centre, border = _centre(grid), _border(grid)
-    heaviest = np.argsort(-words.mean(0), kind="stable")[: _few(words.shape[1])]
+    gathered = gather(maps, where)
+    P, of, place, grid = gathered.pictures, gathered.of, gathered.place, gathered.grid
     counts = np.bincount(of, minlength=P)  # (P,) words
-
-    def mean(values: np.ndarray, chosen: np.ndarray | slice = slice(None)) -> Interval:
-        """Of a value per word, for the chosen words."""
-        owners = of[chosen]
-        sums = np.bincount(owners, values[chosen], minlength=P)
-        return mean_interval(sums, np.bincount(owners, minlength=P), resamples, seed)
-
-    entropy, masses = _entropy(words), words @ np.stack((centre, border), 1)  # (W,), (W, 2)
+    figures = _figures(gathered, resamples, seed)
     enough = min(FEW_PICTURES, int((counts > 0).sum()))
     reached = [int((counts > t).sum()) >= enough for t in range(counts.max())]
-    figures: dict[str, Interval | None] = {
-        "entropy": mean(entropy),
-        "from_uniform": mean(_distance(words, 1 / words.shape[1])),
-        **_word_figures(words, of, P, resamples, seed),
-        "between_pictures": _between_pictures(words, of, place, P, resamples, seed),
-        "centre": mean(masses[:, 0]),
-        "border": mean(masses[:, 1]),
-        "favourite": mean(words[:, heaviest].sum(1)),
-    }
-    cells = tuple((int(i) // grid[1], int(i) % grid[1]) for i in heaviest)
-    baselines = _baselines(grid)
+    entropy = _entropy(gathered.own, gathered.sizes)  # (W,)
+    course = [
+        _mean(gathered, entropy, resamples, seed, place == t) for t in np.flatnonzero(reached)
+    ]
+    cells = tuple((int(i) // grid[1], int(i) % grid[1]) for i in _heaviest(gathered.spread))
+    if gathered.projections:
+        looks = baselines(gathered, where or (), seed)
+        beside = {name: _values(_figures(look, 1, seed)) for name, look in looks.items()}
+    else:
+        beside = _baselines(grid)
     spoken = counts > 0
+    masses = gathered.spread @ np.stack((_centre(grid), _border(grid)), 1)  # (W, 2)
     tails = {
         name: float(np.quantile(sums[spoken] / counts[spoken], 1 - STUCK_PICTURES))
         for name, sums in (
@@ -104,35 +92,95 @@ def health(maps: Sequence[np.ndarray], resamples: int = 1000, seed: int = 0) -> 
             ("border", np.bincount(of, masses[:, 1], minlength=P)),
         )
     }
-    values = {name: found.value for name, found in figures.items() if found is not None}
-    surely_flat = figures["entropy"].low >= FLAT
-    warnings = _warnings(values, surely_flat, tails, cells, baselines["uniform"], int(spoken.sum()))
+    surely_flat = figures.entropy.low >= FLAT
+    wrong = warnings(
+        _values(figures), surely_flat, tails, cells, beside["uniform"], int(spoken.sum())
+    )
     return Health(
         pictures=P,
-        words=len(words),
+        words=len(gathered.own),
         grid=grid,
-        entropy_course=tuple(mean(entropy, place == t) for t in np.flatnonzero(reached)),
+        regions=bool(gathered.projections),
+        entropy_course=tuple(course),
         favourite_cells=cells,
-        baselines=baselines,
-        warnings=warnings,
-        **figures,  # type: ignore[arg-type]
+        baselines=beside,
+        warnings=wrong,
+        **vars(figures),
     )
 
 
-def rows(found: Health) -> list[tuple[str, str]]:
+@dataclass(frozen=True)
+class _Figures:
+    """The fields of `Health` of these names."""
+
+    entropy: Interval
+    from_uniform: Interval
+    distance: Interval | None
+    between_words: Interval | None
+    between_pictures: Interval | None
+    centre: Interval
+    border: Interval
+    favourite: Interval
+
+
+def _figures(maps: Maps, resamples: int, seed: int) -> _Figures:
+    def mean(values: np.ndarray) -> Interval:
+        return _mean(maps, values, resamples, seed)
+
+    P, of = maps.pictures, maps.of
+    masses = maps.spread @ np.stack((_centre(maps.grid), _border(maps.grid)), 1)  # (W, 2)
+    distance, between_words = _word_figures(maps.own, of, P, resamples, seed)
+    return _Figures(
+        entropy=mean(_entropy(maps.own, maps.sizes)),
+        from_uniform=mean(_distance(maps.own, maps.even)),
+        distance=distance,
+        between_words=between_words,
+        between_pictures=_between_pictures(maps.spread, of, maps.place, P, resamples, seed),
+        centre=mean(masses[:, 0]),
+        border=mean(masses[:, 1]),
+        favourite=mean(maps.spread[:, _heaviest(maps.spread)].sum(1)),
+    )
+
+
+def _mean(
+    maps: Maps,
+    values: np.ndarray,
+    resamples: int,
+    seed: int,
+    chosen: np.ndarray | slice = slice(None),
+) -> Interval:
+    """Of a value per word, for the chosen words."""
+    owners = maps.of[chosen]
+    sums = np.bincount(owners, values[chosen], minlength=maps.pictures)
+    return mean_interval(sums, np.bincount(owners, minlength=maps.pictures), resamples, seed)
+
+
+def _values(figures: _Figures) -> dict[str, float]:
+    return {name: one.value for name, one in vars(figures).items() if one is not None}
+
+
+def _heaviest(spread: np.ndarray) -> np.ndarray:
+    """The few cells with the most mass over all words, the heaviest first."""
+    return np.argsort(-spread.mean(0), kind="stable")[: _few(spread.shape[1])]
+
+
+def rows(measured: Health) -> list[tuple[str, str]]:
     """(what, value with its interval beside its baselines), for a table."""
 
     def row(what: str, name: str) -> tuple[str, str]:
-        interval: Interval | None = getattr(found, name)
+        interval: Interval | None = getattr(measured, name)
         beside = ", ".join(
-            f"{look} {found.baselines[look][name] + 0.0:.2f}" for look in found.baselines
+            f"{look} {figures[name] + 0.0:.2f}"
+            for look, figures in measured.baselines.items()
+            if name in figures
         )
         return what, f"{_text(interval)}; {beside}"
 
-    h, w = found.grid
-    course = " ".join(f"{interval.value:.2f}" for interval in found.entropy_course)
+    h, w = measured.grid
+    cells = f"regions, their places on {h}x{w} cells" if measured.regions else f"{h}x{w} cells"
+    course = " ".join(f"{interval.value:.2f}" for interval in measured.entropy_course)
     return [
-        ("looked at", f"{found.pictures} pictures, {found.words} words, {h}x{w} cells"),
+        ("looked at", f"{measured.pictures} pictures, {measured.words} words, {cells}"),
         row("entropy of a map, share of the largest possible", "entropy"),
         ("its course over the words", f"{course}; uniform 1.00 at every word"),
         row("distance of a map from the uniform one", "from_uniform"),
@@ -141,8 +189,8 @@ def rows(found: Health) -> list[tuple[str, str]]:
         row("similarity of two pictures' maps at one place", "between_pictures"),
         row("mass in the middle quarter", "centre"),
         row("mass in the border's cells", "border"),
-        row(f"mass on the {len(found.favourite_cells)} most looked at cells", "favourite"),
-        ("found wrong", "; ".join(found.flags) or "nothing"),
+        row(f"mass on the {len(measured.favourite_cells)} most looked at cells", "favourite"),
+        ("found wrong", "; ".join(measured.flags) or "nothing"),
     ]
 
 
@@ -153,28 +201,6 @@ def _text(interval: Interval | None) -> str:
 
 
 # From maps to figures ---------------------------------------------------------------------------
-
-
-def _flatten(
-    maps: Sequence[np.ndarray],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, int]]:
-    """All maps in one (W, L), with each one's picture (W,) and place (W,), and the grid."""
-    grids = {tuple(m.shape[1:]) for m in maps if m.ndim == 3}
-    if any(m.ndim != 3 for m in maps) or len(grids) > 1:
-        shapes = sorted({str(m.shape) for m in maps})
-        raise DataError(f"maps are (T, h, w) each, of one grid (h, w), not {', '.join(shapes)}.")
-    lengths = [len(m) for m in maps]
-    if not sum(lengths):
-        raise DataError("there is no map to look at: no caption has a word.")
-    h, w = grids.pop()
-    words = np.concatenate([m.reshape(len(m), h * w) for m in maps]).astype(np.float64)
-    of = np.repeat(np.arange(len(maps)), lengths)
-    place = np.concatenate([np.arange(length) for length in lengths])
-    good = (words >= 0).all(1) & (abs(words.sum(1) - 1) < 1e-3)  # False for what is no number
-    if not good.all():
-        first = int(np.flatnonzero(~good)[0])
-        raise DataError(f"map {place[first]} of caption {of[first]} is no shares that sum to 1.")
-    return words, of, place, (h, w)
 
 
 def _centre(grid: tuple[int, int]) -> np.ndarray:
@@ -199,12 +225,13 @@ def _few(cells: int) -> int:
     return min(4, int(np.ceil(FAVOURITES * cells)))
 
 
-def _entropy(words: np.ndarray) -> np.ndarray:
-    """(W, L) -> (W,) as a share of log L. On a single cell the only map is the uniform one: 1."""
-    if words.shape[1] == 1:
-        return np.ones(len(words))
+def _entropy(words: np.ndarray, sizes: np.ndarray | int) -> np.ndarray:
+    """(W, L) -> (W,) as a share of log L, which is `sizes`. On a single cell the only map is the
+    uniform one: 1."""
     nats = -(words * np.log(np.where(words > 0, words, 1))).sum(1)
-    return np.clip(nats / np.log(words.shape[1]), 0, 1)
+    most = np.broadcast_to(np.log(sizes), nats.shape)
+    shares = np.divide(nats, most, out=np.ones_like(nats), where=most > 0)
+    return np.clip(shares, 0, 1)
 
 
 def _distance(one: np.ndarray, other: np.ndarray | float) -> np.ndarray:
@@ -214,25 +241,25 @@ def _distance(one: np.ndarray, other: np.ndarray | float) -> np.ndarray:
 
 def _word_figures(
     words: np.ndarray, of: np.ndarray, P: int, resamples: int, seed: int
-) -> dict[str, Interval | None]:
+) -> tuple[Interval | None, Interval | None]:
     """`distance` and `between_words`: of all pairs of one caption's maps, by how far apart they
     stand in it."""
     sums, pairs = np.zeros((2, P)), np.zeros((2, P))  # consecutive; any two
     for lag in range(1, int(np.bincount(of).max())):
         first = np.flatnonzero(of[lag:] == of[:-lag])
-        found = _distance(words[first], words[first + lag])
-        added = np.bincount(of[first], found, minlength=P)
+        apart = _distance(words[first], words[first + lag])
+        added = np.bincount(of[first], apart, minlength=P)
         count = np.bincount(of[first], minlength=P)
         if lag == 1:
             sums[0], pairs[0] = added, count
         sums[1] += added
         pairs[1] += count
     if not pairs.any():
-        return {"distance": None, "between_words": None}
-    return {
-        "distance": mean_interval(sums[0], pairs[0], resamples, seed),
-        "between_words": mean_interval(pairs[1] - sums[1], pairs[1], resamples, seed),
-    }
+        return None, None
+    return (
+        mean_interval(sums[0], pairs[0], resamples, seed),
+        mean_interval(pairs[1] - sums[1], pairs[1], resamples, seed),
+    )
 
 
 def _between_pictures(
@@ -268,9 +295,9 @@ def _distance_to_others(maps: np.ndarray) -> np.ndarray:
     order = cells.argsort(1)
     ranked = np.take_along_axis(cells, order, 1)
     sums = ranked.cumsum(1)
-    found = (2 * np.arange(n) + 2 - n) * ranked - 2 * sums + sums[:, -1:]
-    placed = np.empty_like(found)
-    np.put_along_axis(placed, order, found, 1)
+    distances = (2 * np.arange(n) + 2 - n) * ranked - 2 * sums + sums[:, -1:]
+    placed = np.empty_like(distances)
+    np.put_along_axis(placed, order, distances, 1)
     return placed.sum(0) / 2
 
 
@@ -280,10 +307,10 @@ def _baselines(grid: tuple[int, int]) -> dict[str, dict[str, float]]:
     few = _few(L)
     middle = np.zeros(grid)
     middle[(grid[0] - 1) // 2 : grid[0] // 2 + 1, (grid[1] - 1) // 2 : grid[1] // 2 + 1] = 1
-    found = {}
+    figures = {}
     for name, look in (("uniform", np.full(L, 1 / L)), ("centre", middle.ravel() / middle.sum())):
-        found[name] = {
-            "entropy": float(_entropy(look[None])[0]),
+        figures[name] = {
+            "entropy": float(_entropy(look[None], L)[0]),
             "from_uniform": float(_distance(look[None], 1 / L)[0]),
             "distance": 0.0,
             "between_words": 1.0,
@@ -293,73 +320,12 @@ def _baselines(grid: tuple[int, int]) -> dict[str, dict[str, float]]:
             "favourite": float(np.sort(look)[-few:].sum()),
         }
     # Of single cells; of `favourite` in the long run: few words always have favourites.
-    found["chance"] = {
-        **found["uniform"],
+    figures["chance"] = {
+        **figures["uniform"],
         "entropy": float(L == 1),
         "from_uniform": 1 - 1 / L,
         "distance": 1 - 1 / L,
         "between_words": 1 / L,
         "between_pictures": 1 / L,
     }
-    return found
-
-
-# From figures to words --------------------------------------------------------------------------
-
-
-def _warnings(
-    values: Mapping[str, float],
-    surely_flat: bool,
-    tails: Mapping[str, float],
-    cells: Sequence[tuple[int, int]],
-    uniform: Mapping[str, float],
-    pictures: int,
-) -> dict[str, str]:
-    """What is wrong by name. values: by field of `Health`, where known; tails: the mass in the
-    centre and at the border that all but a tenth of the pictures have; pictures: those with words.
-
-    Flat maps are alike whatever they are compared with, and maps on one cell are static and lie
-    somewhere, so those two stand alone. The others can be true together."""
-    entropy, favourite = values["entropy"], values["favourite"]
-    if surely_flat:
-        return {
-            "flat": f"attention is nearly uniform: entropy {entropy:.3f} of the largest possible "
-            f"(flat from {FLAT:g} on); it hardly tells where the model looked"
-        }
-    many = pictures >= FEW_PICTURES
-    if many and entropy <= COLLAPSED_ENTROPY and favourite >= COLLAPSED_MASS:
-        where = ", ".join(f"row {row + 1} column {column + 1}" for row, column in cells)
-        return {
-            "collapsed": f"attention has collapsed: {favourite:.0%} of its mass is on "
-            f"{len(cells)} of the cells ({where}) whatever the word and the picture (uniform "
-            f"{uniform['favourite']:.0%}, collapsed from {COLLAPSED_MASS:.0%} on), with entropy "
-            f"{entropy:.3f} (collapsed up to {COLLAPSED_ENTROPY:g})"
-        }
-    found = {}
-    most = STATIC * values["from_uniform"]
-    if "distance" in values:
-        distance, any_two = values["distance"], 1 - values["between_words"]
-        if max(distance, any_two) <= most:
-            found["static"] = (
-                f"the map hardly moves between words: distance {distance:.3f} from one word to the "
-                f"next and {any_two:.3f} between any two (static up to {most:.3f}, {STATIC:g} of "
-                f"the maps' distance from uniform)"
-            )
-    if many and "between_pictures" in values:
-        apart = 1 - values["between_pictures"]
-        if apart <= most:
-            found["blind"] = (
-                f"the map hardly depends on the picture: distance {apart:.3f} between two "
-                f"pictures' maps at one place (blind up to {most:.3f}, {STATIC:g} of the maps' "
-                f"distance from uniform)"
-            )
-    for name, region in (("centre", "the middle quarter"), ("border", "the border's cells")):
-        mass, baseline = values[name], uniform[name]
-        least = baseline + STUCK * (1 - baseline)
-        if many and baseline < 1 and min(mass, tails[name]) >= least:
-            found[name] = (
-                f"attention is stuck at the {name}: {mass:.0%} of its mass lies in {region}, and "
-                f"{tails[name]:.0%} or more in {STUCK_PICTURES:.0%} of the pictures (uniform "
-                f"{baseline:.0%}, stuck from {least:.0%} on)"
-            )
-    return found
+    return figures

@@ -30,7 +30,8 @@ def aligned(
 
     Raises DataError for anything else, and for pictures that only one of the two has."""
     if isinstance(hypotheses, str) and not _is_file(hypotheses):  # of one picture
-        references = [references] if _is_flat(references) else references
+        group: Any = references
+        references = [group] if _is_flat(group) else references
         hypotheses = [hypotheses]
     groups, texts = _side(references, "references"), _side(hypotheses, "hypotheses")
     if isinstance(groups, dict) != isinstance(texts, dict):
