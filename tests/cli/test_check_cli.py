@@ -140,3 +140,35 @@ def test_as_a_program(folder):
     assert "Traceback" not in done.stderr
     code = "import sys, saccade.cli.check, saccade.data.check; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_columns_by_name(folder, capsys):
+    rows = ["pic,words,split"] + [f"my pictures/{i}.png,a dog,train" for i in range(5)]
+    (folder / "own.csv").write_text("\n".join(rows))
+    assert main(["check", "own.csv"]) == 1
+    assert "the header names the columns pic, words, split;" in capsys.readouterr().out
+    options = ["--image-column", "pic", "--caption-column", "words"]
+    assert main(["check", "own.csv", *options]) == 0
+    out = capsys.readouterr().out
+    line = "Next: saccade train own.csv --image-column pic --caption-column words --out RUN\n"
+    assert out.endswith(line)
+
+
+def test_rejected_captions_can_be_kept(folder, capsys):
+    rows = ["image,caption,is_rejected,split"]
+    rows += [f"my pictures/{i}.png,a dog,{i > 2},train" for i in range(5)]
+    (folder / "own.csv").write_text("\n".join(rows))
+    assert main(["check", "own.csv"]) == 0
+    out = capsys.readouterr().out
+    assert "2 captions marked is_rejected left out; --keep-rejected keeps them.\n" in out
+    assert "2 pictures of train left out because no word is in their captions" in out
+    assert main(["check", "own.csv", "--keep-rejected"]) == 0
+    assert "left out" not in capsys.readouterr().out
+
+
+def test_a_report_never_overwrites_what_was_read(folder, capsys):
+    for name in ("captions.jsonl", "my pictures/3.png"):
+        before = (folder / name).read_bytes()
+        assert main(["check", "captions.jsonl", "--json", name]) in (1, 2)
+        assert "--json" in capsys.readouterr().err
+        assert (folder / name).read_bytes() == before

@@ -69,7 +69,7 @@ def describe_cut(lengths: Sequence[int], max_words: int) -> str:
     counted = "1 caption" if longer == 1 else f"{longer:,} captions"
     most = min(max(lengths), 10_000)  # what the settings allow
     return (
-        f"{counted} of {len(lengths):,} in train and val are longer than train.max_words "
+        f"{counted} of {sum(map(bool, lengths)):,} in train and val are longer than train.max_words "
         f"({max_words}): training cuts them there. All are whole with --set "
         f"train.max_words={most} --set decode.max_words={most}"
     )
