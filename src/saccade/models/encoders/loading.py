@@ -18,13 +18,14 @@ from torch import nn
 
 from saccade.config import SMALL_CONV, EncoderConfig, merge
 from saccade.errors import CheckpointError, UsageError
-from saccade.files import HubId, hub_or_folder, require_file
+from saccade.files import HubId, hub_or_folder, read_json, require_file
 from saccade.models.encoders.encoder import Encoder, first_line
 from saccade.models.encoders.small_conv import SmallConv
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
+PREPROCESSOR = "preprocessor_config.json"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -215,20 +216,21 @@ def _vision_part(model: nn.Module) -> nn.Module:
 
 
 def _preprocessing(config: EncoderConfig, source: Path | HubId) -> dict[str, Any]:
-    """What the backbone's preprocessor_config.json says; empty without one."""
+    """What the backbone's preprocessor says; empty without one."""
     from transformers.image_processing_base import ImageProcessingMixin
 
-    try:
-        found, _ = ImageProcessingMixin.get_image_processor_dict(
-            str(source), revision=config.revision
-        )
-    except OSError:
-        return {}  # no preprocessor_config.json: ImageNet's statistics are the convention
-    except Exception as error:
-        raise UsageError(
-            f"encoder {source}: its preprocessor_config.json is damaged ({first_line(error)})."
-        ) from error
-    return found
+    if isinstance(source, Path) and (source / PREPROCESSOR).exists():
+        values = read_json(source / PREPROCESSOR, UsageError)
+    else:
+        try:
+            values, _ = ImageProcessingMixin.get_image_processor_dict(
+                str(source), revision=config.revision
+            )
+        except OSError:  # there is none: ImageNet's statistics are the convention
+            return {}
+    if not isinstance(values, dict):
+        raise UsageError(f"encoder {source}: {PREPROCESSOR} is not a table; get the file again.")
+    return values
 
 
 def _with_statistics(config: EncoderConfig, found: Mapping[str, Any]) -> EncoderConfig:
@@ -246,7 +248,7 @@ def _three(
     numbers = isinstance(value, list | tuple) and all(type(v) in (int, float) for v in value)
     if not numbers or len(value) != 3 or not all(math.isfinite(v) for v in value):
         raise UsageError(
-            f"encoder {config.backbone}: image_{name} in its preprocessor_config.json is "
+            f"encoder {config.backbone}: image_{name} in its {PREPROCESSOR} is "
             f"{value!r}, not three numbers; set encoder.{name} yourself."
         )
     red, green, blue = map(float, value)
