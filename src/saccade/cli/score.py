@@ -119,11 +119,14 @@ def score(
     """
     files = [*references, *(more or [])]
     _check_usage(context, hypotheses, several, characters, meteor or spice)
-    inputs = [p for p in (*files, hypotheses, against, training, frequencies) if p is not None]
+    captions = [path for path in (*files, hypotheses, against, training) if path is not None]
     outputs = {"--json": json_file, "--per-picture": per_picture}
     from saccade.cli.inputs import check_outputs
 
-    check_outputs({**outputs, "--save-frequencies": save_frequencies}, inputs)
+    check_outputs(
+        {**outputs, "--save-frequencies": save_frequencies},
+        captions if frequencies is None else [*captions, frequencies],
+    )
 
     from saccade.cli import score_show
     from saccade.cli.reading import choices as chosen
@@ -136,7 +139,7 @@ def score(
     from saccade.text.printing import Screen
 
     screen = Screen()
-    choices = _choices(chosen(image_column, caption_column, keep_rejected), inputs)
+    choices = _choices(chosen(image_column, caption_column, keep_rejected), captions)
     people = read_references(files, split, choices(files[0]))
     score_show.notes(screen, people.notes)
     groups = people.captions
@@ -148,6 +151,7 @@ def score(
     if hypotheses is None:
         return
     known = None if frequencies is None else counting.Frequencies.load(frequencies)
+    learned = None if training is None else _training(screen, training, choices)
     systems: dict[Path, dict[str, tuple[str, ...]]] = {}
     for path in (hypotheses, against):
         if path is not None:
@@ -164,7 +168,8 @@ def score(
             )
         score_show.several(screen, result)
         if json_file is not None:
-            write_json(json_file, {"hypotheses": str(hypotheses), **result.to_json()})
+            about = {"characters": characters, "hypotheses": str(hypotheses)}
+            write_json(json_file, about | result.to_json())
         return
 
     texts = {key: caption for key, (caption,) in systems[hypotheses].items()}
@@ -179,9 +184,7 @@ def score(
             other = scores.score(groups, others, frequencies=known, characters=characters)
         other = _add_java(other, groups, others, meteor, spice)
     report = score_show.figures(screen, scored, other, hypotheses, against, resamples, seed)
-    report["captions"] = score_show.variety(
-        screen, [*texts.values()], _training(screen, training, choices), characters
-    )
+    report["captions"] = score_show.variety(screen, [*texts.values()], learned, characters)
     report |= {
         "characters": characters,
         "references": [str(path) for path in files],
@@ -324,10 +327,8 @@ def _add_java(
     return scored
 
 
-def _training(screen: Screen, path: Path | None, choices: Any) -> list[str] | None:
+def _training(screen: Screen, path: Path, choices: Any) -> list[str]:
     """The captions that a model learned from: of the split "train" where a file has splits."""
-    if path is None:
-        return None
     from saccade.cli import score_show
     from saccade.data.references import read_references
 

@@ -102,7 +102,7 @@ def _spell(places: list[str]) -> str:
 
 def fitting(path: Path, choices: Choices) -> Choices:
     """The choices that a file can follow: a column is chosen only where it is there."""
-    if choices.image_column is None and choices.caption_column is None:
+    if path.is_dir() or (choices.image_column is None and choices.caption_column is None):
         return choices
     there = {compared(name) for name in _names_in(path)}
 
@@ -247,8 +247,6 @@ def _results(
 
 def _names_in(path: Path) -> tuple[str, ...]:
     """The columns of a table, or the keys of a JSON file's first object; () for other files."""
-    if path.is_dir():
-        return ()
     first = next(
         (line for _, line in read_lines(path) if not isinstance(line, str) or line.strip()), ""
     )
