@@ -99,7 +99,7 @@ def test_a_damaged_checkpoint_is_refused_or_makes_no_difference(
             count("silently wrong")
         if outcome not in ("fine", "refused"):
             wrong.append(f"{what}: {outcome}")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def _is_a_setting(what: str, name: str, form: str) -> bool:
@@ -160,7 +160,7 @@ def test_a_bad_caption_file_is_named_or_read(command, name, tmp_path, capsys):
         outcome, _, _ = attempt(arguments, capsys)
         if outcome not in ("fine", "refused"):
             wrong.append(f"{what}: {outcome}")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("name", ["run.json", "log.jsonl", "last/trainer.json", "last/config.json"])
@@ -183,7 +183,7 @@ def test_a_damaged_run_is_not_resumed_or_as_before(run, name, tmp_path, capsys):
         if outcome not in ("fine", "refused"):
             wrong.append(f"{what}: {outcome}")
         (folder / name).write_bytes(good)
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_a_variable_chooses_the_long_form():
