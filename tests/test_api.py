@@ -298,3 +298,26 @@ def test_the_hubs_options_reach_the_hub(monkeypatch, tmp_path):
     assert options["cache_dir"] == tmp_path
     assert options["local_files_only"] is True
     assert options["revision"] == "main"
+
+
+def test_every_strategy_by_name_with_maps_of_its_own_words(captioner, photos):
+    sampled = captioner.caption(photos[0], strategy="sample", num_return_sequences=4, keep=4)
+    assert len(sampled.others) == 3
+    again = captioner.caption([photos[1], photos[0]], strategy="sample", samples=4, keep=4)[1]
+    assert [c.text for c in (again, *again.others)] == [
+        c.text for c in (sampled, *sampled.others)
+    ]  # whatever comes with it
+    apart = captioner.caption(
+        photos[0], strategy="diverse_beam", beams=4, groups=4, diversity=9.0, keep=4
+    )
+    assert len({c.text for c in (apart, *apart.others)}) == 4
+    for caption in (sampled, *sampled.others, apart, *apart.others):
+        assert caption.alphas.shape == (len(caption.words), 8, 12)
+        np.testing.assert_allclose(caption.alphas.sum((1, 2)), 1, rtol=1e-4)
+    colours = {"red", "green", "blue"}
+    free = captioner.caption(photos[0], beams=3)
+    banned = captioner.caption(photos[0], beams=3, banned=tuple(colours & set(free.words)))
+    assert colours & set(free.words)
+    assert not set(banned.words) & set(free.words) & colours
+    with pytest.raises(UsageError, match="has no setting 'temprature'"):
+        captioner.caption(photos[0], strategy="sample", temprature=2)

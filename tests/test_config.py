@@ -12,7 +12,7 @@ from saccade.config import (
     parse_settings,
     to_dict,
 )
-from saccade.decoding.settings import BeamSettings
+from saccade.decoding import BeamSettings
 from saccade.errors import UsageError
 from saccade.models.build import DECODERS
 from saccade.training.tasks import CrossEntropySettings

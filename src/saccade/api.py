@@ -11,7 +11,7 @@ from PIL import Image
 
 from saccade.checkpoint import is_checkpoint, load, save
 from saccade.data.columns import NO_CHOICES
-from saccade.decoding.settings import Decoding, changed
+from saccade.decoding import Decoding, changed
 from saccade.engine import (
     Encoded,
     Engine,
@@ -117,7 +117,7 @@ class Captioner:
         return self.engine.write(encoded, decoding, keep)
 
     @overload
-    def caption(  # type: ignore[overload-overlap]  # a str is a sequence of str, and one photo
+    def caption(
         self,
         photos: Photo,
         beams: int | None = None,
@@ -126,6 +126,7 @@ class Captioner:
         allow_unk: bool | None = None,
         keep: int = 1,
         batch: int = 16,
+        **options: Any,
     ) -> Caption: ...
 
     @overload
@@ -138,6 +139,7 @@ class Captioner:
         allow_unk: bool | None = None,
         keep: int = 1,
         batch: int = 16,
+        **options: Any,
     ) -> list[Caption]: ...
 
     def caption(
@@ -149,17 +151,18 @@ class Captioner:
         allow_unk: bool | None = None,
         keep: int = 1,
         batch: int = 16,
+        **options: Any,
     ) -> Caption | list[Caption]:
         """A Caption for one photo, a list of them for a list. A photo is a path, a Pillow picture,
         an array (H, W, 3) or (H, W) of uint8, a file's bytes, or a file opened in binary mode.
 
         beams 1 is greedy; scores are log-probability / words ** length_power; keep > 1 returns the
-        next best sentences as `others`. Settings left out are the checkpoint's. Raises
-        PictureError naming the photo that can't be opened, and UsageError for settings out of
-        range."""
-        decoding = self.settings(
-            beams=beams, length_power=length_power, max_words=max_words, allow_unk=allow_unk
-        )
+        next best sentences as `others`. options: `strategy` ("greedy", "beam", "diverse_beam",
+        "sample") and its settings, rules among them, by our names or those of transformers
+        (docs/decoding.md). Settings left out are the checkpoint's. Raises PictureError naming the
+        photo that can't be opened, and UsageError for settings that are unknown or out of range."""
+        options |= {"beams": beams, "length_power": length_power}
+        decoding = self.settings(max_words=max_words, allow_unk=allow_unk, **options)
         if not isinstance(photos, Iterable) or isinstance(photos, ONE_PHOTO):
             return self.decode(self.encode([photos]), decoding, keep)[0]
         captions = []

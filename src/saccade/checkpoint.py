@@ -16,8 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from saccade.config import SMALL_CONV, EncoderConfig, Tag, chosen, from_dict, to_dict
-from saccade.decoding.settings import TAG as STRATEGIES
-from saccade.decoding.settings import BeamSettings, Decoding
+from saccade.decoding import TAG as STRATEGIES
+from saccade.decoding import BeamSettings, Decoding
 from saccade.errors import CheckpointError, UsageError
 from saccade.files import replace_folder, surviving_folder
 from saccade.models.build import TAG as DECODERS
@@ -163,7 +163,8 @@ def read_config(folder: Path | str) -> dict[str, Any]:
         ) from error
     if found not in READABLE:
         raise CheckpointError(
-            f"{path} is of format {found}, and this Saccade ({version('saccade-captioner')}) reads format "
+            f"{path} is of format {found}, and this Saccade "
+            f"({version('saccade-captioner')}) reads format "
             f"{FORMAT} and older; install the Saccade that wrote it: "
             f"{config.get('saccade_version')}."
         )

@@ -182,7 +182,7 @@ class Config:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: Any = field(default_factory=dict)  # by its kind: saccade.models.build
     train: TrainConfig = field(default_factory=TrainConfig)
-    decode: Any = field(default_factory=dict)  # by its strategy: saccade.decoding.settings
+    decode: Any = field(default_factory=dict)  # by its strategy: saccade.decoding.strategies
 
 
 @dataclass(frozen=True)

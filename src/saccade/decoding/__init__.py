@@ -1,21 +1,31 @@
 """Searching for captions: functions over `start` and `step`, without knowledge of any model."""
 
-from saccade.decoding.beam import beam_search
-from saccade.decoding.greedy import greedy
+from saccade.decoding.beam import BeamSettings, beam_search
+from saccade.decoding.diverse import DiverseBeamSettings, diverse_beam_search
+from saccade.decoding.greedy import GreedySettings, greedy
 from saccade.decoding.hypothesis import Hypothesis, Tokens
-from saccade.decoding.rules import Rule, ban
-from saccade.decoding.search import search
-from saccade.decoding.settings import BeamSettings, Decoding, GreedySettings
+from saccade.decoding.rules import BAD_ENDINGS, Rule, RuleSettings, ban
+from saccade.decoding.sampling import SampleSettings, sample
+from saccade.decoding.strategies import STRATEGIES, TAG, Decoding, changed, search
 
 __all__ = [
+    "BAD_ENDINGS",
+    "STRATEGIES",
+    "TAG",
     "BeamSettings",
     "Decoding",
+    "DiverseBeamSettings",
     "GreedySettings",
     "Hypothesis",
     "Rule",
+    "RuleSettings",
+    "SampleSettings",
     "Tokens",
     "ban",
     "beam_search",
+    "changed",
+    "diverse_beam_search",
     "greedy",
+    "sample",
     "search",
 ]

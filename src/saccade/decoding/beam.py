@@ -6,17 +6,34 @@ are used up, or when nothing alive can still enter the best `keep`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from saccade.config import check_ranges, ranged
 from saccade.decoding.hypothesis import RUNNERS_UP, Hypothesis, Tokens, normalise
 from saccade.decoding.recorder import Recorder
-from saccade.decoding.rules import Rule
+from saccade.decoding.rules import Rule, RuleSettings, none_left
 from saccade.decoding.words import likeliest
 from saccade.models.contract import State, Stepper
+
+
+@dataclass(frozen=True)
+class BeamSettings:
+    """The best `beams` sentences so far, at every word; one beam is greedy."""
+
+    beams: int = ranged(5, 1, 1000)  # num_beams
+    length_power: float = ranged(0.0, 0.0, 100.0)  # length_penalty
+    max_words: int = ranged(20, 1, 10_000)
+    allow_unk: bool = False
+    rules: RuleSettings = field(default_factory=RuleSettings)
+    strategy: Literal["beam"] = "beam"
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "decode")
 
 
 @dataclass(frozen=True)
@@ -44,7 +61,8 @@ def beam_search(
 
     state: one hypothesis per picture, as `start` gives it. `keep` only says how long the search
     must go on: the first `keep` are those of a search to the very end. A sentence that reaches
-    `max_words` words is cut there (`finished` false) and competes with its score so far."""
+    `max_words` words is cut there (`finished` false) and competes with its score so far. Raises
+    UsageError where the rules leave no word."""
     keep = min(keep, beams)
     device = state.device
     recorder = Recorder(state.count)
@@ -89,6 +107,8 @@ def beam_search(
                 history = history.unflatten(0, (len(active), -1))[kept.to(device)].flatten(0, 1)
             active, scores, words = active[kept.numpy()], scores[kept], words[kept]
         words = words.flatten()
+    if not all(ends):
+        raise none_left()
     return [
         [
             recorder.hypothesis(picture, end.step, end.slot, end.score, end.finished)
@@ -118,3 +138,25 @@ def _going_on(
         if len(reached) >= keep:
             floor[row] = reached[keep - 1]
     return (best > -torch.inf) & (bound > floor)
+
+
+def run(
+    model: Stepper,
+    state: State,
+    tokens: Tokens,
+    rules: Sequence[Rule],
+    settings: BeamSettings,
+    keep: int,
+    seeds: Sequence[int],
+) -> list[list[Hypothesis]]:
+    """As `saccade.decoding.strategies` calls it."""
+    return beam_search(
+        model,
+        state,
+        tokens,
+        rules,
+        settings.beams,
+        settings.max_words,
+        settings.length_power,
+        keep,
+    )

@@ -1,16 +1,42 @@
 """Rules of a search: functions of (logits (N, V), history (N, t)) that take words away.
 
-A rule sets the logits of words that may not come next to -inf; it may write into the logits that it
-is given. The probability of those words is not given to others: log-probabilities stay the model's.
-history holds the words of each hypothesis so far, BOS not among them.
+A rule sets the logits of words that may not come next to -inf, or lowers them; it may write into
+the logits that it is given. The probability that it takes from a word is given to no other, so all
+other log-probabilities stay the model's. history holds the words of each hypothesis so far, BOS not
+among them.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from saccade.config import check_ranges, ranged
+from saccade.errors import UsageError
+from saccade.text import Vocabulary
+
 Rule = Callable[[Tensor, Tensor], Tensor]
+
+# Words that no sentence ends in: a caption that does was cut, or scored for its n-grams alone.
+BAD_ENDINGS = ("a", "an", "the", "with", "of", "in", "on", "at", "to", "and", "is", "are", "for")
+
+
+@dataclass(frozen=True)
+class RuleSettings:
+    """What no caption may do, whatever the strategy."""
+
+    min_words: int = ranged(0, 0, 10_000)
+    no_repeated_word: bool = False  # no word twice in a row
+    no_repeated_ngram: int = ranged(0, 0, 100)  # no_repeat_ngram_size; 0: off
+    trigram_penalty: float = ranged(0.0, 0.0, 1000.0)  # nats for each time a trigram is repeated
+    bad_endings: tuple[str, ...] = ()  # words that a caption does not end in: BAD_ENDINGS, say
+    banned: tuple[str, ...] = ()  # words that never come
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "decode.rules")
 
 
 def ban(ids: Sequence[int]) -> Rule:
@@ -22,3 +48,100 @@ def ban(ids: Sequence[int]) -> Rule:
         return logits
 
     return rule
+
+
+def no_repeated_word() -> Rule:
+    """No word twice in a row."""
+
+    def rule(logits: Tensor, history: Tensor) -> Tensor:
+        return logits.scatter_(1, history[:, -1:], -torch.inf) if history.size(1) else logits
+
+    return rule
+
+
+def no_repeated_ngram(size: int) -> Rule:
+    """No `size` words that stand in the sentence already (`no_repeat_ngram_size` of transformers);
+    1: no word twice."""
+
+    def rule(logits: Tensor, history: Tensor) -> Tensor:
+        for row, place in _continuations(history, size):
+            logits[row, history[row, place]] = -torch.inf
+        return logits
+
+    return rule
+
+
+def repeated_trigram_penalty(penalty: float) -> Rule:
+    """Words that would repeat a trigram lose `penalty` nats for each time that it stands there."""
+
+    def rule(logits: Tensor, history: Tensor) -> Tensor:
+        for row, place in _continuations(history, 3):
+            logits[row, history[row, place]] -= penalty
+        return logits
+
+    return rule
+
+
+def _continuations(history: Tensor, size: int) -> list[tuple[int, int]]:
+    """(row, place) of every word that followed, earlier in its row, the row's last size - 1."""
+    words = history.size(1)
+    if words < size:
+        return []
+    context = history[:, words - size + 1 :]  # (N, size - 1)
+    places = range(size - 1, words)
+    earlier = torch.stack([history[:, p - size + 1 : p] for p in places], 1)  # (N, P, size - 1)
+    equal = (earlier == context.unsqueeze(1)).all(-1)
+    return [(row, places[p]) for row, p in equal.nonzero().tolist()]
+
+
+def no_bad_ending(eos: int, endings: Sequence[int]) -> Rule:
+    """The sentence does not end after some words ("a", "with", "of")."""
+    bad = torch.tensor(list(endings), dtype=torch.long)
+
+    def rule(logits: Tensor, history: Tensor) -> Tensor:
+        if history.size(1):
+            ends = torch.isin(history[:, -1], bad.to(history.device))
+            logits[ends, eos] = -torch.inf
+        return logits
+
+    return rule
+
+
+def at_least(words: int, eos: int) -> Rule:
+    """No end before so many words."""
+
+    def rule(logits: Tensor, history: Tensor) -> Tensor:
+        if history.size(1) < words:
+            logits[:, eos] = -torch.inf
+        return logits
+
+    return rule
+
+
+def rules_of(wanted: RuleSettings, vocabulary: Vocabulary, allow_unk: bool = False) -> list[Rule]:
+    """The rules that settings ask for: PAD and BOS never come, UNK only where it is allowed. Raises
+    UsageError for a banned word that the vocabulary lacks."""
+    eos = vocabulary.eos
+    unknown = () if allow_unk else (vocabulary.unk,)
+    missing = [word for word in wanted.banned if word not in vocabulary.ids]
+    if missing:
+        raise UsageError(f"decode.rules.banned: the model does not know the word '{missing[0]}'.")
+    banned = (vocabulary.ids[word] for word in wanted.banned)
+    rules = [ban((vocabulary.pad, vocabulary.bos, *unknown, *banned))]
+    endings = [vocabulary.ids[word] for word in wanted.bad_endings if word in vocabulary.ids]
+    optional = (
+        (wanted.min_words > 0, at_least(wanted.min_words, eos)),
+        (wanted.no_repeated_word, no_repeated_word()),
+        (wanted.no_repeated_ngram > 0, no_repeated_ngram(wanted.no_repeated_ngram)),
+        (wanted.trigram_penalty > 0, repeated_trigram_penalty(wanted.trigram_penalty)),
+        (bool(endings), no_bad_ending(eos, endings)),
+    )
+    return rules + [rule for on, rule in optional if on]
+
+
+def none_left() -> UsageError:
+    """What a search raises where its rules leave no word."""
+    return UsageError(
+        "the rules of the search leave no word to go on or end with; ban fewer words, allow "
+        "repeats, or lower the least number of words."
+    )

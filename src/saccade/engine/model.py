@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,8 @@ from saccade.decoding import Decoding, Hypothesis, search
 from saccade.engine.contract import Coverings, Encoded, Prepared, Reading
 from saccade.engine.coverings import CellwiseCoverings, ReadCoverings
 from saccade.engine.words import VocabularyWords
-from saccade.models.marks import weights_mark
 from saccade.models.contract import Attention, Features, Stepper
+from saccade.models.marks import weights_mark
 from saccade.photos.opening import Photo
 from saccade.values.captions import Caption
 
@@ -66,7 +67,11 @@ class ModelEngine:
         """See `Engine`."""
         settings = decoding or self.decoding
         captions = []
-        hypotheses = search(self.stepper(), encoded.features, self.vocabulary, settings, keep)
+        # A photo's samples are its own, whatever photos come with it.
+        seeds = [zlib.crc32(item.pixels.numpy().tobytes()) for item in encoded.prepared]
+        hypotheses = search(
+            self.stepper(), encoded.features, self.vocabulary, settings, keep, seeds
+        )
         for entries, prepared in zip(hypotheses, encoded.prepared, strict=True):
             best, *others = (self.caption(entry, prepared) for entry in entries[:keep])
             captions.append(replace(best, others=tuple(others)))

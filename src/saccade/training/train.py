@@ -1,7 +1,8 @@
 """`train` and `resume`: a run from data and settings, from the command line or from Python."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from accelerate import Accelerator
 from saccade.config import Config, from_dict, load_preset, merge, to_dict, with_freeze
 from saccade.data.columns import NO_CHOICES, Choices
 from saccade.data.sources import Dataset, read
-from saccade.decoding.settings import TAG as STRATEGIES
-from saccade.errors import DataError, UsageError
+from saccade.decoding import TAG as STRATEGIES
+from saccade.errors import DataError, SaccadeError, UsageError
 from saccade.models.build import TAG as DECODERS
 from saccade.text.printing import echo
+from saccade.training.claim import claimed_new, claimed_run
 from saccade.training.loop import Trainer
-from saccade.training.run import Progress, Run, choices_of
+from saccade.training.run import Run, choices_of
+from saccade.training.saved import Progress
 from saccade.training.setup import Prepared, fingerprint, prepare
 from saccade.training.tasks import SHORT
 from saccade.training.tasks import TAG as TASKS
@@ -34,6 +37,7 @@ class Outcome:
     best: Path  # checkpoint folder
     progress: Progress
     skipped: int  # pictures that could not be decoded
+    epochs: int  # of the settings
     main_process: bool  # whether this process, of several, is the one that speaks
 
 
@@ -47,9 +51,9 @@ def configure(preset: str | None, settings: Mapping[str, Any]) -> Config:
     for name, tag in TAGS.items():
         *path, last = name.split(".")
         tables = [base, settings]
-        for part in path:
-            tables = [table.get(part, {}) for table in tables]
-        old, new = (table.get(last, {}) for table in tables)
+        for part in (*path, last):
+            tables = [t.get(part, {}) if isinstance(t, dict) else {} for t in tables]
+        old, new = tables
         if (
             isinstance(old, dict)
             and isinstance(new, Mapping)
@@ -72,8 +76,9 @@ def _spelled_out(values: Mapping[str, Any]) -> dict[str, Any]:
     train = spelled.get("train")
     if isinstance(train, dict):
         moved = {name: train.pop(name) for name in SHORT if name in train}
-        if moved or isinstance(train.get("task"), Mapping):
-            train["task"] = {**moved, **train.get("task", {})}
+        task = train.get("task", {})
+        if isinstance(task, Mapping):
+            train["task"] = {**moved, **task}
     if isinstance(spelled.get("encoder"), dict):
         spelled["encoder"] = with_freeze(spelled["encoder"])
     return spelled
@@ -96,19 +101,33 @@ def train(
     over it, such as {"train": {"epochs": 3}}; choices: see `read`. Raises SaccadeError with the
     cure when something does not fit; a run that was interrupted goes on with `resume`."""
     config = configure(preset, settings or {})
-    run = Run(Path(out))
-    if (run.folder / "run.json").exists():
-        raise UsageError(
-            f"{out} already holds a run; go on with it (--resume {out}) or name another folder."
-        )
+    data, run = Path(data), Run(Path(out))
+    images = None if images is None else Path(images)
     accelerator = Accelerator(cpu=cpu)
+    if not accelerator.is_main_process:
+        return _begin(config, run, preset, data, images, Path(cache), accelerator, show, choices)
+    with claimed_new(run.folder, data, images):
+        return _begin(config, run, preset, data, images, Path(cache), accelerator, show, choices)
+
+
+def _begin(
+    config: Config,
+    run: Run,
+    preset: str | None,
+    data: Path,
+    images: Path | None,
+    cache: Path,
+    accelerator: Accelerator,
+    show: bool,
+    choices: Choices,
+) -> Outcome:
     about: dict[str, Any] = {
         "saccade_version": version("saccade-captioner"),
         "preset": preset,
-        "data": str(Path(data).absolute()),
-        "images": None if images is None else str(Path(images).absolute()),
+        "data": str(data.absolute()),
+        "images": None if images is None else str(images.absolute()),
         "choices": asdict(choices),
-        "cache": str(Path(cache).expanduser().absolute()),
+        "cache": str(cache.expanduser().absolute()),
         "config": to_dict(config),
     }
     dataset = _read(about, show and accelerator.is_main_process)
@@ -127,43 +146,109 @@ def train(
         "features": prepared.model.encoder.features,
     }
     if accelerator.is_main_process:
-        run.begin(about)
-        run.record_skipped(list(prepared.skipped))
+        run.begin(about, prepared.skipped)
     accelerator.wait_for_everyone()
-    trainer = Trainer(config, prepared, run, accelerator, show)
-    return _outcome(trainer)
+    return _outcome(Trainer(config, prepared, run, accelerator, show))
 
 
-def resume(out: Path | str, cpu: bool = False, show: bool = True) -> Outcome:
+def resume(
+    out: Path | str, cpu: bool = False, show: bool = True, epochs: int | None = None
+) -> Outcome:
     """Go on with an interrupted run: on the CPU it ends with the very weights of one that was not
-    interrupted. Raises DataError when the data is no longer what the run began with."""
+    interrupted. A finished run is left as it is.
+
+    epochs: train for so many in all instead, more than the run has; also a finished run goes on
+    then. What depends on the length of training, such as the end of the cosine schedule, follows
+    from here on. Raises UsageError for fewer epochs, DataError when the data is no longer what the
+    run began with or its files are damaged."""
     run = Run(Path(out))
-    about = run.about()
-    config = load_config(about["config"])
+    run.about()
     accelerator = Accelerator(cpu=cpu)
-    examples = _read(about, show and accelerator.is_main_process).examples
-    if fingerprint(examples) != about["fingerprint"]:
+    with _claimed(run, accelerator):
+        accelerator.wait_for_everyone()
+        about = run.about()
+        config = _saved_config(run, about)
+        saved = run.load_last(about.get("id", ""))
+        accelerator.wait_for_everyone()  # all have read; now it may be written
+        examples = _read(about, show and accelerator.is_main_process).examples
+        if fingerprint(examples) != about["fingerprint"]:
+            raise DataError(
+                f"{about['data']} changed since the run {out} began (other pictures, captions or "
+                "splits); put it back, or start a new run."
+            )
+        if epochs is not None:
+            config = _extended(config, epochs, run, saved and saved[0])
+            about["config"] = to_dict(config)
+            if accelerator.is_main_process:
+                run.write_about(about)
+        elif saved is not None and saved[0].finished and saved[0].epochs in (0, _epochs(config)):
+            return Outcome(
+                run.folder,
+                run.best,
+                saved[0],
+                run.skipped(),
+                _epochs(config),
+                accelerator.is_main_process,
+            )
+        run.records()  # its damage is told before anything expensive
+        before = run.skipped()
+        prepared = _prepare(config, examples, about, accelerator, show)
+        if len(prepared.skipped) != before:
+            first = prepared.skipped[0].reason if prepared.skipped else "see skipped.jsonl"
+            raise DataError(
+                f"{len(prepared.skipped)} pictures can't be decoded now and {before} could not "
+                f"when the run {out} began, so it can't go on exactly; restore the pictures "
+                f"(first: {first})."
+            )
+        trainer = Trainer(config, prepared, run, accelerator, show)
+        trainer.resume(saved)
+        return _outcome(trainer)
+
+
+@contextmanager
+def _claimed(run: Run, accelerator: Accelerator) -> Iterator[None]:
+    """The main process holds the folder."""
+    if not accelerator.is_main_process:
+        yield
+        return
+    with claimed_run(run.folder):
+        yield
+
+
+def _epochs(config: Config) -> int:
+    return config.train.epochs
+
+
+def _saved_config(run: Run, about: Mapping[str, Any]) -> Config:
+    try:
+        return load_config(about["config"])
+    except SaccadeError as error:
         raise DataError(
-            f"{about['data']} changed since the run {out} began (other pictures, captions or "
-            "splits); put it back, or start a new run."
+            f"{run.about_path}: config: {error} Put the file back as it was, or start a new run."
+        ) from error
+
+
+def _extended(config: Config, epochs: int, run: Run, progress: Progress | None) -> Config:
+    """The settings with more epochs."""
+    if epochs <= config.train.epochs:
+        raise UsageError(
+            f"{run.folder} trains for {config.train.epochs} epochs already; --epochs with --resume "
+            "takes a larger number, of all epochs together."
         )
-    prepared = _prepare(config, examples, about, accelerator, show)
-    before = len((run.folder / "skipped.jsonl").read_text("utf-8").splitlines())
-    if len(prepared.skipped) != before:
-        raise DataError(
-            f"{len(prepared.skipped)} pictures can't be decoded now and {before} could not when "
-            f"the run {out} began, so it can't go on exactly; restore the pictures "
-            f"(first: {prepared.skipped[0].reason if prepared.skipped else 'see skipped.jsonl'})."
+    most = config.train.max_steps
+    if most and progress is not None and progress.step >= most:
+        raise UsageError(
+            f"{run.folder} ends at step {most}, its train.max_steps, whatever its epochs; start a "
+            "new run."
         )
-    trainer = Trainer(config, prepared, run, accelerator, show)
-    trainer.resume()
-    return _outcome(trainer)
+    return replace(config, train=replace(config.train, epochs=epochs))
 
 
 def _outcome(trainer: Trainer) -> Outcome:
     progress = trainer.fit()
     run, skipped = trainer.run, len(trainer.prepared.skipped)
-    return Outcome(run.folder, run.best, progress, skipped, trainer.accelerator.is_main_process)
+    epochs, main = trainer.config.train.epochs, trainer.accelerator.is_main_process
+    return Outcome(run.folder, run.best, progress, skipped, epochs, main)
 
 
 def _read(about: Mapping[str, Any], show: bool) -> Dataset:
