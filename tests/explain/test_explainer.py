@@ -315,3 +315,18 @@ def test_random_orders_differ_between_photos_and_not_between_runs(explainer, cap
     one, other = (explainer.settings.seed_of(caption) for caption in captions)
     assert one != other
     assert one == explainer.settings.seed_of(captions[0])
+
+
+def test_a_captioner_measures_its_blank_once(run, photos, monkeypatch):
+    captioner = Captioner.from_pretrained(run, device="cpu")
+    captioner.explain(photos[0])
+    calls = []
+    encode_pixels = captioner.engine.encode_pixels
+
+    def count(pixels):
+        calls.append(len(pixels))
+        return encode_pixels(pixels)
+
+    monkeypatch.setattr(captioner.engine, "encode_pixels", count)
+    captioner.explain(photos[1])
+    assert calls == [1]  # the photo; the blank was encoded for the first one
