@@ -1,6 +1,6 @@
 """The program: one file per command, each importing what it needs only when it runs.
 
-So that `saccade --help` stays instant, nothing here or at the top of a command's file may import
+So that `saccade --help` stays fast, nothing here or at the top of a command's file may import
 torch, transformers, matplotlib or numpy.
 """
 
@@ -30,15 +30,15 @@ from saccade.text.printing import echo, never_fail
 
 EXAMPLES = """Examples
 
-saccade demo demo/   (everything once, on drawn scenes)
+saccade demo demo/   (the whole path, on drawn scenes)
 
-saccade check captions.jsonl   (what is wrong with the data)
+saccade check captions.jsonl   (find errors in the data first)
 
 saccade train captions.jsonl --out runs/mine   (Ctrl-C saves)
 
 saccade train --resume runs/mine
 
-saccade caption photo.jpg --model runs/mine --attention looks/
+saccade caption photo.jpg --model runs/mine --attention maps/
 
 saccade explain photo.jpg --model runs/mine --html why.html   (does the map matter?)
 
@@ -52,7 +52,7 @@ saccade score --references refs.json --hypotheses mine.json
 
 saccade agreement --references captions.jsonl   (how well people agree)
 
-saccade scenes scenes/ --count 6000   (pictures whose truth is known)
+saccade scenes scenes/ --count 6000   (pictures with known ground truth)
 """
 
 app = typer.Typer(
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SaccadeError as error:
         echo(f"saccade: {error}", err=True)
         return error.exit_code
-    except OSError as error:  # a full disk or a lost drive, wherever it strikes
+    except OSError as error:  # a full disk or a lost drive, anywhere
         name = f"{error.filename}: " if error.filename else ""
         echo(f"saccade: {name}{error.strerror or error}.", err=True)
         return 1

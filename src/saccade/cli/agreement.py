@@ -1,4 +1,4 @@
-"""`saccade agreement`: how well people agree with each other, by the metrics that judge models."""
+"""`saccade agreement`: how well people agree with each other, by the metrics used for models."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def agreement(
     ] = None,
     split: Split = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="Only so many pictures, from the top.")
+        int | None, typer.Option(min=1, max=MOST, help="Only this many pictures, from the top.")
     ] = None,
     characters: Characters = False,
     keep_rejected: KeepRejected = False,
@@ -41,7 +41,7 @@ def agreement(
         Path | None, path_option("--json", help="Write all figures to this file.")
     ] = None,
 ) -> None:
-    """Score each person's captions against the other people's: a yardstick for models.
+    """Score each person's captions against the other people's: a reference point for models.
 
     [bold]saccade agreement --references captions.jsonl --split val[/bold]
     """

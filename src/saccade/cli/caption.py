@@ -67,7 +67,7 @@ def caption(
 ) -> None:
     """Caption photos with a trained model.
 
-    Example: saccade caption photo.jpg --model runs/mine/best --attention looks/
+    Example: saccade caption photo.jpg --model runs/mine/best --attention maps/
     """
     from saccade.errors import PictureError, UsageError
     from saccade.files import JsonStream
@@ -132,7 +132,7 @@ def caption(
 def _draw(
     caption: "Caption", folder: Path, name: str, suffixes: tuple[str, ...], style: dict[str, Any]
 ) -> bool:
-    """Draw one caption's pictures; says what went wrong, for the others go on."""
+    """Draw one caption's pictures. A failure is reported, and the others continue."""
     from saccade.errors import SaccadeError
     from saccade.viz.attention import save_gif, save_png
 

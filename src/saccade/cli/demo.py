@@ -1,4 +1,4 @@
-"""`saccade demo`: the whole path once, on drawn scenes, in a few minutes on a laptop."""
+"""`saccade demo`: the whole path, on drawn scenes, in a few minutes on a laptop."""
 
 import time
 from pathlib import Path
@@ -46,7 +46,7 @@ def demo(
 
     began = time.monotonic()
     scenes, run = out / "scenes", out / "run"
-    for old in (scenes, run):  # a demo starts afresh
+    for old in (scenes, run):  # a demo starts anew
         if old.exists():
             shutil.rmtree(old)
     train_count, val, test = 7000, 200, 300
@@ -62,7 +62,7 @@ def demo(
     train(scenes, run, "scenes", {"train": {"seed": seed + 1}}, cpu=True)
     save_loss_curve(run / "log.jsonl", out / "loss.png")
     path, found = report(run, out / "report.html", limit=0, cpu=True, split="test")
-    show(found, f"{found.pictures} scenes it has never seen")
+    show(found, f"{found.pictures} unseen scenes")
     write_json(out / "captions.json", found.to_json())
     captioner = Captioner.from_pretrained(run / "best", device="cpu")
     explainer, explained = captioner.explainer(), []

@@ -1,4 +1,4 @@
-"""`saccade evaluate`: how good a checkpoint is on a split."""
+"""`saccade evaluate`: the scores of a checkpoint on a split."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -114,7 +114,7 @@ def show(result: "Evaluation", title: str) -> None:
     screen.table(table, wrap=False)
     if result.truth is not None:
         screen.line(
-            f"True captions: {result.truth:.1%} (every thing, colour, count and relation that is "
+            f"True captions: {result.truth:.1%} (every object, colour, count and relation that is "
             "named is there)"
         )
     if result.pointing is not None:

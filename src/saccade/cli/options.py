@@ -41,7 +41,7 @@ Model = Annotated[
         "--model",
         "-m",
         callback=some_text,
-        help="Checkpoint folder, or a run's folder (its best checkpoint), or a hub id.",
+        help="Checkpoint folder, run folder (its best checkpoint), or hub id.",
     ),
 ]
 OptionalModel = Annotated[  # `evaluate` and `survey` say themselves what is missing
@@ -50,7 +50,7 @@ OptionalModel = Annotated[  # `evaluate` and `survey` say themselves what is mis
         "--model",
         "-m",
         callback=some_text,
-        help="Checkpoint folder, or a run's folder (its best checkpoint), or a hub id (required).",
+        help="Checkpoint folder, run folder (its best checkpoint), or hub id (required).",
     ),
 ]
 OptionalData = Annotated[
@@ -79,7 +79,5 @@ MaxWords = Annotated[int | None, typer.Option(min=1, max=10_000, help="Cut longe
 Split = Annotated[
     str, typer.Option(callback=some_text, help="Which split; 'all' for every picture.")
 ]
-Limit = Annotated[
-    int, typer.Option(min=0, max=MOST, help="Only the first so many pictures; 0: all.")
-]
+Limit = Annotated[int, typer.Option(min=0, max=MOST, help="Only the first N pictures; 0: all.")]
 Cpu = Annotated[bool, typer.Option("--cpu", help="Do not use a GPU.")]

@@ -1,4 +1,4 @@
-"""`saccade report`: the lab report of a run as one HTML file."""
+"""`saccade report`: a run's report as one HTML file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,12 +25,12 @@ def report(
         typer.Option(callback=some_text, help="Which split of the run's data; val by default."),
     ] = None,
     limit: Annotated[
-        int, typer.Option(min=0, max=MOST, help="Score at most so many pictures; 0: all.")
+        int, typer.Option(min=0, max=MOST, help="Score at most this many pictures; 0: all.")
     ] = 500,
     samples: Annotated[int, typer.Option(min=0, max=1000, help="Pictures of each group.")] = 4,
     cpu: Cpu = False,
 ) -> None:
-    """Write a run's report: recipe, curves, scores, captions good and bad, attention.
+    """Write a run's report: settings, curves, scores, good and bad captions, attention.
 
     Example: saccade report runs/mine
     """

@@ -29,7 +29,7 @@ def scenes(
         int, typer.Option(min=48, max=LARGEST, help="Side of a picture in pixels.")
     ] = 96,
 ) -> None:
-    """Draw scenes whose truth is known: pictures, five captions each, boxes of all that is named.
+    """Draw scenes with known ground truth: pictures, captions, and boxes of all words.
 
     Example: saccade scenes scenes/ --count 6000
     """

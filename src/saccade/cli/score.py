@@ -70,7 +70,9 @@ def score(
     split: Split = None,
     subset: Annotated[
         bool,
-        _Option("--subset", help="Score only pictures that every file has; say how many are not."),
+        _Option(
+            "--subset", help="Score only the pictures that every file has, and count the others."
+        ),
     ] = False,
     characters: Characters = False,
     keep_rejected: KeepRejected = False,

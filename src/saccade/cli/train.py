@@ -1,25 +1,36 @@
 """`saccade train`: a captioner from your pictures and captions."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saccade.cli.options import path_option, some_path
 from saccade.cli.reading import CaptionColumn, ImageColumn, KeepRejected, choices
-from saccade.errors import UsageError
+from saccade.errors import SaccadeError, UsageError
+
+if TYPE_CHECKING:
+    from saccade.training.train import Outcome
+
+
+# What goes with --resume: all else is in the run's folder.
+_WITH_RESUME = ("resume", "epochs", "cpu")
 
 
 def train(
+    context: typer.Context,
     data: Annotated[
         Path | None,
         typer.Argument(
+            parser=some_path,
+            metavar="[DATA]",
             help="Karpathy or COCO JSON, Flickr token file, JSONL or CSV of image, caption, split; "
-            "or the folder that holds one."
+            "or the folder that holds one.",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="New folder for the run.")] = None,
+    out: Annotated[Path | None, path_option("--out", help="New folder for the run.")] = None,
     preset: Annotated[
-        str, typer.Option(help="Settings to start from: a name that comes along, or a .toml file.")
+        str, typer.Option(help="Settings to start from: a preset's name, or a .toml file.")
     ] = "show_attend_tell",
     encoder: Annotated[
         str | None, typer.Option(help="Backbone: a hub id, or a local transformers folder.")
@@ -27,42 +38,59 @@ def train(
     image_size: Annotated[
         int | None, typer.Option(help="Side of the encoder's input; sets the grid.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of order, dropout and first weights.")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Passes over the data; with --resume, more than the run has."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of order, dropout and initial weights.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Any other setting, e.g. --set train.flip=true (repeatable)."),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures, when it is not beside DATA.")
+        Path | None,
+        path_option("--images", help="Folder of the pictures, when it is not beside DATA."),
     ] = None,
     image_column: ImageColumn = None,
     caption_column: CaptionColumn = None,
     keep_rejected: KeepRejected = False,
-    cache: Annotated[Path | None, typer.Option(help="Folder for grid features.")] = None,
+    cache: Annotated[Path | None, path_option("--cache", help="Folder for grid features.")] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Go on with this interrupted run; takes no other option.")
+        Path | None,
+        path_option(
+            "--resume",
+            help="Go on with this run. Takes no other option than --cpu and --epochs, which extends "
+            "the run to so many epochs in all.",
+        ),
     ] = None,
     cpu: Annotated[bool, typer.Option("--cpu", help="Do not use a GPU.")] = False,
 ) -> None:
     """Train a captioner on your own pictures.
 
     Example: saccade train captions.jsonl --out runs/mine
-    Ctrl-C saves; go on with: saccade train --resume runs/mine
+    Ctrl-C saves; continue with: saccade train --resume runs/mine
+    Longer, too: saccade train --resume runs/mine --epochs 20
     Several GPUs: accelerate launch -m saccade train captions.jsonl --out runs/mine
     """
-    if resume is not None and (data is not None or out is not None):
-        raise UsageError("--resume takes everything from the run's folder: leave DATA and --out.")
-    if resume is None and (data is None or out is None):
+    if resume is not None:
+        typed = _typed(context)
+        if typed:
+            raise UsageError(
+                f"--resume takes everything from the run's folder: leave {', '.join(typed)} out "
+                "(--epochs alone, a larger number, extends a run)."
+            )
+    elif data is None or out is None:
         raise UsageError(
-            "tell what to train on and where to: saccade train DATA --out RUN "
+            "name what to train on and the new folder: saccade train DATA --out RUN "
             "(or saccade train --resume RUN)."
         )
     from saccade.config import merge, parse_settings
     from saccade.training import train as training
 
     if resume is not None:
-        _finish(training.resume(resume, cpu=cpu))
+        _finish(training.resume(resume, cpu=cpu, epochs=epochs))
         return
     assert data is not None
     assert out is not None
@@ -81,20 +109,58 @@ def train(
     _finish(training.train(data, out, preset, changes, images, folder, cpu, choices=chosen))
 
 
-def _finish(outcome: Any) -> None:
+def _typed(context: typer.Context) -> list[str]:
+    """The options and arguments of this command line that do not go with --resume, as typed."""
+    return [
+        parameter.opts[0] if parameter.param_type_name == "option" else "DATA"
+        for parameter in context.command.params
+        if parameter.name is not None
+        and parameter.name not in _WITH_RESUME
+        and _is_typed(context, parameter.name)
+    ]
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _finish(outcome: "Outcome") -> None:
     """Say what came out, draw the curve, and say what to do next."""
     if not outcome.main_process:
         return
-    from saccade.viz.curves import save_loss_curve
+    from saccade.text.printing import echo
 
-    curve = outcome.folder / "loss.png"
-    save_loss_curve(outcome.folder / "log.jsonl", curve)
+    if not outcome.trained:
+        epochs, again = outcome.epochs, f"--resume {outcome.folder} --epochs"
+        echo(
+            f"{outcome.folder} is finished, at step {outcome.progress.step} of {epochs} epochs at "
+            f"most. More epochs: saccade train {again} {2 * epochs}"
+        )
     if outcome.skipped:
-        typer.echo(
+        echo(
             f"{outcome.skipped} pictures could not be decoded and were left out: "
             f"{outcome.folder / 'skipped.jsonl'}"
         )
-    typer.echo(f"Best checkpoint: {outcome.best} (of step {outcome.progress.best_step})")
-    typer.echo(f"Loss curve:      {curve}")
-    typer.echo(f"Caption with it: saccade caption PHOTO --model {outcome.best}")
-    typer.echo(f"Full report:     saccade report {outcome.folder}")
+    echo(f"Best checkpoint: {outcome.best} (of step {outcome.progress.best_step})")
+    _draw(outcome.folder)
+    echo(f"Caption with it: saccade caption PHOTO --model {outcome.best}")
+    echo(f"Full report:     saccade report {outcome.folder}")
+
+
+def _draw(run: Path) -> None:
+    """Draw the loss curve. Training is done whatever becomes of it."""
+    from saccade.files import atomic_file
+    from saccade.text.printing import echo
+    from saccade.training.run import read_log
+    from saccade.viz.curves import loss_curve
+
+    curve = run / "loss.png"
+    try:
+        drawn = loss_curve(read_log(run / "log.jsonl"))
+        with atomic_file(curve) as temporary:
+            drawn.savefig(temporary, format="png")
+    except SaccadeError as error:
+        echo(f"Note: no loss curve: {error}", err=True)
+    else:
+        echo(f"Loss curve:      {curve}")
