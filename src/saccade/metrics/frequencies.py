@@ -124,7 +124,7 @@ def _fault(
     if characters.shape or characters.dtype.kind != "b":
         return "whether characters were counted is neither true nor false"
     size = 0 if words == [""] else len(words)
-    if len(set(words)) != len(words) or len(keys[0]) != size:
+    if len(set(words)) != len(words) or keys[0].shape != (size,):
         return "its words are not those that were counted"
     before = 1
     for n, (order, count) in enumerate(zip(keys, counts, strict=True), 1):
