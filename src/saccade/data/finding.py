@@ -23,9 +23,11 @@ class Finder:
 
     def __init__(self, path: Path, images: Path | None, near: Sequence[str] = ("", "images")):
         self.images = images
-        self.folders = [images] if images else [path.parent / name for name in near]
+        folders = [images] if images else [path.parent / name for name in near]
+        self.folders = [str(folder) for folder in folders]
         self.near_misses: dict[str, Path] = {}
-        self._names: dict[tuple[Path, Level], dict[str, list[str]]] = {}
+        self._names: dict[tuple[str, Level], dict[str, list[str]]] = {}
+        self._meant: dict[tuple[str, Level], str | None] = {}
 
     def find(self, names: Iterable[str]) -> dict[str, Path]:
         """The file of each name."""
@@ -34,7 +36,7 @@ class Finder:
         for name in dict.fromkeys(names):
             places = self._places(name)
             there = next((path for path in places if os.path.lexists(path)), None)
-            found[name] = there or places[0]
+            found[name] = Path(there or places[0])
             if there is None:
                 missing.append(name)
         means = {name: self._nearest(name) for name in missing}
@@ -47,22 +49,24 @@ class Finder:
         }
         return found | self.near_misses
 
-    def _places(self, name: str) -> list[Path]:
+    def _places(self, name: str) -> list[str]:
         name = name.replace("\0", "\ufffd")
-        places = [folder / name for folder in self.folders]
+        places = [os.path.join(folder, name) for folder in self.folders]  # noqa: PTH118  (speed)
         if self.images:
-            places.append(self.images / re.split(r"[/\\]", name)[-1])
+            places.append(f"{self.images}/" + re.split(r"[/\\]", name)[-1])
         if "\\" in name and os.sep != "\\":  # written on Windows
-            places += [folder / name.replace("\\", "/") for folder in self.folders]
+            places += [f"{folder}/" + name.replace("\\", "/") for folder in self.folders]
         return places
 
     def _nearest(self, name: str) -> Path | None:
         """The one file that a name fits at the strictest level at which there is any."""
         for level in (_unicode, _case, _stem):
             for path in self._places(name):
-                similar = self._similar(path, level)
+                folder, _, last = path.rpartition("/")
+                meant = self._folder(folder or "/", level)
+                similar = [] if meant is None else self._listing(meant, level).get(level(last), [])
                 if similar:
-                    return similar[0] if len(similar) == 1 else None
+                    return Path(f"{meant}/{similar[0]}") if len(similar) == 1 else None
         return None
 
     def note(self) -> str:
@@ -77,21 +81,23 @@ class Finder:
             f"such as {path.name} for {name}."
         )
 
-    def _similar(self, path: Path, level: Level) -> list[Path]:
-        """The files that a path fits at a level of tolerance; its folders fit in the same way."""
-        folder = path.parent
-        if not self._listing(folder, level):
-            if folder == path:
-                return []
-            above = _case if level is _stem else level
-            folders = [f for f in self._similar(folder, above) if f.is_dir()]
-            if len(folders) != 1:
-                return []
-            folder = folders[0]
-        names = self._listing(folder, level).get(level(path.name), [])
-        return [folder / name for name in names]
+    def _folder(self, folder: str, level: Level) -> str | None:
+        """The one folder that a path means at a level of tolerance, where there is one."""
+        key = (folder, level)
+        if key not in self._meant:
+            meant: str | None = folder
+            if not os.path.isdir(folder):  # noqa: PTH112  (speed)
+                upper, _, last = folder.rstrip("/").rpartition("/")
+                case = _case if level is _stem else level
+                above = self._folder(upper or ("/" if folder.startswith("/") else "."), level)
+                similar: list[str] = []
+                if above is not None and above != folder:
+                    similar = self._listing(above, case).get(case(last), [])
+                meant = f"{above}/{similar[0]}" if len(similar) == 1 else None
+            self._meant[key] = meant
+        return self._meant[key]
 
-    def _listing(self, folder: Path, level: Level) -> dict[str, list[str]]:
+    def _listing(self, folder: str, level: Level) -> dict[str, list[str]]:
         key = (folder, level)
         if key not in self._names:
             names: dict[str, list[str]] = {}
@@ -122,7 +128,7 @@ def suggest(path: Path) -> str:
     return f"; did you mean {' or '.join(sorted(close)[:3])}?" if close else ""
 
 
-def _names(folder: Path) -> list[str]:
+def _names(folder: Path | str) -> list[str]:
     with os.scandir(folder) as files:
         return [file.name for file in files]
 
