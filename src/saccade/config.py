@@ -113,6 +113,11 @@ class EncoderConfig:
             "encoder.freeze is all, none or how many stages from the input side (1 or more), "
             f"not {self.freeze!r}.",
         )
+        _require(
+            self.frozen or self.include is not False,
+            "encoder.include = false needs encoder.freeze = all: weights that are trained are "
+            "nowhere but in the checkpoint.",
+        )
         if self.backbone == SMALL_CONV:
             _require(
                 self.freeze == "none",

@@ -6,10 +6,12 @@ and normalisation belong to the encoder and are saved with it.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from saccade.config import EncoderConfig, to_dict
 from saccade.errors import UsageError
@@ -50,13 +52,18 @@ class Encoder(nn.Module):
         self._digest: tuple[Mark, str] | None = None
 
     def measure(self) -> tuple[int, int, int]:
-        """(F, h, w) of any backbone, by running it once. Raises UsageError."""
+        """(F, h, w) of the grid, whatever the backbone. Raises UsageError where it gives none."""
         was_training = self.training
         self.eval()
+        tensors = {**dict(self.backbone.named_parameters()), **dict(self.backbone.named_buffers())}
+        shapes = {name: tensor.to("meta") for name, tensor in tensors.items()}
         height, width = self.config.image_size
         try:
             with torch.no_grad():
-                grid = self._grid(torch.zeros(1, 3, height, width, device=self.mean.device))
+                try:  # shapes alone cost nearly nothing
+                    grid = self._grid(torch.zeros(1, 3, height, width, device="meta"), shapes)
+                except Exception:  # a backbone that looks at numbers, or does not take this input
+                    grid = self._grid(torch.zeros(1, 3, height, width, device=self.mean.device))
         except UsageError:
             raise
         except Exception as error:  # backbones refuse an input in many ways
@@ -96,12 +103,19 @@ class Encoder(nn.Module):
             scaled = scaled.contiguous(memory_format=torch.channels_last)
         return self._grid(scaled).flatten(2).transpose(1, 2)
 
-    def _grid(self, pixels: Tensor) -> Tensor:
-        """Normalised pixels -> (B, F, h, w), whatever shape the backbone's output has."""
+    def _grid(self, pixels: Tensor, weights: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Normalised pixels -> (B, F, h, w), whatever shape the backbone's output has. weights: in
+        the place of the backbone's own."""
+
+        def run(*inputs: Any, **options: Any) -> Any:
+            if weights is None:
+                return self.backbone(*inputs, **options)
+            return functional_call(self.backbone, dict(weights), inputs, options)
+
         if isinstance(self.backbone, SmallConv):
-            return self.backbone(pixels)
+            return run(pixels)
         stage = self.config.stage
-        output = self.backbone(pixel_values=pixels, output_hidden_states=stage != -1)
+        output = run(pixel_values=pixels, output_hidden_states=stage != -1)
         states = output.last_hidden_state
         if stage != -1:
             hidden = output.hidden_states

@@ -88,8 +88,10 @@ def _plain(value: Any) -> Any:
 
 def load_encoder(config: EncoderConfig) -> Encoder:
     """An encoder with its pretrained weights, from a local folder or, when a hub id is named, the
-    hub. Raises UsageError naming the backbone when it can't be loaded."""
+    hub. Its config says of what was left open (mean, std, include) what was found. Raises
+    UsageError naming the backbone when it can't be loaded."""
     if config.backbone == SMALL_CONV:
+        config = replace(config, include=True)
         return Encoder(_with_statistics(config, {}), SmallConv(config.widths, config.halvings))
     source = hub_or_folder(config.backbone, UsageError, "folder of a transformers backbone")
     if isinstance(source, Path):
@@ -98,6 +100,8 @@ def load_encoder(config: EncoderConfig) -> Encoder:
         own = _own_config(config, source)
         backbone = _backbone(config, source, own)
         statistics = _preprocessing(config, source)
+    if config.include is None:
+        config = replace(config, include=isinstance(source, Path) or not config.frozen)
     return Encoder(_with_statistics(config, statistics), backbone.eval())
 
 
