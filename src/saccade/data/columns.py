@@ -62,6 +62,7 @@ class Columns:
     split: str | None
     rejected: tuple[str, ...]
     note: str  # what was decided, where there was a choice
+    repeats: bool = False  # whether every record of a picture has all of its captions
 
 
 def compared(name: str) -> str:
@@ -108,7 +109,8 @@ def choose(names: tuple[str, ...], choices: Choices = NO_CHOICES) -> Columns:
             f"{'; '.join(notes)}. --image-column and --caption-column choose others."
         )
     rejected = tuple(there[name] for name in _REJECTED if name in there)
-    return Columns(picture, key, captions, first(*_SPLITS), rejected, note)
+    repeats = any(compared(name).startswith("referencestr") for name in captions)
+    return Columns(picture, key, captions, first(*_SPLITS), rejected, note, repeats)
 
 
 def _caption_columns(there: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:

@@ -241,8 +241,7 @@ class Rows:
         regions = value.get("regions")
         boxes = () if regions is None else read_regions(regions, captions)
         merge = single and scene is None and not boxes
-        repeats = any(compared(name).startswith("referencestr") for name in columns.captions)
-        self._keep(value, columns, names, captions, split, where, merge, repeats, scene, boxes)
+        self._keep(value, columns, names, captions, split, where, merge, scene, boxes)
 
     def _take_cells(self, row: Mapping[str, str], columns: Columns, where: str) -> None:
         names = picture_names(row[columns.picture or ""])
@@ -267,7 +266,6 @@ class Rows:
         split: str,
         where: str,
         merge: bool,
-        repeats: bool = False,
         scene: Any = None,
         regions: Any = (),
     ) -> None:
@@ -287,7 +285,7 @@ class Rows:
                         f"its {columns.id!r} is not an id, which is text or a whole number."
                     )
             entry = Entry(name, key or name, list(captions), split, [where], scene, regions)
-            self._add(entry, merge, repeats)
+            self._add(entry, merge, columns.repeats)
 
     def _add(self, entry: Entry, merge: bool, repeats: bool) -> None:
         known = self.known.setdefault((entry.id, entry.split), entry)
