@@ -118,7 +118,7 @@ def test_quick(folder, capsys):
     [
         ([], 2, "Missing argument"),
         (["captions.jsonl", "--fast"], 2, "No such option"),
-        (["nothing.jsonl"], 1, "saccade: nothing.jsonl does not exist; check the name.\n"),
+        (["nothing.jsonl"], 1, "saccade: nothing.jsonl does not exist; check the name and the folder.\n"),
         (["my pictures"], 1, "saccade: my pictures holds no captions file; accepted are:"),
         (["my pictures/1.png"], 1, "1.png is not a captions file; accepted are:"),
         (["captions.jsonl", "--images", "no"], 1, "saccade: no is not a folder; name the one"),

@@ -1,9 +1,13 @@
 """`read` names what is wrong with a captions file: file, line and cure, in one sentence."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
+from saccade.data.boxes import read_boxes
+from saccade.data.references import read_references
 from saccade.data.sources import gather, read
 from saccade.errors import DataError
 from tests.data.written import COCO, FLICKR, lines, put
@@ -163,3 +167,24 @@ def test_nothing_in_it(tmp_path):
         read(put(tmp_path / "a.csv", "image,caption\n"))
     with pytest.raises(DataError, match="does not exist; check the name"):
         read(tmp_path / "no.jsonl")
+
+
+def test_only_regular_files_are_read(tmp_path):
+    fifo = tmp_path / "captions.jsonl"
+    os.mkfifo(fifo)
+    for path in (fifo, Path("/dev/zero"), Path("/dev/null")):
+        for read_it in (gather, lambda path: read_references([path]), read_boxes):
+            with pytest.raises(DataError, match=r"is a (pipe|device)"):
+                read_it(path)
+    with pytest.raises(DataError, match="is a pipe"):
+        gather(tmp_path)
+    list_of_names = put(tmp_path / "a.jsonl", lines({"image": "a.jpg", "caption": "x"}))
+    with pytest.raises(DataError, match="is a pipe"):
+        gather(list_of_names, splits={"val": fifo})
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a" * 5000, "no\0such"])
+def test_impossible_names(name):
+    for read_it in (gather, lambda path: read_references([path])):
+        with pytest.raises(DataError, match=r"can't be (read|opened) [(]"):
+            read_it(name)

@@ -39,7 +39,7 @@ def test_lists_for_any_kind_and_lists_that_overlap(tmp_path):
     put(val, "2.jpg\n0.jpg\n")
     with pytest.raises(DataError, match=r"v\.txt:2: 0\.jpg is on the train list too \(t\.txt:1\)"):
         read(path, splits={"train": train, "val": val})
-    with pytest.raises(DataError, match=r"none\.txt does not exist; name the list of val"):
+    with pytest.raises(DataError, match=r"none\.txt does not exist; check the name"):
         read(path, splits={"train": train, "val": tmp_path / "none.txt"})
 
 

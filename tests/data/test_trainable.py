@@ -86,6 +86,8 @@ def test_no_end_mark_after_a_cut():
 
 def folder(path: Path, captions: list[tuple[str, list[str]]]) -> Path:
     """Pictures with their split and captions."""
+    path /= "data"
+    path.mkdir()
     rows = []
     for index, (split, texts) in enumerate(captions):
         values = np.random.default_rng(index).integers(0, 256, (32, 48, 3), dtype=np.uint8)

@@ -13,6 +13,7 @@ from saccade.data.columns import NO_CHOICES, Choices
 from saccade.data.reading import Entry, Found, Note, Problem, place, read_lines
 from saccade.data.splits import apply_lists, draw_splits
 from saccade.errors import DataError
+from saccade.files import require_file
 from saccade.values.examples import Example
 
 _NOT_TEXT = (".json", ".jsonl", ".ndjson", ".csv", ".tsv")
@@ -114,7 +115,8 @@ def text_or_kind(path: Path, choices: Choices = NO_CHOICES) -> str:
     try:
         return sources.detect(path, choices)
     except DataError:
-        if path.suffix.lower() in _NOT_TEXT or not path.is_file():
+        require_file(path)
+        if path.suffix.lower() in _NOT_TEXT:
             raise
         with path.open("rb") as file:
             start = file.read(4096)

@@ -11,7 +11,7 @@ from saccade.data.finding import Finder
 from saccade.data.reading import Entry, Found, Note, Problem, keys_of, place, writable
 from saccade.data.splits import Splits, apply_lists, draw_splits
 from saccade.errors import DataError
-from saccade.files import read_json
+from saccade.files import read_json, reason, require_file
 from saccade.values.examples import Example
 
 ACCEPTED = """accepted are:
@@ -177,15 +177,14 @@ def entries(path: Path, kind: str, choices: Choices = NO_CHOICES) -> Iterator[Fo
 
 def detect(path: Path, choices: Choices = NO_CHOICES) -> str:
     """The kind of a captions file, from its content. Raises DataError when it is none."""
+    require_file(path)
     try:
-        if not path.is_file() and path.exists():
-            raise DataError(f"{path} is not a regular file; {ACCEPTED}")
         with path.open("rb") as file:
             head = file.read(_HEAD)
-    except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist; check the name.") from error
     except OSError as error:
-        raise DataError(f"{path} can't be read ({error.strerror or error}).") from error
+        raise DataError(
+            f"{path} can't be read ({reason(error)}); check its permissions."
+        ) from error
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{path} is UTF-16 text; save it as UTF-8.")
     for start, what in _OTHER_FILES:
@@ -245,14 +244,17 @@ def _near(path: Path, kind: str) -> tuple[str, ...]:
 
 def files_of(path: Path) -> list[Path]:
     """The captions file or files that a path stands for: itself, or those in a folder."""
-    if not path.exists():
-        raise DataError(f"{path} does not exist; check the name.")
-    if not path.is_dir():
-        return [path]
-    found = [
-        sorted({f for p in patterns for f in path.glob(p) if "lemma" not in f.name})
-        for patterns in _IN_FOLDERS
-    ]
+    try:
+        if not path.is_dir():
+            require_file(path)
+            return [path]
+        next(path.iterdir(), None)  # raises where it can't be read; `glob` finds nothing there
+        found = [
+            sorted({f for p in patterns for f in path.glob(p) if "lemma" not in f.name})
+            for patterns in _IN_FOLDERS
+        ]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} can't be read ({reason(error)}); check the name.") from error
     files = [file for group in found for file in group]
     if not files:
         raise DataError(f"{path} holds no captions file; {ACCEPTED}")

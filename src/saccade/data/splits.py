@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from saccade.data.reading import Problem, read_lines, short
-from saccade.errors import DataError
 from saccade.values.examples import Example
 
 Splits = str | Mapping[str, Path | str]
@@ -45,8 +44,6 @@ def apply_lists(
     splits: dict[str, tuple[str, Path, int]] = {}
     problems: list[Problem] = []
     for split, path in lists.items():
-        if not path.is_file():
-            raise DataError(f"{path} does not exist; name the list of {split} pictures.")
         for number, line in read_lines(path):
             if isinstance(line, Problem):
                 problems.append(line)

@@ -68,8 +68,9 @@ def describe_cut(lengths: Sequence[int], max_words: int) -> str:
         return ""
     counted = "1 caption" if longer == 1 else f"{longer:,} captions"
     most = min(max(lengths), 10_000)  # what the settings allow
+    total = sum(length > 0 for length in lengths)
     return (
-        f"{counted} of {sum(map(bool, lengths)):,} in train and val are longer than train.max_words "
+        f"{counted} of {total:,} in train and val are longer than train.max_words "
         f"({max_words}): training cuts them there. All are whole with --set "
         f"train.max_words={most} --set decode.max_words={most}"
     )
