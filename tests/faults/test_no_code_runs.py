@@ -123,11 +123,8 @@ def test_a_checkpoint_that_names_a_hostile_folder_runs_nothing(own, mark, tmp_pa
     config["encoder"] |= {"backbone": str(own), "include": include, "settings": hostile}
     config["backbone"] |= {**hostile, "_name_or_path": str(own), "model_type": "resnet"}
     (folder / "config.json").write_text(json.dumps(config))
-    if include:
-        load(folder)
-    else:
-        with pytest.raises(CheckpointError, match="never run"):
-            Captioner.from_pretrained(folder, device="cpu")
+    with pytest.raises(CheckpointError, match="is not the one" if include else "never run"):
+        Captioner.from_pretrained(folder, device="cpu")
 
 
 @pytest.mark.parametrize("place", ["backbone", "vision_config", "backbone_config", "text_config"])
@@ -147,7 +144,7 @@ def test_a_checkpoints_description_of_its_backbone_runs_nothing(own, mark, tmp_p
     load(folder)
 
 
-@pytest.mark.parametrize("model_type", ["clip", "detr", "timm_backbone", "rag"])
+@pytest.mark.parametrize("model_type", ["clip", "detr", "timm_backbone"])
 def test_a_description_of_another_kind_of_model_runs_nothing(own, mark, tmp_path, model_type):
     """Kinds that hold models of their own, or load them by name."""
     with_code(own, mark)
