@@ -1,4 +1,4 @@
-"""`saccade check`: what a data set holds and what is wrong with it, before hours are spent."""
+"""`saccade check`: what a data set holds and what is wrong with it, before training."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -118,13 +118,16 @@ def _print(screen: "Screen", report: "CheckReport", every: bool) -> None:
 def _table(report: "CheckReport") -> "Table":
     from rich.table import Table
 
+    from saccade.text.printing import row
+
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
     for index, name in enumerate(
         ("split", "pictures", "captions", "per picture", "words per caption")
     ):
         table.add_column(name, justify="right" if index else "left", no_wrap=True)
     for split in report.splits:
-        table.add_row(
+        row(
+            table,
             split.name or "(none)",
             f"{split.pictures:,}",
             f"{split.captions:,}",

@@ -68,6 +68,7 @@ def data_of(
 ) -> Data:
     """The pictures of a split, of the data named or else of those that the model's run was trained
     on. Raises UsageError when neither is known, DataError as the readers do."""
+    from saccade.data.columns import NO_CHOICES
     from saccade.data.sources import read
     from saccade.training.run import own_data
 
@@ -77,8 +78,9 @@ def data_of(
         own = own_data(Path(model))
         if own is None:
             raise UsageError(f"{model} is no run that knows its data: name DATA.")
-        path, folder, choices = own
+        path, folder, own_choices = own
         images = images or folder
+        choices = own_choices if choices == NO_CHOICES else choices
     dataset = read(path, images=images, choices=choices)
     for note in dataset.notes:
         echo(note, err=True)

@@ -1,6 +1,6 @@
 """Evaluate a captioner on a split: loss, perplexity, scores, and on scenes truth and pointing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ def evaluate(
     scores = None
     if scored:
         scores = score(
-            {item.example.id: item.example.captions for item in scored},
+            _references(item.example for item in scored),
             {item.example.id: item.caption.text for item in scored},
         )
     loss = totals[0] / totals[1] if totals[1] else float("nan")
@@ -121,6 +121,14 @@ def evaluate(
         tuple(skipped),
         scores,
     )
+
+
+def _references(examples: Iterable[Example]) -> dict[str, tuple[str, ...]]:
+    """The captions of each picture; one that comes twice has the captions of both places."""
+    references: dict[str, tuple[str, ...]] = {}
+    for example in examples:
+        references[example.id] = references.get(example.id, ()) + example.captions
+    return references
 
 
 def _examples(
