@@ -62,6 +62,16 @@ def test_folders(tmp_path, name, text):
     assert read(tmp_path).path == path
 
 
+def test_a_folder_with_one_file_of_another_name(tmp_path):
+    put(tmp_path / "notes.txt", "not this one")
+    put(tmp_path / "settings.json", "{}")
+    path = put(tmp_path / "annotation.json", json.dumps({"train": [{"image_path": "a", "report": "x"}]}))  # fmt: skip
+    assert read(tmp_path).path == path
+    put(tmp_path / "mine.csv", "image,caption\na.jpg,x\n")
+    with pytest.raises(DataError, match=r"several captions files \(annotation\.json, mine\.csv\)"):
+        read(tmp_path)
+
+
 def test_folders_that_do_not_say(tmp_path):
     with pytest.raises(DataError, match=r"holds no captions file; accepted are"):
         read(tmp_path)

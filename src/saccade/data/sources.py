@@ -50,6 +50,7 @@ _OTHER_FILES = (  # how files begin that people have captions in, and what to do
     (b"%PDF", "a PDF"),
     (b"<", "XML or HTML"),
 )
+_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".token", ".txt")
 _HEAD = 1 << 16  # bytes that are enough to tell the kinds apart
 
 
@@ -255,11 +256,24 @@ def files_of(path: Path) -> list[Path]:
         ]
     except (OSError, ValueError) as error:
         raise DataError(f"{path} can't be read ({reason(error)}); check the name.") from error
-    files = [file for group in found for file in group]
+    files = [file for group in found for file in group] or _others_in(path)
     if not files:
         raise DataError(f"{path} holds no captions file; {ACCEPTED}")
     coco_files = found[3]
     if len(files) > 1 and (files != coco_files or len({f.parent for f in files}) > 1):
         names = ", ".join(str(file.relative_to(path)) for file in files)
         raise DataError(f"{path} holds several captions files ({names}); name one of them.")
+    return files
+
+
+def _others_in(folder: Path) -> list[Path]:
+    """Captions files of other names in a folder that has none of a usual name."""
+    files = []
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() in _SUFFIXES and file.is_file() and file.name[0] != ".":
+            try:
+                detect(file)
+            except DataError:
+                continue
+            files.append(file)
     return files

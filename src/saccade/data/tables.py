@@ -80,8 +80,11 @@ def split_header(line: str) -> list[str]:
         cells = line.split(delimiter(line))
     names: list[str] = []
     for cell in cells:
-        name = cell.strip().strip('"')
-        names.append(name if name not in names else f"{name} (column {len(names) + 1})")
+        name = own = cell.strip().strip('"')
+        number = 2
+        while name in names:
+            name, number = f"{own} {number}", number + 1
+        names.append(name)
     return names
 
 
