@@ -112,21 +112,21 @@ def read_boxes(path: Path | str, pictures: Iterable[Path | str] | None = None) -
     `pictures` keeps to the pictures of these file names; Entities has two files for each picture,
     and reading all takes a while. Raises DataError at the first thing that is wrong."""
     path = Path(path)
-    wanted = None if pictures is None else {PurePath(picture).stem for picture in pictures}
+    stems = None if pictures is None else {PurePath(picture).stem for picture in pictures}
     if not path.is_dir():
-        return _coco(path, wanted)
+        return _coco(path, stems)
     if (path / "Sentences").is_dir() and (path / "Annotations").is_dir():
-        return _entities(path, wanted)
+        return _entities(path, stems)
     files = sorted(path.glob("instances*.json"))
     if len(files) == 1:
-        return _coco(files[0], wanted)
+        return _coco(files[0], stems)
     if files:
         names = ", ".join(file.name for file in files)
         raise DataError(f"{path} holds several files of boxes ({names}); name one of them.")
     raise DataError(f"{path} holds no boxes; {_ACCEPTED}")
 
 
-def _coco(path: Path, wanted: set[str] | None) -> Boxes:
+def _coco(path: Path, stems: set[str] | None) -> Boxes:
     value = read_json(path, DataError, CURE)
     keys = ("images", "annotations", "categories")
     lists: list[Any] = [value.get(key) if isinstance(value, dict) else None for key in keys]
@@ -174,7 +174,7 @@ def _coco(path: Path, wanted: set[str] | None) -> Boxes:
         PictureBoxes(*sizes[key], {word: tuple(boxes) for word, boxes in words.items()})
         for key, words in named.items()
     ]
-    return Boxes(path, "COCO instances", _by_stem(found, wanted))
+    return Boxes(path, "COCO instances", _by_stem(found, stems))
 
 
 def _get(path: Path, where: str, entry: Any, key: str, kind: Any) -> Any:
@@ -216,20 +216,20 @@ def _coco_box(path: Path, where: str, values: list[Any]) -> Box | None:
 
 
 def _by_stem(
-    found: Iterable[PictureBoxes], wanted: set[str] | None
+    found: Iterable[PictureBoxes], stems: set[str] | None
 ) -> dict[str, tuple[PictureBoxes, ...]]:
     pictures: dict[str, tuple[PictureBoxes, ...]] = {}
     for entry in found:
         stem = PurePosixPath(entry.name).stem
-        if wanted is None or stem in wanted:
+        if stems is None or stem in stems:
             pictures[stem] = (*pictures.get(stem, ()), entry)
     return pictures
 
 
-def _entities(folder: Path, wanted: set[str] | None) -> Boxes:
+def _entities(folder: Path, stems: set[str] | None) -> Boxes:
     found = []
     for path in sorted((folder / "Sentences").glob("*.txt")):
-        if path.name.startswith(".") or (wanted is not None and path.stem not in wanted):
+        if path.name.startswith(".") or (stems is not None and path.stem not in stems):
             continue
         width, height, things = _annotation(folder / "Annotations" / f"{path.stem}.xml")
         named: dict[str, list[Box]] = {}
@@ -239,7 +239,7 @@ def _entities(folder: Path, wanted: set[str] | None) -> Boxes:
                     named[word].append(box)
         words = {word: tuple(boxes) for word, boxes in named.items()}
         found.append(PictureBoxes(path.stem, width, height, words))
-    if not found and wanted is None:
+    if not found and stems is None:
         raise DataError(f"{folder / 'Sentences'} holds no ID.txt; unpack the annotations again.")
     return Boxes(folder, "Flickr30k Entities", _by_stem(found, None))
 

@@ -154,7 +154,7 @@ def check(
         if not usable.validation:
             there = any(example.split == "val" for example in examples)
             nothing = "with a word in its captions " if there else ""
-            message = f"no picture {nothing}is in the split val: training can't tell its best "
+            message = f"no picture {nothing}is in the split val: training can't choose its best "
             message += "checkpoint."
             findings.append(Finding("Splits", False, dataset.path.name, message))
     except DataError as error:

@@ -13,7 +13,7 @@ from saccade.files import read_json
 
 
 def split_of(path: Path) -> str:
-    """The split that a file's name tells (captions_train2017.json), or ""."""
+    """The split that a file's name states (captions_train2017.json), or ""."""
     match = re.search(r"(?<![a-z])(train|val|test)(?![a-z])", path.stem.lower())
     return match[1] if match else ""
 

@@ -79,8 +79,8 @@ def choose(names: tuple[str, ...], choices: Choices = NO_CHOICES) -> Columns:
     for name in names:
         there.setdefault(compared(name), name)
 
-    def first(*wanted: str) -> str | None:
-        return next((there[name] for name in wanted if name in there), None)
+    def first(*choice: str) -> str | None:
+        return next((there[name] for name in choice if name in there), None)
 
     notes = []
     if choices.image_column is not None:
