@@ -23,6 +23,10 @@ from saccade.errors import DataError
         (("raw", "sentids", "split", "filename", "img_id"), "filename", "filename", ("raw",)),
         (("caption", "image_file"), "image_file", "image_file", ("caption",)),
         (("image_name", "comment_number", "comment"), "image_name", "image_name", ("comment",)),
+        (("url", "image_id", "paragraph"), "image_id", "image_id", ("paragraph",)),
+        (("name", "id", "short_caption"), "id", "id", ("short_caption",)),
+        (("name", "short_caption", "long_caption"), "name", "name", ()),
+        (("image", "caption_en"), "image", "image", ()),
         (("mood", "weather"), None, None, ()),
     ],
 )  # fmt: skip

@@ -20,11 +20,12 @@ PICTURES = (
     *("image", "file", "filename", "path", "filepath", "imagepath", "imagename", "imagefile"),
     *("img", "imgpath", "imgname", "imgfile", "photo", "picture"),
 )  # fmt: skip
-LAST_IDS = ("imgid", "id")  # often the row's number: only where there is nothing better
+LAST_IDS = ("imgid", "id", "key", "name")  # often a row's number: where nothing is better
 _CAPTION = re.compile(r"captions?\d*")  # never "caption_id", "caption_length"
 _OTHER_CAPTIONS = (
     *("text", "texts", "sentence", "sentences", "comment", "comments", "title", "report"),
-    *("description", "raw", "referencestrs", "references", "captionstr"),
+    *("description", "paragraph", "raw", "referencestrs", "references", "captionstr"),
+    *("findings", "impression", "prompt", "alttext"),
 )  # fmt: skip
 _SPLITS = ("split", "set", "subset", "partition", "setname")
 _REJECTED = ("isrejected", "rejected", "isprecanned", "precanned", "iscanned")
@@ -119,6 +120,9 @@ def _caption_columns(there: Mapping[str, str]) -> tuple[tuple[str, ...], list[st
     for other in _OTHER_CAPTIONS:
         families.append([name for name in there if re.fullmatch(rf"{other}\d*", name)])
     families = [family for family in families if family]
+    if not families:  # "short_caption", where it is the only one
+        last = [name for name in there if re.fullmatch(r".+captions?", name)]
+        families = [last] if len(last) == 1 else []
     if not families:
         return (), []
     chosen, *rest = families

@@ -112,8 +112,8 @@ def _no_columns(path: Path, header: list[str], columns: Columns, choices: Choice
         if name is not None and not there:
             missing.append(f"{name!r} ({option}) is not among them")
     cure = " and ".join(missing) or (
-        "an image and a caption column are needed, as in image,caption,split, "
-        "or named: --image-column, --caption-column"
+        "an image and a caption column are needed, as in image,caption,split; choose yours with "
+        "--image-column and --caption-column"
     )
     return Problem(
         path, "1", f"the header names the columns {short(', '.join(header), 200)}; {cure}."
