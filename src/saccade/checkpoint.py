@@ -104,9 +104,9 @@ def save(folder: Path | str, checkpoint: Checkpoint) -> None:
     replace_folder(folder, lambda fresh: write_into(fresh, checkpoint))
 
 
-def _section(tag: Tag, config: dict[str, Any], name: str) -> Any:
+def _section(tag: Tag, values: dict[str, Any], name: str) -> Any:
     """The settings of a section whose class a key of it chooses."""
-    return from_dict(chosen(tag, config[name], name), config[name], name)
+    return from_dict(chosen(tag, values, name), values, name)
 
 
 def _card(config: dict[str, Any]) -> str:
@@ -240,11 +240,11 @@ def _described(config: dict[str, Any]) -> _Description:
         get("encoder_digest", str),
         (grid[0], grid[1]),
         get("features", int, 1),
-        _section(DECODERS, config, "decoder"),
+        _section(DECODERS, get("decoder", dict), "decoder"),
         get("vocabulary_size", int, 1),
         get("vocabulary_sha256", str),
         get("weights_sha256", str) if config["format"] > 1 else None,
-        _section(STRATEGIES, config, "decode"),
+        _section(STRATEGIES, get("decode", dict), "decode"),
         get("training", dict),
     )
 

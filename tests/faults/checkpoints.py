@@ -60,7 +60,8 @@ def change(folder: Path, **values: object) -> None:
 def logits(checkpoint: Checkpoint) -> Tensor:
     """What the model says of two fixed pictures after fixed words."""
     generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (2, 3, 16, 24), generator=generator).to(torch.uint8)
+    size = checkpoint.model.encoder.config.image_size
+    pixels = torch.randint(0, 256, (2, 3, *size), generator=generator).to(torch.uint8)
     inputs = torch.tensor([[[1, 4, 5, 7]]] * 2)
     with torch.no_grad():
         features = checkpoint.model.features(pixels)

@@ -5,9 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
-from saccade.errors import CheckpointError
 from saccade.text.words import tokenize
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
@@ -22,7 +20,7 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         if self.words[: len(SPECIALS)] != SPECIALS:
-            raise ValueError(f"a vocabulary starts with {SPECIALS}, not {self.words[:4]}")
+            raise ValueError(f"a vocabulary starts with {', '.join(SPECIALS)}")
         if len(set(self.words)) != len(self.words):
             raise ValueError("a vocabulary holds every word once")
 
@@ -61,18 +59,3 @@ class Vocabulary:
     def to_json(self) -> str:
         """One word a line, so that a diff of two vocabularies can be read."""
         return json.dumps({"words": list(self.words)}, ensure_ascii=False, indent=0) + "\n"
-
-    @classmethod
-    def load(cls, path: Path | str) -> "Vocabulary":
-        """Read `vocab.json`. Raises CheckpointError naming the file when it is missing or bad."""
-        path = Path(path)
-        try:
-            return cls(tuple(json.loads(path.read_text(encoding="utf-8"))["words"]))
-        except FileNotFoundError as error:
-            raise CheckpointError(
-                f"{path} is missing: the checkpoint folder is incomplete; copy it again whole."
-            ) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(
-                f"{path} is damaged ({error}); copy the checkpoint folder again."
-            ) from error
