@@ -5,6 +5,7 @@ A preset (`saccade/presets/*.toml`) is these same names in TOML; see `load_prese
 
 import dataclasses
 import math
+import reprlib
 import tomllib
 import types
 import typing
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from saccade.errors import UsageError
+from saccade.files import decode, read_bytes
 
 T = TypeVar("T")
 
@@ -60,14 +62,17 @@ def check_ranges(settings: Any, section: str) -> None:
             whole = hints[entry.name] is int
             number = isinstance(value, int if whole else int | float)
             kind = "whole number" if whole else "number"
-            _require(number and not isinstance(value, bool), f"{name} is a {kind}, not {value!r}.")
+            _require(
+                number and not isinstance(value, bool),
+                f"{name} is a {kind}, not {reprlib.repr(value)}.",
+            )
             finite = not isinstance(value, float) or math.isfinite(value)
             _require(finite, f"{name} is {limits}, not {value} (no finite number).")
             _require(value in limits, f"{name} is {limits}, not {value}.")
         elif typing.get_origin(hints[entry.name]) is Literal:
             choices = typing.get_args(hints[entry.name])
             names = ", ".join(map(str, choices))
-            _require(value in choices, f"{name} is one of {names}, not {value!r}.")
+            _require(value in choices, f"{name} is one of {names}, not {reprlib.repr(value)}.")
 
 
 @dataclass(frozen=True)
@@ -204,11 +209,11 @@ Tags = Mapping[str, Tag]  # by the section's dotted name, such as "train.task"
 
 def chosen(tag: Tag, values: Any, name: str) -> type:
     """The settings class that a section names. Raises UsageError listing the known ones."""
-    _require(isinstance(values, Mapping), f"{name} is a table, not {values!r}.")
+    _require(isinstance(values, Mapping), f"{name} is a table, not {reprlib.repr(values)}.")
     kind = values.get(tag.key, tag.default)
     known = isinstance(kind, str) and kind in tag.table
     names = ", ".join(sorted(tag.table))
-    _require(known, f"there is no {name}.{tag.key} {kind!r}; known here: {names}.")
+    _require(known, f"there is no {name}.{tag.key} {reprlib.repr(kind)}; known here: {names}.")
     return tag.table[kind]
 
 
@@ -231,16 +236,16 @@ def _check_type(value: Any, kind: Any, name: str) -> Any:
         # Of several kinds __post_init__ names the choices.
         return value if len(kinds) > 1 else _check_type(value, kinds[0], name)
     if origin is tuple:
-        _require(isinstance(value, list | tuple), f"{name} is a list, not {value!r}.")
+        _require(isinstance(value, list | tuple), f"{name} is a list, not {reprlib.repr(value)}.")
         inner = typing.get_args(kind)[0]
         return tuple(_check_type(item, inner, name) for item in value)
     if origin is Mapping:
-        _require(isinstance(value, Mapping), f"{name} is a table, not {value!r}.")
+        _require(isinstance(value, Mapping), f"{name} is a table, not {reprlib.repr(value)}.")
         return dict(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     good = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-    _require(good, f"{name} is a {kind.__name__}, not {value!r}.")
+    _require(good, f"{name} is a {kind.__name__}, not {reprlib.repr(value)}.")
     return value
 
 
@@ -249,7 +254,10 @@ def from_dict(
 ) -> T:
     """Build a config dataclass from plain values. Raises UsageError on unknown keys or bad types,
     naming the key and listing the known ones. tags: sections whose class is chosen by a key."""
-    _require(isinstance(values, Mapping), f"{name or 'the config'} is a table, not {values!r}.")
+    _require(
+        isinstance(values, Mapping),
+        f"{name or 'the config'} is a table, not {reprlib.repr(values)}.",
+    )
     if cls is EncoderConfig:
         values = with_freeze(values)
     tags = tags or {}
@@ -293,9 +301,9 @@ def preset_names() -> list[str]:
 def load_preset(name: str) -> dict[str, Any]:
     """A preset's settings: one that comes with Saccade by name, or a .toml file by its path."""
     if name.endswith(".toml"):
-        path = Path(name)
-        _require(path.is_file(), f"{path}: there is no such preset file.")
-        text = path.read_text(encoding="utf-8")
+        path = Path(name).expanduser()
+        _require(path.exists(), f"{path}: there is no such preset file; check the path.")
+        text = decode(read_bytes(path, UsageError), str(path), UsageError)
     else:
         names = preset_names()
         _require(
@@ -305,8 +313,10 @@ def load_preset(name: str) -> dict[str, Any]:
         text = (resources.files("saccade") / "presets" / f"{name}.toml").read_text("utf-8")
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"preset {name}: {error}.") from error
+    except RecursionError as error:
+        raise UsageError(f"preset {name} nests too deeply; correct the file.") from error
+    except ValueError as error:  # also a number of thousands of digits
+        raise UsageError(f"preset {name}: {error}; correct the file.") from error
 
 
 def parse_settings(assignments: list[str]) -> dict[str, Any]:
@@ -314,10 +324,13 @@ def parse_settings(assignments: list[str]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
-        _require(bool(equals and key), f"--set wants section.name=value, not '{assignment}'.")
+        _require(
+            bool(equals and key), f"--set wants section.name=value, not {reprlib.repr(assignment)}."
+        )
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+            table = tomllib.loads(f"value = {text}")
+            value: Any = table["value"] if len(table) == 1 else text
+        except (ValueError, RecursionError):
             value = text
         for part in reversed(key.strip().split(".")):
             value = {part: value}
