@@ -158,7 +158,8 @@ def check(
             message += "checkpoint."
             findings.append(Finding("Splits", False, dataset.path.name, message))
     except DataError as error:
-        findings.append(Finding("Splits", True, dataset.path.name, str(error)))
+        if examples or not findings:  # else every line is unusable, which is said already
+            findings.append(Finding("Splits", True, dataset.path.name, str(error)))
     if cut := describe_cut(lengths, MAX_WORDS):
         findings.append(Finding("Long captions", False, dataset.path.name, cut))
     kept = [count for count in vocabulary.values() if count >= MIN_COUNT]

@@ -51,7 +51,7 @@ def read_jsonl(path: Path, choices: Choices) -> Iterator[Found]:
             yield line
         elif line.strip():
             try:
-                cure = "write one complete object on each line"
+                cure = "correct that line, which must be one complete object"
                 value = parse_json(line, "line", DataError, cure, number)
             except DataError as error:  # "line:17: ..."
                 yield Problem(path, str(number), str(error).partition(": ")[2])

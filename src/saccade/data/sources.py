@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from saccade.data import coco, flickr, karpathy, records, tables
+from saccade.data import coco, flickr, karpathy, records, sidecars, tables
 from saccade.data.columns import NO_CHOICES, Choices
 from saccade.data.finding import Finder
 from saccade.data.reading import Entry, Found, Note, Problem, keys_of, place, writable
@@ -22,7 +22,7 @@ ACCEPTED = """accepted are:
   dataset_*.json   Karpathy's splits of COCO, Flickr8k, Flickr30k
   captions_*.json  COCO captions
   *.token(.txt)    Flickr token file, its split lists beside it
-or a folder with one of them."""
+or a folder with one of them, or of pictures with a text file beside each (1.jpg, 1.txt)."""
 
 _IN_FOLDERS = (  # a folder's captions file is looked for in this order
     ("captions.jsonl", "metadata.jsonl"),
@@ -32,6 +32,7 @@ _IN_FOLDERS = (  # a folder's captions file is looked for in this order
     ("*.token", "*.token.txt"),
     ("captions.txt", "results.csv"),
 )
+_SIDECARS = "text files beside pictures"
 _READERS: dict[str, Callable[[Path, Choices], Iterator[Found]]] = {
     "JSONL": records.read_jsonl,
     "JSON": records.read_document,
@@ -40,6 +41,7 @@ _READERS: dict[str, Callable[[Path, Choices], Iterator[Found]]] = {
     "COCO captions": coco.read,
     "Flickr tokens": flickr.read,
     "lines of name and caption": flickr.read_named,
+    _SIDECARS: sidecars.read,
 }
 _OTHER_FILES = (  # how files begin that people have captions in, and what to do with them
     (b"PAR1", "a Parquet file; save it as CSV or JSONL (pandas.read_parquet, then to_csv)"),
@@ -178,6 +180,8 @@ def entries(path: Path, kind: str, choices: Choices = NO_CHOICES) -> Iterator[Fo
 
 def detect(path: Path, choices: Choices = NO_CHOICES) -> str:
     """The kind of a captions file, from its content. Raises DataError when it is none."""
+    if path.is_dir():  # `files_of` lets only such folders pass
+        return _SIDECARS
     require_file(path)
     try:
         with path.open("rb") as file:
@@ -240,6 +244,8 @@ def _near(path: Path, kind: str) -> tuple[str, ...]:
         return coco.near(path)
     if kind == "Flickr tokens":
         return flickr.NEAR
+    if kind == _SIDECARS:
+        return (path.name,)
     return ("", "images", "..") if kind == "Karpathy" else ("", "images")
 
 
@@ -257,6 +263,8 @@ def files_of(path: Path) -> list[Path]:
     except (OSError, ValueError) as error:
         raise DataError(f"{path} can't be read ({reason(error)}); check the name.") from error
     files = [file for group in found for file in group] or _others_in(path)
+    if not files and sidecars.holds_sidecars(path):
+        return [path]
     if not files:
         raise DataError(f"{path} holds no captions file; {ACCEPTED}")
     coco_files = found[3]

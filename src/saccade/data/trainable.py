@@ -41,6 +41,8 @@ def trainable(examples: Sequence[Example]) -> Trainable:
 
 
 def _nothing(examples: Sequence[Example], in_train: int) -> str:
+    if in_train == 1:
+        return "the only picture in the split train has no caption with a word in it; fill it in."
     if in_train:
         return (
             f"none of the {in_train:,} pictures in the split train has a caption with a word in "
