@@ -148,6 +148,7 @@ def check(
     _pictures(examples, looks, findings)
     _same(examples, looks, findings)
     notes = [*dataset.notes]
+    where = dataset.path.name or str(dataset.path)
     try:
         usable = trainable(examples)
         notes += usable.notes
@@ -156,16 +157,16 @@ def check(
             nothing = "with a word in its captions " if there else ""
             message = f"no picture {nothing}is in the split val: training can't choose its best "
             message += "checkpoint."
-            findings.append(Finding("Splits", False, dataset.path.name, message))
+            findings.append(Finding("Splits", False, where, message))
     except DataError as error:
         if examples or not findings:  # else every line is unusable, which is said already
-            findings.append(Finding("Splits", True, dataset.path.name, str(error)))
+            findings.append(Finding("Splits", True, where, str(error)))
     if cut := describe_cut(lengths, MAX_WORDS):
-        findings.append(Finding("Long captions", False, dataset.path.name, cut))
+        findings.append(Finding("Long captions", False, where, cut))
     kept = [count for count in vocabulary.values() if count >= MIN_COUNT]
     if vocabulary and not kept:
         message = f"no word in train is seen {MIN_COUNT} times: --set train.min_count=1 is needed."
-        findings.append(Finding("Vocabulary", False, dataset.path.name, message))
+        findings.append(Finding("Vocabulary", False, where, message))
     return CheckReport(
         path=dataset.path,
         kind=dataset.kind,

@@ -105,7 +105,8 @@ Found = Entry | Problem | Note
 
 def place(path: Path, where: int | str) -> str:
     """ "captions.jsonl:17", "dataset.json: images[17]"."""
-    return f"{path.name}:{where}" if where != "" else path.name
+    name = path.name or str(path)
+    return f"{name}:{where}" if where != "" else name
 
 
 def split_name(text: str) -> str:
