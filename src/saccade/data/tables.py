@@ -41,7 +41,9 @@ def read(path: Path, choices: Choices) -> Iterator[Found]:
         headed, header = False, bare
         columns = choose(tuple(header))
         yield Note(f"{path.name} has no header: its columns are read as {' and '.join(header)}.")
-    reader = csv.reader(lines(), delimiter=mark, quoting=quoting, strict=True)
+    reader = csv.reader(
+        lines(), delimiter=mark, quoting=quoting, strict=True, skipinitialspace=True
+    )
     while True:
         start = str(reader.line_num + 1)
         try:
