@@ -70,7 +70,8 @@ def write_into(folder: Path, checkpoint: Checkpoint) -> None:
     if checkpoint.mean_grid is not None:
         kept[MEAN_GRID] = checkpoint.mean_grid.float().cpu().contiguous()
     try:
-        save_file(kept, folder / WEIGHTS, {"format": "pt", DESCRIBED: json.dumps(described)})
+        # One entry only: of several, each save has another order.
+        save_file(kept, folder / WEIGHTS, {DESCRIBED: json.dumps(described)})
     except SafetensorError as error:  # how safetensors reports a full disk
         raise OSError(None, str(error)) from error
     config = {

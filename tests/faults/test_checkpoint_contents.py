@@ -48,6 +48,14 @@ def test_folders_of_format_1_have_no_hash_of_the_weights_and_load(tmp_path, name
     load(tmp_path / "again")
 
 
+def test_the_same_checkpoint_is_the_same_bytes(folder, tmp_path):
+    """Also of the weights file's header: a resumed run ends with the very files of another."""
+    for number in range(8):
+        again = tiny_folder(tmp_path / str(number))
+        for name in ("config.json", "vocab.json", "model.safetensors"):
+            assert (again / name).read_bytes() == (folder / name).read_bytes()
+
+
 # Weights ----------------------------------------------------------------------------------------
 
 
