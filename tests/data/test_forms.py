@@ -38,6 +38,7 @@ TEXT_FORMS = {
     "k.csv": 'img_id,Image Name,split,raw\n7,0.png,,"[""a red car""]"\n8,1.png,,"[\'a dog\']"\n',
     "m.csv": "image,caption,caption,split\n0.png,a red car,,\n1.png,,a dog,\n",
     "n.csv": 'image, caption, split\n0.png, "a red car",\n1.png, a dog,\n',
+    "o.csv": "0.png,0,a red car\n1.png,0,a dog\n",
     "l.json": '{"image": "0.png", "caption": "a red car"}\n{"image": "1.png", "caption": "a dog"}\n',
 }
 

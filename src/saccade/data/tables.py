@@ -40,7 +40,7 @@ def read(path: Path, choices: Choices) -> Iterator[Found]:
             return
         headed, header = False, bare
         columns = choose(tuple(header))
-        yield Note(f"{path.name} has no header: its columns are read as {' and '.join(header)}.")
+        yield Note(f"{path.name} has no header: its columns are read as {', '.join(header)}.")
     reader = csv.reader(
         lines(), delimiter=mark, quoting=quoting, strict=True, skipinitialspace=True
     )
@@ -97,12 +97,13 @@ def is_header(line: str, choices: Choices = NO_CHOICES) -> bool:
 
 
 def headless(line: str) -> list[str] | None:
-    """The names of a table's two columns from its first row, where one is a picture's file."""
-    cells = split_header(line)
-    files = [PICTURE_FILE.fullmatch(cell) is not None and " #" not in cell for cell in cells]
-    if len(cells) != 2 or sum(files) != 1:
-        return None
-    return ["image" if file else "caption" for file in files]
+    """The names of a table's columns from its first row, where one is a picture's file, one a
+    caption, and others at most numbers; None for any other row."""
+    names = [
+        "image" if PICTURE_FILE.fullmatch(cell) else "number" if cell.isdecimal() else "caption"
+        for cell in split_header(line)
+    ]
+    return names if names.count("image") == names.count("caption") == 1 else None
 
 
 def _no_columns(path: Path, header: list[str], columns: Columns, choices: Choices) -> Problem:
