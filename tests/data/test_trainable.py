@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
 from PIL import Image
 
 from saccade.config import merge
@@ -17,6 +16,7 @@ from saccade.errors import DataError
 from saccade.text import has_words
 from saccade.training.train import train
 from saccade.values.examples import Example
+from tests.conftest import TINY
 
 
 def example(split: str, *captions: str, line: int = 1) -> Example:
