@@ -55,6 +55,15 @@ def test_text_of_many_shapes(tmp_path, name):
     assert [(e.id, e.captions) for e in dataset.examples] == TWO
 
 
+def test_quotation_marks_of_captions_between_tabs(tmp_path):
+    text = 'image\tcaption\n0.png\t"Stop" on a sign\n1.png\ta "big" dog\n'
+    dataset = read(put(tmp_path / "a.tsv", text))
+    assert [e.captions for e in dataset.examples] == [('"Stop" on a sign',), ('a "big" dog',)]
+    text = 'image\tcaption\n0.png\t"a ""big"" dog"\n1.png\t"two\nlines"\n'
+    dataset = read(put(tmp_path / "a.tsv", text))
+    assert [e.captions for e in dataset.examples] == [('a "big" dog',), ("two\nlines",)]
+
+
 def test_json_by_split_with_several_views_of_a_report(tmp_path):
     record = {"id": "CXR1", "report": "The heart is normal.", "image_path": ["1/0.png", "1/1.png"]}
     value = {"train": [record], "val": [record | {"image_path": ["2/0.png"]}], "test": []}

@@ -11,6 +11,7 @@ from saccade.data.reading import Found, Note, Problem, read_lines, short
 from saccade.data.records import Rows
 
 SUFFIX = r"\.(?:jpe?g|png|gif|webp|bmp|tiff?|heic|heif|avif)"
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 PICTURE_FILE = re.compile(rf".*{SUFFIX}", re.IGNORECASE)
 
 
@@ -31,7 +32,9 @@ def read(path: Path, choices: Choices) -> Iterator[Found]:
     header = split_header(first)
     columns = choose(tuple(header), choices)
     # The one well-known |-separated file (Flickr30k's) has quotation marks that quote nothing.
-    quoting: Literal[0, 3] = csv.QUOTE_NONE if mark == "|" else csv.QUOTE_MINIMAL
+    plain = mark == "|" or (mark == "\t" and any(map(_quotes_nothing, lines())))
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL
+    problems.clear()
     rows = Rows(path, choices)
     if columns.picture is None or not columns.captions:
         bare = headless(first)
@@ -67,6 +70,15 @@ def read(path: Path, choices: Choices) -> Iterator[Found]:
         else:
             yield from rows.take_cells(cells, header, columns, start)
     yield from rows.found()
+
+
+def _quotes_nothing(line: str) -> bool:
+    """Whether a cell between tabs begins with a quotation that ends before the cell does, such as
+    "Stop" on a sign: then the file's quotation marks belong to its captions."""
+    return '"' in line and any(
+        cell.startswith('"') and cell.count('"') % 2 == 0 and not _QUOTED.fullmatch(cell)
+        for cell in line.rstrip("\r\n").split("\t")
+    )
 
 
 def delimiter(header: str) -> str:
