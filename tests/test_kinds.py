@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import TINY
+from tests.conftest import TINY
 
 from saccade import Captioner, evaluate
 from saccade.cli import main
@@ -31,7 +31,7 @@ def kind(request):
 @pytest.fixture(scope="module")
 def trained(kind, tmp_path_factory):
     """A run of a few epochs on coloured squares."""
-    from conftest import squares
+    from tests.conftest import squares
 
     folder = tmp_path_factory.mktemp(kind)
     data = squares(folder / "data", 96, 12)

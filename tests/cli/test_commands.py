@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TINY, squares
+from tests.conftest import TINY, squares
 from PIL import Image
 
 from saccade.cli import main

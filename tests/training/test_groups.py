@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import TINY
+from tests.conftest import TINY
 
 from saccade.config import merge
 from saccade.errors import UsageError

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, squares
+from tests.conftest import TINY, squares
 from safetensors.torch import load_file
 
 from saccade.config import merge
