@@ -207,16 +207,17 @@ def _captions(
                 lengths[example.split].append(len(words))
                 if example.split == "train":
                     vocabulary.update(words)
-                where = caption_source(example, index)
                 if not words:
                     what = f"no word in {caption.strip()!r}" if caption.strip() else "it is empty"
                     message = f"{_name(example)}, caption {index + 1}: {what}."
-                    findings.append(Finding("Empty captions", False, where, message))
+                    place = caption_source(example, index)
+                    findings.append(Finding("Empty captions", False, place, message))
                 elif (first := seen.setdefault(tuple(words), index)) != index:
                     message = (
                         f"{_name(example)}, captions {first + 1} and {index + 1}: {_cut(caption)}"
                     )
-                    findings.append(Finding("Repeated captions", False, where, message))
+                    place = caption_source(example, index)
+                    findings.append(Finding("Repeated captions", False, place, message))
             task.advance()
     order = sorted(per_picture, key=lambda name: (USED.index(name) if name in USED else 9, name))
     counts = tuple(
