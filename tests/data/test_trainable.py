@@ -1,6 +1,7 @@
 """What training can use of a data set, what it leaves out and what it cuts."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
-from saccade.config import merge
+from saccade.config import merge, parse_settings
 from saccade.data.check import check
+from saccade.data.columns import Choices
 from saccade.data.dataset import Collate, padded_captions
 from saccade.data.trainable import cut_captions, trainable
 from saccade.errors import DataError
 from saccade.text import has_words
-from saccade.training.train import train
+from saccade.training.run import own_data
+from saccade.training.train import configure, resume, train
 from saccade.values.examples import Example
 from tests.conftest import TINY
 
@@ -127,3 +130,23 @@ def test_what_train_refuses_check_reports(tmp_path, captions):
         train(data, tmp_path / "run", settings=TINY, cpu=True, show=False)
     errors = [finding.message for finding in check(data).findings if finding.error]
     assert errors == [str(refused.value)]
+
+
+def test_the_printed_settings_keep_captions_whole():
+    words = " ".join(f"w{i}" for i in range(30))
+    message = cut_captions([example("train", words)], 20)
+    config = configure(None, parse_settings(re.findall(r"--set (\S+)", message)))
+    assert (config.train.max_words, config.decode.max_words) == (30, 30)
+    assert cut_captions([example("train", words)], config.train.max_words) == ""
+
+
+def test_a_run_remembers_which_columns_were_chosen(tmp_path):
+    data = folder(tmp_path, [("train", ["x"])] * 6)
+    rows = [f"{i}.png,a red car,{'val' if i == 5 else 'train'}" for i in range(6)]
+    table = data / "own.csv"
+    table.write_text("\n".join(["pic,words,split", *rows]))
+    chosen = Choices("pic", "words", keep_rejected=True)
+    settings = merge(TINY, {"train": {"epochs": 1}})
+    train(table, tmp_path / "run", settings=settings, cpu=True, show=False, choices=chosen)
+    assert own_data(tmp_path / "run" / "best") == (table.absolute(), None, chosen)
+    assert resume(tmp_path / "run", cpu=True, show=False).progress.finished
