@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from tests.conftest import TINY
 
 from saccade.config import merge
 from saccade.errors import UsageError
 from saccade.training.loop import parameter_groups
 from saccade.training.run import read_log
 from saccade.training.train import configure, train
+from tests.conftest import TINY
 from tests.engine.small import small_engine
 
 

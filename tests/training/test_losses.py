@@ -9,8 +9,8 @@ from saccade.data.dataset import Collate
 from saccade.models.captioner import Forward
 from saccade.models.contract import Attention, Predictions
 from saccade.text import SPECIALS, Vocabulary
+from saccade.training.averages import moving_average
 from saccade.training.detection import word_detection
-from saccade.training.loop import moving_average
 from saccade.training.tasks import Context, CrossEntropySettings, build_task, doubly_stochastic
 
 

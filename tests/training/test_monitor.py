@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from tests.conftest import TINY, squares
 from safetensors.torch import load_file
 
 from saccade.config import merge
@@ -14,6 +13,7 @@ from saccade.training.monitor import Monitor, attention_record
 from saccade.training.run import read_log
 from saccade.training.train import train
 from saccade.viz.curves import loss_curve
+from tests.conftest import TINY, squares
 
 
 def looks(run) -> list[dict]:

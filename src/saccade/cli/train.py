@@ -61,8 +61,8 @@ def train(
         Path | None,
         path_option(
             "--resume",
-            help="Go on with this run. Takes no other option than --cpu and --epochs, which extends "
-            "the run to so many epochs in all.",
+            help="Go on with this run. Goes with --cpu and --epochs only; more epochs than the run "
+            "has extend it.",
         ),
     ] = None,
     cpu: Annotated[bool, typer.Option("--cpu", help="Do not use a GPU.")] = False,

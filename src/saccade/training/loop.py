@@ -1,40 +1,40 @@
 """The training loop: batch, loss, backward, clip, step; validate, save, go on where one stopped."""
 
-import json
+import hashlib
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from saccade.checkpoint import Checkpoint
 from saccade.config import Config, TrainConfig, to_dict
-from saccade.data.dataset import Collate, EpochBatches
-from saccade.errors import SaccadeError, TrainingError
+from saccade.data.dataset import CaptionSet, Collate, EpochBatches
+from saccade.errors import CheckpointError, TrainingError
+from saccade.files import to_json
 from saccade.metrics import score
 from saccade.metrics.perplexity import perplexity
 from saccade.models.captioner import CaptionModel
 from saccade.progress import progress
+from saccade.training.averages import averaged, moving
 from saccade.training.monitor import Log, Monitor, Say
-from saccade.training.run import Progress, Run, flatten_optimizer, restore_optimizer
+from saccade.training.run import Run
+from saccade.training.saved import Progress, check_tensors, flatten_optimizer, restore_optimizer
 from saccade.training.setup import Prepared
+from saccade.training.stopping import Stopped, stop_flag
 from saccade.training.tasks import Context, build_task
-from saccade.training.validation import greedy_captions, mean_grid, validation_loss
-
-
-class Stopped(SaccadeError):
-    """The user stopped training; everything is saved."""
-
-    exit_code = 130
+from saccade.training.validation import (
+    greedy_captions,
+    mean_grid,
+    validation_batches,
+    validation_loss,
+)
+from saccade.values.batch import Batch
 
 
 def learning_rate(config: TrainConfig, step: int, total: int) -> float:
@@ -45,41 +45,12 @@ def learning_rate(config: TrainConfig, step: int, total: int) -> float:
     return rate
 
 
-@contextmanager
-def _stop_flag() -> Iterator[threading.Event]:
-    """Ctrl-C (or a polite kill) asks for a stop after this step; a second Ctrl-C stops at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def ask(number: int, frame: Any) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def moving_average(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], int], None]:
-    """An update for AveragedModel: exponential, over fewer steps at the start, so that untrained
-    weights are soon forgotten: decay, but at most (1 + n) / (10 + n) after n steps."""
-
-    def update(averages: Sequence[Tensor], weights: Sequence[Tensor], steps: int) -> None:
-        n = float(steps)
-        kept = min(decay, (1 + n) / (10 + n))
-        for average, weight in zip(averages, weights, strict=True):
-            if average.is_floating_point():
-                average.lerp_(weight, 1 - kept)
-            else:
-                average.copy_(weight)
-
-    return torch.no_grad()(update)
+def step_seed(seed: int, process: int, step: int) -> int:
+    """63 bits that a step's dropout is drawn from, another number for each step of each process."""
+    if seed < 2**23 and process < 2**8 and step < 2**32:
+        return (seed << 40) + (process << 32) + step
+    digest = hashlib.sha256(f"{seed} {process} {step}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
 
 
 def parameter_groups(model: CaptionModel, encoder_rate: float) -> list[dict[str, Any]]:
@@ -106,7 +77,8 @@ class Trainer:
         settings = self.config.train
         vocabulary = self.prepared.vocabulary
         self.plain: CaptionModel = self.prepared.model
-        self.state = Progress()
+        self.state = Progress(epochs=settings.epochs)
+        self.id: str = self.run.about().get("id", "")
         self.mean: Tensor | None = None  # grid features of training pictures, at step `mean_of`
         self.mean_of = -1
         kind = torch.optim.AdamW if settings.weight_decay else torch.optim.Adam
@@ -116,13 +88,7 @@ class Trainer:
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        self.average = (
-            AveragedModel(
-                self.plain, multi_avg_fn=moving_average(settings.average), use_buffers=True
-            )
-            if settings.average
-            else None
-        )
+        self.average = averaged(self.plain, settings.average) if settings.average else None
         collate = Collate(vocabulary.pad, vocabulary.bos, vocabulary.eos, settings.max_words)
         self.batches = EpochBatches(len(self.prepared.train), settings.batch, settings.seed)
         loader = DataLoader(self.prepared.train, batch_sampler=self.batches, collate_fn=collate)
@@ -130,8 +96,8 @@ class Trainer:
             self.plain, self.adam, loader
         )
         held = self.prepared.validation
-        self.validation = held and self.accelerator.prepare(
-            DataLoader(held, batch_sampler=EpochBatches(len(held), 32, None), collate_fn=collate)
+        self.validation = (
+            validation_batches(held, collate, self.accelerator) if held is not None else None
         )
         self.monitor = None  # the main process looks alone: no other waits for it
         if held and settings.monitor and self.accelerator.is_main_process:
@@ -152,23 +118,20 @@ class Trainer:
         for group in self.adam.param_groups:
             group["lr"] = rate * group["scale"]
         # Dropout of step n is a function of (seed, process, n): a resumed run draws the same.
-        torch.manual_seed((settings.seed << 40) + (self.accelerator.process_index << 32) + step)
+        torch.manual_seed(step_seed(settings.seed, self.accelerator.process_index, step))
         context = Context(self.prepared.vocabulary, self.prepared.train_examples, step, self.total)
         loss = self.task(self.model, batch, context)
         value = loss.total.item()
-        if not math.isfinite(value):
-            saved = f"the last good checkpoint is {self.run.last}" if step else "nothing is lost"
-            raise TrainingError(
-                f"the loss is {value} at step {step + 1}; {saved}. Lower the learning rate "
-                f"(--set train.learning_rate={settings.learning_rate / 4:g}) or the clipping "
-                f"(--set train.clip={settings.clip / 5:g}) and train again."
-            )
+        if self._anywhere(not math.isfinite(value)):
+            raise TrainingError(self._cause(f"the loss is {value}", batch))
         self.accelerator.backward(loss.total)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), settings.clip)
+        if not math.isfinite(float(norm or 0)) and self.accelerator.scaler is None:
+            raise TrainingError(self._cause(f"the gradient's norm is {float(norm or 0)}", batch))
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.average is not None:
-            self.average.update_parameters(self.plain)
+            self.average.update()
         self.state.step += 1
         sums = {name: value.item() for name, value in loss.sums.items()}
         words = sums.pop("words")
@@ -184,18 +147,55 @@ class Trainer:
             "gradient_norm": float(norm) if norm is not None else None,
         }
 
+    def _anywhere(self, here: bool) -> bool:
+        """Whether something happened in any process; all of them ask at once."""
+        if self.accelerator.num_processes == 1:
+            return here
+        if here:
+            self.accelerator.set_trigger()
+        return self.accelerator.check_trigger()
+
+    def _cause(self, what: str, batch: Batch) -> str:
+        """The message for a step that gave a value that is not finite."""
+        settings, step = self.config.train, self.state.step
+        saved = f"the last good checkpoint is {self.run.last}" if self.run.last.exists() else ""
+        start = f"{what} at step {step + 1}; {saved or 'nothing was saved yet'}. "
+        pictures = batch.pictures
+        finite = torch.isfinite(pictures.float().flatten(1)).all(1)
+        if not finite.all():
+            names = [self.prepared.train_examples[i].id for i in batch.indices[~finite].tolist()]
+            return (
+                f"{start}The features of {', '.join(map(str, names[:3]))} are not finite: check "
+                "encoder.mean and encoder.std, or encode the pictures anew with --cache NEWFOLDER."
+            )
+        if step == 0:
+            return (
+                f"{start}No weight was changed yet, so that a setting of the model or of the task "
+                "makes numbers too large: check encoder.mean, encoder.std and train.task."
+            )
+        return (
+            f"{start}Lower the learning rate "
+            f"(--set train.learning_rate={settings.learning_rate / 4:g}) or the clipping "
+            f"(--set train.clip={settings.clip / 5:g}) and train again."
+        )
+
     # Validation and saving --------------------------------------------------------------------
 
     def _evaluated(self) -> CaptionModel:
         """The weights that are validated and kept: the moving average when there is one."""
-        return self.average.module if self.average is not None else self.plain
+        return self.average.model if self.average is not None else self.plain
 
-    def _validate(self) -> dict[str, Any]:
+    def _validate(self, batches: DataLoader, pictures: CaptionSet) -> dict[str, Any]:
         """Measure, remember the best, and return what is logged."""
         began = time.monotonic()
         settings, state = self.config.train, self.state
-        model = self.model if self.average is None else self._evaluated()
-        loss = validation_loss(model, self.validation, self.accelerator)
+        loss = validation_loss(self._evaluated(), batches, self.accelerator)
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the validation loss is {loss} at step {state.step}, and that of training is not: "
+                "check the validation pictures and captions (saccade check), or lower the learning "
+                f"rate (--set train.learning_rate={settings.learning_rate / 4:g})."
+            )
         record: dict[str, Any] = {
             "event": "validation",
             "step": state.step,
@@ -208,7 +208,7 @@ class Trainer:
             examples = self.prepared.validation_examples
             captions = greedy_captions(
                 self._evaluated(),
-                self.prepared.validation,
+                pictures,
                 examples,
                 self.prepared.vocabulary,
                 self.accelerator,
@@ -242,31 +242,49 @@ class Trainer:
 
     def _tensors(self) -> dict[str, Tensor]:
         """What an exact resume needs beside the step: weights, their average, the optimizer."""
-        tensors = {f"model.{k}": v for k, v in _moving(self.plain).items()}
+        return self._weights() | flatten_optimizer(self.adam)
+
+    def _weights(self) -> dict[str, Tensor]:
+        tensors = {f"model.{k}": v for k, v in moving(self.plain).items()}
         if self.average is not None:
-            tensors |= {f"average.{k}": v for k, v in _moving(self.average.module).items()}
-            tensors["averaged"] = self.average.n_averaged
-        return tensors | flatten_optimizer(self.adam)
+            tensors |= {f"average.{k}": v for k, v in moving(self.average.model).items()}
+            tensors["averaged"] = self.average.count
+        return tensors
 
     def _save(self, record: Mapping[str, Any]) -> None:
         if self.accelerator.is_main_process:
-            self.run.save_last(self._checkpoint(record), self.state, self._tensors())
+            checkpoint, tensors = self._checkpoint(record), self._tensors()
+            self.run.save_last(checkpoint, self.id, self.state, tensors)
         self.accelerator.wait_for_everyone()
 
-    def resume(self) -> None:
-        """Take up the newest save, if there is one."""
-        saved = self.run.load_last()
-        if saved is None:
-            self.run.rewind_log(0)
-            return
-        self.state, tensors = saved
-        _load_moving(self.plain, tensors, "model.")
-        if self.average is not None:
-            _load_moving(self.average.module, tensors, "average.")
-            self.average.n_averaged.copy_(tensors["averaged"])
-        restore_optimizer(self.adam, tensors)
+    def resume(self, saved: tuple[Progress, dict[str, Tensor]] | None) -> None:
+        """Take up what `Run.load_last` found. Raises CheckpointError where it does not fit."""
+        if saved is not None:
+            state, tensors = saved
+            own = self._weights()
+            shapes = [p.shape for group in self.adam.param_groups for p in group["params"]]
+            cure = f"start a new run, or use the checkpoint {self.run.best} as it is"
+            try:
+                check_tensors(tensors, own, shapes)
+            except CheckpointError as error:
+                raise CheckpointError(
+                    f"{self.run.last} does not fit its run ({error}); {cure}."
+                ) from error
+            if state.step > self.total:
+                raise CheckpointError(
+                    f"{self.run.last} is of step {state.step}, and the run has {self.total} steps; "
+                    f"{cure}."
+                )
+            if 0 < state.epochs < self.config.train.epochs:  # extended: it goes on
+                state.finished, state.since_best = False, 0
+            self.state = state
+            with torch.no_grad():
+                for name, value in own.items():
+                    value.copy_(tensors[name])
+            restore_optimizer(self.adam, tensors)
+        self.state.epochs = self.config.train.epochs
         if self.accelerator.is_main_process:
-            self.run.rewind_log(self.state.step)
+            self.run.rewind_log(self.state)
 
     # The loop ---------------------------------------------------------------------------------
 
@@ -278,7 +296,7 @@ class Trainer:
         self.model.train()
         with (
             log,
-            _stop_flag() as stop,
+            stop_flag() as stop,
             progress("Training", self.total, shown, done=state.step) as task,
         ):
             note = ""
@@ -300,12 +318,14 @@ class Trainer:
                     elif settings.save_every and step % settings.save_every == 0:
                         self._save(record)
                     task.advance(1, f"epoch {record['epoch']:.1f}  loss {record['loss']:.3f}{note}")
-                    if stop.is_set() and step < self.total and not state.finished:
+                    stopping = self._anywhere(stop.asked)
+                    if stopping and step < self.total and not state.finished:
                         if not due:
                             self._save(record)
                         raise Stopped(
                             f"stopped at step {step} of {self.total}; all is saved. "
-                            f"Go on with: saccade train --resume {self.run.folder}"
+                            f"Go on with: saccade train --resume {self.run.folder}",
+                            stop.number,
                         )
                     if state.finished or step >= self.total:
                         break
@@ -320,11 +340,12 @@ class Trainer:
     def _after(self, log: Log, say: Say) -> dict[str, Any]:
         """What is due at a validation: measure, keep the best, save, perhaps stop early."""
         state, settings = self.state, self.config.train
-        if self.validation is None:
+        record: dict[str, Any]
+        if self.validation is None or self.prepared.validation is None:
             record = {"step": state.step, "epoch": state.step / self.per_epoch, "loss": math.nan}
             best = True
         else:
-            record = self._validate()
+            record = self._validate(self.validation, self.prepared.validation)
             log(record)
             if self.monitor is not None:
                 self.monitor.check(self._evaluated(), state.step, log, say)
@@ -367,7 +388,7 @@ class _Log:
         if not self.writes:
             return
         rounded = {k: round(v, 6) if isinstance(v, float) else v for k, v in record.items()}
-        self.file.write(json.dumps(rounded) + "\n")
+        self.file.write(to_json(rounded) + "\n")
         self.file.flush()
         for key, value in record.items():
             if isinstance(value, float) and key not in ("epoch", "seconds"):
@@ -377,19 +398,3 @@ class _Log:
         if self.writes:
             self.file.close()
             self.board.close()
-
-
-def _moving(model: nn.Module) -> dict[str, Tensor]:
-    """What training changes: trained parameters and the buffers beside them."""
-    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
-    if isinstance(model, CaptionModel) and model.encoder.config.frozen:
-        frozen |= {name for name in model.state_dict() if name.startswith("encoder.")}
-    return {name: value for name, value in model.state_dict().items() if name not in frozen}
-
-
-def _load_moving(model: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
-    own = model.state_dict()
-    with torch.no_grad():
-        for name, value in tensors.items():
-            if name.startswith(prefix):
-                own[name.removeprefix(prefix)].copy_(value)

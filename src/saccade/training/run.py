@@ -1,44 +1,57 @@
 """The folder that a run leaves: what it was, its log, its checkpoints, and how to go on.
 
-run.json          settings, data and versions: enough to resume, or to do it again
+run.json          settings, data and versions: enough to resume, or to do it again; written last
 log.jsonl         one line per step and per validation
 tensorboard/      the same for TensorBoard
 skipped.jsonl     pictures that could not be decoded, and why
 best/  last/      checkpoint folders; last/ also holds trainer.json and trainer.safetensors
+.saccade-lock     held while a training works in the folder
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import os
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from saccade.checkpoint import Checkpoint, save, write_into
 from saccade.data.columns import Choices
 from saccade.data.features import Skipped
-from saccade.errors import CheckpointError, DataError
-from saccade.files import replace_folder, surviving_folder, write_json, write_text
+from saccade.errors import DataError
+from saccade.files import (
+    parse_json,
+    read_bytes,
+    read_json,
+    replace_folder,
+    surviving_folder,
+    to_json,
+    write_json,
+    write_text,
+)
+from saccade.training.claim import LOG, RUN, SKIPPED
+from saccade.training.saved import Progress, read_trainer, write_trainer
 
-TRAINER, TENSORS = "trainer.json", "trainer.safetensors"
-
-
-@dataclass
-class Progress:
-    """Where training stands; with the tensors beside it all that an exact resume needs.
-
-    Randomness needs no state: order, choices and dropout are functions of (seed, step)."""
-
-    step: int = 0
-    best: float | None = None  # the selected figure of the best validation
-    best_step: int = 0
-    since_best: int = 0  # validations without a better one
-    validated: int = 0  # step of the last validation; behind `step` when one was cut short
-    finished: bool = False
+_KINDS: Mapping[str, tuple[type, ...]] = {  # of run.json's values
+    "saccade_version": (str,),
+    "data": (str,),
+    "images": (str, type(None)),
+    "cache": (str,),
+    "config": (dict,),
+    "pictures": (dict,),
+    "fingerprint": (str,),
+    "vocabulary": (int,),
+    "parameters": (dict,),
+    "grid": (list,),
+    "features": (int,),
+}
+_NEWER: Mapping[str, tuple[type, ...]] = {  # which older runs lack
+    "preset": (str, type(None)),
+    "choices": (dict,),
+    "notes": (list,),
+    "id": (str,),
+}
 
 
 class Run:
@@ -48,122 +61,142 @@ class Run:
         self.folder = folder
         self.best = folder / "best"
         self.last = folder / "last"
-        self.log_path = folder / "log.jsonl"
+        self.log_path = folder / LOG
+        self.about_path = folder / RUN
 
-    def begin(self, about: Mapping[str, Any]) -> None:
-        """Write run.json into a folder that holds no run yet."""
-        write_json(self.folder / "run.json", dict(about))
+    def begin(self, about: Mapping[str, Any], skipped: Sequence[Skipped]) -> None:
+        """Write what a run begins with into a folder that holds none yet: run.json last, so that
+        whatever has one can go on."""
         write_text(self.log_path, "")
+        lines = [to_json({"path": str(s.path), "reason": s.reason}) + "\n" for s in skipped]
+        write_text(self.folder / SKIPPED, "".join(lines))
+        self.write_about({"id": uuid.uuid4().hex, **about})
+
+    def write_about(self, about: Mapping[str, Any]) -> None:
+        """Write run.json."""
+        write_json(self.about_path, dict(about))
 
     def about(self) -> dict[str, Any]:
-        """run.json. Raises DataError when the folder is no run."""
-        path = self.folder / "run.json"
-        try:
-            about = json.loads(path.read_text("utf-8"))
-            if not isinstance(about, dict):
-                raise ValueError("it is no table")
-            return about
-        except FileNotFoundError as error:
+        """run.json, checked. Raises DataError, naming the key, when it is damaged, and when the
+        folder is no run."""
+        path = self.about_path
+        if not os.path.lexists(path):
             raise DataError(
-                f"{self.folder} is no run (it has no run.json); "
-                "give the folder that `saccade train --out` made."
-            ) from error
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} is damaged ({error}); start a new run.") from error
+                f"{self.folder} is no run (it has no {RUN}); "
+                "name the folder that `saccade train --out` made."
+            )
+        cure = "put it back as it was, or start a new run"
+        about = read_json(path, DataError, cure)
+        if not isinstance(about, dict):
+            raise DataError(f"{path} is not a JSON object; {cure}.")
+        for key, kinds in {**_KINDS, **_NEWER}.items():
+            if key not in about:
+                if key in _KINDS:
+                    raise DataError(f"{path}: the key '{key}' is missing; {cure}.")
+            elif not _is(about[key], kinds):
+                names = " or ".join(_NAMES[kind] for kind in kinds)
+                raise DataError(f"{path}: '{key}' is not {names}; {cure}.")
+        for key in ("pictures", "parameters"):
+            for name, value in about[key].items():
+                if not _is(value, (int,)):
+                    raise DataError(f"{path}: '{key}.{name}' is not {_NAMES[int]}; {cure}.")
+        for key, inner in {"grid": int, "notes": str}.items():
+            if not all(_is(value, (inner,)) for value in about.get(key, [])):
+                raise DataError(f"{path}: '{key}' is not a list of {_NAMES[inner]}; {cure}.")
+        if len(about["grid"]) != 2 or min(about["grid"]) < 1:
+            raise DataError(f"{path}: 'grid' is not two numbers from 1 on; {cure}.")
+        choices_of(about, path)
+        return about
 
-    def record_skipped(self, skipped: list[Skipped]) -> None:
-        lines = [
-            json.dumps({"path": str(s.path), "reason": s.reason}, ensure_ascii=False) + "\n"
-            for s in skipped
-        ]
-        write_text(self.folder / "skipped.jsonl", "".join(lines))
+    def skipped(self) -> int:
+        """How many pictures could not be decoded when the run began. Raises DataError."""
+        data = read_bytes(self.folder / SKIPPED, DataError)
+        return sum(bool(line.strip()) for line in data.split(b"\n"))
 
     def records(self) -> list[dict[str, Any]]:
-        """The log's lines; a torn last one is left out."""
+        """The log's lines; see `read_log`."""
         return read_log(self.log_path)
 
-    def rewind_log(self, step: int) -> None:
-        """Drop what was logged after `step`: a resumed run writes it again."""
-        kept = [record for record in self.records() if record["step"] <= step]
-        write_text(self.log_path, "".join(json.dumps(record) + "\n" for record in kept))
+    def rewind_log(self, progress: Progress) -> None:
+        """Drop what was logged after `progress`: a resumed run writes it again."""
+        ends = {"train": progress.step}
+        kept = [r for r in self.records() if r["step"] <= ends.get(r["event"], progress.validated)]
+        write_text(self.log_path, "".join(to_json(record) + "\n" for record in kept))
 
     def save_best(self, checkpoint: Checkpoint) -> None:
+        """Write best/."""
         save(self.best, checkpoint)
 
     def save_last(
-        self, checkpoint: Checkpoint, progress: Progress, tensors: Mapping[str, Tensor]
+        self, checkpoint: Checkpoint, run: str, progress: Progress, tensors: Mapping[str, Tensor]
     ) -> None:
-        """The newest checkpoint and the trainer's state, both or neither."""
+        """The newest checkpoint and the trainer's state, both or neither. run: the run's id."""
 
         def fill(fresh: Path) -> None:
             write_into(fresh, checkpoint)
-            (fresh / TRAINER).write_text(json.dumps(asdict(progress), indent=2) + "\n", "utf-8")
-            try:
-                save_file(
-                    {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
-                    fresh / TENSORS,
-                )
-            except SafetensorError as error:
-                raise OSError(None, str(error)) from error
+            write_trainer(fresh, run, progress, tensors)
 
         replace_folder(self.last, fill)
 
-    def load_last(self) -> tuple[Progress, dict[str, Tensor]] | None:
-        """The trainer's state, or None when nothing was saved yet."""
+    def load_last(self, run: str) -> tuple[Progress, dict[str, Tensor]] | None:
+        """The trainer's state, or None when nothing was saved yet. Raises CheckpointError."""
         folder = surviving_folder(self.last)
-        if not folder.exists():
-            return None
-        try:
-            progress = Progress(**json.loads((folder / TRAINER).read_text("utf-8")))
-            return progress, load_file(folder / TENSORS)
-        except (OSError, ValueError, TypeError, SafetensorError) as error:
-            raise CheckpointError(
-                f"{folder} can't be resumed from ({error}); start a new run, "
-                f"or use the checkpoint {self.best} as it is."
-            ) from error
+        return read_trainer(folder, run) if os.path.lexists(folder) else None
+
+
+_NAMES = {
+    str: "text",
+    int: "a whole number",
+    dict: "a table",
+    list: "a list",
+    bool: "true or false",
+    type(None): "null",
+}
+
+
+def _is(value: Any, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log.jsonl as dicts; a torn last line is left out."""
-    records = []
-    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            break
-    return records
+    """The lines of a log.jsonl as dicts with "event" and "step"; a torn last line (its writer was
+    killed, or still writes) is left out, and a file that is not there has none. Raises DataError
+    naming the line for any other damage."""
+    if not os.path.lexists(path):
+        return []
+    return list(_records(path, read_bytes(path, DataError)))
 
 
-def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """An optimizer's state as named tensors, for safetensors."""
-    state = optimizer.state_dict()["state"]
-    return {
-        f"optimizer.{index}.{name}": torch.as_tensor(value)
-        for index, entry in state.items()
-        for name, value in entry.items()
-    }
+def _records(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
+    cure = "restore the file, or remove it: the run goes on without it"
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if number == len(lines):  # nothing, or what was not written to its end
+            return
+        if not line.strip():
+            continue
+        record = parse_json(line, str(path), DataError, cure, number)
+        event = record.get("event") if isinstance(record, dict) else None
+        good = isinstance(event, str) and _is(record.get("step"), (int,))
+        if not good:
+            raise DataError(f"{path}:{number}: has no 'event' and 'step' of a run; {cure}.")
+        if event in ("train", "validation"):
+            for key in ("epoch", "loss"):
+                if not _is(record.get(key), (int, float)):
+                    raise DataError(f"{path}:{number}: '{key}' is not a number; {cure}.")
+        yield record
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """The inverse of `flatten_optimizer`."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict(
-        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
-    )
-
-
-def choices_of(about: Mapping[str, Any]) -> Choices:
-    """How the run of this run.json reads its caption files. Older runs say nothing of it."""
-    try:
-        return Choices(**about.get("choices", {}))
-    except TypeError as error:
-        raise DataError(
-            f"run.json: its choices are malformed ({error}); start a new run."
-        ) from error
+def choices_of(about: Mapping[str, Any], path: Path = Path(RUN)) -> Choices:
+    """How the run of this run.json reads its caption files. Older runs say nothing of it. Raises
+    DataError naming the key."""
+    values = about.get("choices", {})
+    kinds = get_type_hints(Choices)
+    for key, value in values.items():
+        text = value is None or isinstance(value, str)
+        if key not in kinds or not (isinstance(value, bool) if kinds[key] is bool else text):
+            raise DataError(f"{path}: its choices are damaged ({key}); start a new run.")
+    return Choices(**values)
 
 
 def own_data(folder: Path) -> tuple[Path, Path | None, Choices] | None:
@@ -171,10 +204,9 @@ def own_data(folder: Path) -> tuple[Path, Path | None, Choices] | None:
     checkpoint folder was trained on; None when it is in no run or they are not there any more.
     Raises DataError for a damaged run."""
     for place in (folder, folder.absolute().parent):
-        if (place / "run.json").is_file():
+        if (place / RUN).is_file():
             about = Run(place).about()
-            data, images = about.get("data"), about.get("images")
-            if data is not None and Path(data).exists():
-                folder_of_images = None if images is None else Path(images)
-                return Path(data), folder_of_images, choices_of(about)
+            data, images = about["data"], about["images"]
+            if Path(data).exists():
+                return Path(data), None if images is None else Path(images), choices_of(about)
     return None

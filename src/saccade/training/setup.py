@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from saccade.config import Config
-from saccade.data.dataset import CaptionSet, cached_features, decoded_pictures
+from saccade.data.dataset import CaptionSet, Pictures, cached_features, decoded_pictures
 from saccade.data.features import FeatureCache, Skipped, View, digests
 from saccade.data.trainable import cut_captions, trainable
 from saccade.errors import DataError, PictureError
@@ -129,7 +129,7 @@ def _features(
     flip: bool,
     device: torch.device,
     show: bool,
-):
+) -> tuple[Pictures, list[Skipped]]:
     """Grid features of every picture, from the cache, encoded where they are not there yet."""
     with progress("Reading pictures", len(examples), show) as task:
         found, skipped = digests((e.image for e in examples), picture_digest, task.advance)
@@ -150,7 +150,7 @@ def _features(
     return cached_features(cache.array(), rows, flipped), skipped
 
 
-def loader(encoder: Encoder):
+def loader(encoder: Encoder) -> Callable[[View], np.ndarray]:
     """View -> pixels (3, H, W) uint8 as the encoder wants them."""
 
     def load(view: View) -> np.ndarray:
@@ -160,7 +160,7 @@ def loader(encoder: Encoder):
     return load
 
 
-def encode_with(encoder: Encoder, device: torch.device):
+def encode_with(encoder: Encoder, device: torch.device) -> Callable[[np.ndarray], np.ndarray]:
     """(B, 3, H, W) uint8 -> grid features (B, L, F) float32, as arrays."""
 
     def encode(pixels: np.ndarray) -> np.ndarray:
@@ -170,7 +170,9 @@ def encode_with(encoder: Encoder, device: torch.device):
     return encode
 
 
-def _pixels(examples: Sequence[Example], encoder: Encoder, show: bool):
+def _pixels(
+    examples: Sequence[Example], encoder: Encoder, show: bool
+) -> tuple[Pictures, list[Skipped]]:
     """Pixels of every picture; each is decoded once now, so that none can fail at hour three."""
 
     def load(example: Example) -> Tensor:

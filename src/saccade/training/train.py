@@ -1,7 +1,8 @@
 """`train` and `resume`: a run from data and settings, from the command line or from Python."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -39,6 +40,7 @@ class Outcome:
     skipped: int  # pictures that could not be decoded
     epochs: int  # of the settings
     main_process: bool  # whether this process, of several, is the one that speaks
+    trained: bool = True  # False where the run was finished before
 
 
 def configure(preset: str | None, settings: Mapping[str, Any]) -> Config:
@@ -104,51 +106,33 @@ def train(
     data, run = Path(data), Run(Path(out))
     images = None if images is None else Path(images)
     accelerator = Accelerator(cpu=cpu)
-    if not accelerator.is_main_process:
-        return _begin(config, run, preset, data, images, Path(cache), accelerator, show, choices)
-    with claimed_new(run.folder, data, images):
-        return _begin(config, run, preset, data, images, Path(cache), accelerator, show, choices)
-
-
-def _begin(
-    config: Config,
-    run: Run,
-    preset: str | None,
-    data: Path,
-    images: Path | None,
-    cache: Path,
-    accelerator: Accelerator,
-    show: bool,
-    choices: Choices,
-) -> Outcome:
-    about: dict[str, Any] = {
-        "saccade_version": version("saccade-captioner"),
-        "preset": preset,
-        "data": str(data.absolute()),
-        "images": None if images is None else str(images.absolute()),
-        "choices": asdict(choices),
-        "cache": str(cache.expanduser().absolute()),
-        "config": to_dict(config),
-    }
-    dataset = _read(about, show and accelerator.is_main_process)
-    examples = dataset.examples
-    about["pictures"] = {
-        split: sum(e.split == split for e in examples)
-        for split in sorted({e.split for e in examples})
-    }
-    about["fingerprint"] = fingerprint(examples)
-    prepared = _prepare(config, examples, about, accelerator, show)
-    about |= {
-        "notes": [*dataset.notes, *prepared.notes],
-        "vocabulary": len(prepared.vocabulary),
-        "parameters": prepared.model.parameter_counts(),
-        "grid": list(prepared.model.encoder.grid),
-        "features": prepared.model.encoder.features,
-    }
-    if accelerator.is_main_process:
-        run.begin(about, prepared.skipped)
-    accelerator.wait_for_everyone()
-    return _outcome(Trainer(config, prepared, run, accelerator, show))
+    with claimed_new(run.folder, data, images) if accelerator.is_main_process else nullcontext():
+        about: dict[str, Any] = {
+            "saccade_version": version("saccade-captioner"),
+            "preset": preset,
+            "data": str(data.absolute()),
+            "images": None if images is None else str(images.absolute()),
+            "choices": asdict(choices),
+            "cache": str(Path(cache).expanduser().absolute()),
+            "config": to_dict(config),
+        }
+        dataset = _read(about, show and accelerator.is_main_process)
+        examples = dataset.examples
+        splits = Counter(e.split for e in examples)
+        about["pictures"] = dict(sorted(splits.items()))
+        about["fingerprint"] = fingerprint(examples)
+        prepared = _prepare(config, examples, about, accelerator, show)
+        about |= {
+            "notes": [*dataset.notes, *prepared.notes],
+            "vocabulary": len(prepared.vocabulary),
+            "parameters": prepared.model.parameter_counts(),
+            "grid": list(prepared.model.encoder.grid),
+            "features": prepared.model.encoder.features,
+        }
+        if accelerator.is_main_process:
+            run.begin(about, prepared.skipped)
+        accelerator.wait_for_everyone()
+        return _outcome(Trainer(config, prepared, run, accelerator, show))
 
 
 def resume(
@@ -164,7 +148,7 @@ def resume(
     run = Run(Path(out))
     run.about()
     accelerator = Accelerator(cpu=cpu)
-    with _claimed(run, accelerator):
+    with claimed_run(run.folder) if accelerator.is_main_process else nullcontext():
         accelerator.wait_for_everyone()
         about = run.about()
         config = _saved_config(run, about)
@@ -176,20 +160,15 @@ def resume(
                 f"{about['data']} changed since the run {out} began (other pictures, captions or "
                 "splits); put it back, or start a new run."
             )
+        epochs_now = config.train.epochs
         if epochs is not None:
             config = _extended(config, epochs, run, saved and saved[0])
             about["config"] = to_dict(config)
             if accelerator.is_main_process:
                 run.write_about(about)
-        elif saved is not None and saved[0].finished and saved[0].epochs in (0, _epochs(config)):
-            return Outcome(
-                run.folder,
-                run.best,
-                saved[0],
-                run.skipped(),
-                _epochs(config),
-                accelerator.is_main_process,
-            )
+        elif saved is not None and saved[0].finished and saved[0].epochs in (0, epochs_now):
+            main = accelerator.is_main_process
+            return Outcome(run.folder, run.best, saved[0], run.skipped(), epochs_now, main, False)
         run.records()  # its damage is told before anything expensive
         before = run.skipped()
         prepared = _prepare(config, examples, about, accelerator, show)
@@ -203,20 +182,6 @@ def resume(
         trainer = Trainer(config, prepared, run, accelerator, show)
         trainer.resume(saved)
         return _outcome(trainer)
-
-
-@contextmanager
-def _claimed(run: Run, accelerator: Accelerator) -> Iterator[None]:
-    """The main process holds the folder."""
-    if not accelerator.is_main_process:
-        yield
-        return
-    with claimed_run(run.folder):
-        yield
-
-
-def _epochs(config: Config) -> int:
-    return config.train.epochs
 
 
 def _saved_config(run: Run, about: Mapping[str, Any]) -> Config:

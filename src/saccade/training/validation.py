@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from accelerate import Accelerator
+from accelerate.data_loader import prepare_data_loader
 from accelerate.utils import gather_object
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from saccade.data.dataset import CaptionSet
+from saccade.data.dataset import CaptionSet, Collate, EpochBatches
 from saccade.decoding import GreedySettings, Hypothesis, search
 from saccade.models.captioner import CaptionModel
 from saccade.text import Vocabulary, join
@@ -16,9 +17,29 @@ from saccade.training.tasks import cross_entropy
 from saccade.values.examples import Example, evenly
 
 
+def validation_batches(
+    pictures: CaptionSet, collate: Collate, accelerator: Accelerator, batch: int = 32
+) -> DataLoader:
+    """This process's share of the pictures in batches, on its device: each picture is in exactly
+    one process, so that processes may have different numbers of batches."""
+    return prepare_data_loader(
+        DataLoader(
+            pictures,
+            batch_sampler=EpochBatches(len(pictures), batch, None),
+            collate_fn=collate,
+        ),
+        accelerator.device,
+        accelerator.num_processes,
+        accelerator.process_index,
+        put_on_device=True,
+        even_batches=False,
+    )
+
+
 @torch.no_grad()
 def validation_loss(model: nn.Module, loader: DataLoader, accelerator: Accelerator) -> float:
-    """Negative log-likelihood per word (natural logarithm), over all captions of the loader."""
+    """Negative log-likelihood per word (natural logarithm), over all captions of the loaders of all
+    processes. The model is not a distributed one: processes may have more batches than others."""
     model.eval()
     totals = torch.zeros(2, dtype=torch.float64, device=accelerator.device)
     for batch in loader:
