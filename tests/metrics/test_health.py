@@ -248,14 +248,14 @@ def test_each_warning_fires_on_its_own_maps_and_on_no_other(kind, noise):
     found = health(maps)
     assert list(found.warnings) == [kind.split("-")[0]]
     assert any(character.isdigit() for character in found.flags[0])
-    assert found.flags[0] in dict(rows(found))["found wrong"]
+    assert found.flags[0] in dict(rows(found))["warnings"]
 
 
 @pytest.mark.parametrize("width", [0.2, 0.7, 1.5, 2.0])
 def test_maps_that_move_have_no_warning(width):
     found = health(at(moving(), width))
     assert found.flags == ()
-    assert dict(rows(found))["found wrong"] == "nothing"
+    assert dict(rows(found))["warnings"] == "nothing"
 
 
 def test_a_slow_drift_is_no_standstill():

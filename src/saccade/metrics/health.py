@@ -190,7 +190,7 @@ def rows(measured: Health) -> list[tuple[str, str]]:
         row("mass in the middle quarter", "centre"),
         row("mass in the border's cells", "border"),
         row(f"mass on the {len(measured.favourite_cells)} most looked at cells", "favourite"),
-        ("found wrong", "; ".join(measured.flags) or "nothing"),
+        ("warnings", "; ".join(measured.flags) or "nothing"),
     ]
 
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 FEW_PICTURES = 4  # with fewer, "whatever the picture" is no finding, and a place's mean is noise
 
-# From what on a warning is given. All but FLAT were set by reason: each asks for what a model that
-# looks at things would hardly do, and is far from what any of the others' maps do. FLAT was fitted.
+# Thresholds of the warnings. All but FLAT were set by reason: each is a figure that a model that
+# looks at things would hardly have, far from those of the other kinds of maps. FLAT was fitted.
 FLAT = 0.965  # entropy share: a map as wide as 163 of 14x14 cells, or 43 of 7x7. Between the
-#               maps of two models, of one that looks (0.951) and a blind one (0.973); asked of the
-#               interval's low end, so that a few pictures can't cross it by chance
+#               maps of two models, of one that looks (0.951) and a blind one (0.973); compared
+#               with the interval's low end, so that a few pictures can't cross it by chance
 COLLAPSED_ENTROPY = 0.25  # entropy share at most: as wide as 3 or 4 cells of 14x14
 COLLAPSED_MASS = 0.75  # of all mass on the favourite cells; a thing is seldom at one cell so often
 STATIC = 0.1  # distance between maps at most, as a part of their distance from uniform: nine

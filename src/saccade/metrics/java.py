@@ -57,13 +57,13 @@ def _folder(metric: str, part: str) -> Path:
             f"{metric} runs in Java, and there is no `java` on the PATH: install a Java runtime "
             f"(8 or newer), or leave {metric} out."
         )
-    found = importlib.util.find_spec("pycocoevalcap")
-    if found is None or not found.submodule_search_locations:
+    package = importlib.util.find_spec("pycocoevalcap")
+    if package is None or not package.submodule_search_locations:
         raise JavaMissing(
             f"{metric} needs the package pycocoevalcap: run "
             f"`pip install 'saccade-captioner[java]'`, or leave {metric} out."
         )
-    return Path(next(iter(found.submodule_search_locations))) / part
+    return Path(next(iter(package.submodule_search_locations))) / part
 
 
 def _need(metric: str, folder: Path, names: Sequence[str]) -> None:
@@ -91,11 +91,11 @@ def _run(
     references: Sequence[Sequence[str]],
     hypotheses: Sequence[str],
 ) -> tuple[float, np.ndarray]:
-    wanted = dict(enumerate([list(group) for group in references]))
-    given = {i: [text] for i, text in enumerate(hypotheses)}
+    groups = dict(enumerate([list(group) for group in references]))
+    texts = {i: [text] for i, text in enumerate(hypotheses)}
     try:
         program = scorer()
-        total, rows = program.compute_score(wanted, given)
+        total, rows = program.compute_score(groups, texts)
         process = getattr(program, "meteor_p", None)
         if process is not None:  # METEOR's: it is killed, but its pipes are left open
             process.stdout.close()

@@ -222,7 +222,7 @@ class _Ahead:
 
     It can where a `sign` follows in the run. Every run is read once, so that a long line takes time
     in proportion to its length; without this, such a rule would read on from every character. The
-    positions must be asked in rising order."""
+    positions of the calls must rise."""
 
     def __init__(self, shape: str, run: re.Pattern[str], sign: re.Pattern[str], near: int) -> None:
         self.shape, self.run, self.sign, self.near = shape, run, sign, near
@@ -343,7 +343,7 @@ def _written(token: str) -> list[str]:
 def _final_sigmas(token: str) -> str:
     """Lower case as Java has it: a sigma is a final one when its word has letters before, none
     after."""
-    breaks = [(0, 0), *(found.span() for found in _WORD_BREAK.finditer(token))]
+    breaks = [(0, 0), *(match.span() for match in _WORD_BREAK.finditer(token))]
     lower = [char.lower() for char in token]
     for (_, start), (end, _) in zip(breaks, [*breaks[1:], (len(token), 0)], strict=True):
         cased = [i for i in range(start, end) if _has_case(token[i])]

@@ -1,4 +1,4 @@
-"""CIDEr-D of sampled captions given as word ids: the reward of self-critical training.
+"""CIDEr-D of sampled captions as word ids: the reward of self-critical training.
 
 Rennie et al., "Self-critical sequence training for image captioning" (2017). References are turned
 into weighted n-grams once; scoring a batch then is a few sorts and look-ups over all of it at once.
@@ -26,7 +26,7 @@ class CiderD:
     caption: it and what follows are ignored, and so is `pad` anywhere. With `count_end`, captions
     and references count as having the end token for a last word, as the well-known self-critical
     code does: without it, nothing tells a model not to stop at "a man on a". Document frequencies
-    are counted in the references unless given; `frequencies_of` makes them from ids."""
+    are counted in the references unless passed; `frequencies_of` makes them from ids."""
 
     def __init__(
         self,
@@ -182,16 +182,16 @@ class CiderD:
         for n in range(1, ORDERS):
             at = np.flatnonzero(left > n)
             before, after = current[at], words[at + n]
-            found = find(self.keys[n], before * self.words + after)
-            found[(before < 0) | (after < 0)] = -1
-            unknown = np.flatnonzero(found < 0)
+            numbers = find(self.keys[n], before * self.words + after)
+            numbers[(before < 0) | (after < 0)] = -1
+            unknown = np.flatnonzero(numbers < 0)
             pairs = names[at] * base + local[at + n]
             inverse = np.unique(pairs, return_inverse=True)[1]
-            found[unknown] = -1 - inverse[unknown]
+            numbers[unknown] = -1 - inverse[unknown]
             current, names = np.full(len(words), -1), np.zeros(len(words), np.int64)
-            current[at], names[at] = found, inverse
+            current[at], names[at] = numbers, inverse
             captions.append(caption[at])
-            grams.append(np.where(found < 0, found, found + self.offsets[n]))
+            grams.append(np.where(numbers < 0, numbers, numbers + self.offsets[n]))
             orders.append(np.full(len(at), n))
         all_grams = np.concatenate(grams)
         lowest = int(all_grams.min(initial=0))
@@ -202,11 +202,11 @@ class CiderD:
         return where // ORDERS, gram + lowest, counts, where % ORDERS
 
     def _find_pairs(self, picture: np.ndarray, gram: np.ndarray) -> np.ndarray:
-        found = find(self.pair_keys, picture * self.grams + gram)
-        found[gram < 0] = -1
-        return found
+        pairs = find(self.pair_keys, picture * self.grams + gram)
+        pairs[gram < 0] = -1
+        return pairs
 
 
 def frequencies_of(references: Sequence[Sequence[Ids]]) -> Frequencies:
-    """Document frequencies of references given as word ids, to save and give to `CiderD`."""
+    """Document frequencies of references that are word ids, to save and pass to `CiderD`."""
     return Frequencies.of([[" ".join(map(str, map(int, row))) for row in g] for g in references])
