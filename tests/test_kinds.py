@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from tests.conftest import TINY
 
 from saccade import Captioner, evaluate
 from saccade.cli import main
@@ -14,6 +13,7 @@ from saccade.evaluation.survey import survey
 from saccade.training.train import train
 from saccade.viz.attention import save_png
 from saccade.viz.explorer import write_page
+from tests.conftest import TINY
 from tests.models.kinds import KINDS, SMALL
 
 SIZES = {

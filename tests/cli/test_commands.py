@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.conftest import TINY, squares
 from PIL import Image
 
 from saccade.cli import main
+from tests.conftest import TINY, squares
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from saccade.config import to_dict
 from saccade.data.features import Skipped
 from saccade.data.scenes import check, ground
 from saccade.data.sources import read
@@ -55,7 +56,7 @@ class Evaluation:
             "scores": {name: round(value, 4) for name, value in self.scores.items()},
             "truth": self.truth,
             "pointing": None if self.pointing is None else asdict(self.pointing),
-            "decode": asdict(self.decode),
+            "decode": to_dict(self.decode),
             "skipped": [{"path": str(s.path), "reason": s.reason} for s in self.skipped],
             "captions": [
                 {

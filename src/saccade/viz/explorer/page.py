@@ -100,8 +100,8 @@ class Page:
         self._names: Counter[str] = Counter()
         # The index's rows, and the photos' own data, as they will stand in the page.
         self._files = ExitStack()
-        self._rows = self._files.enter_context(tempfile.TemporaryFile("w+b"))
-        self._photos = self._files.enter_context(tempfile.TemporaryFile("w+b"))
+        self._rows = self._files.enter_context(tempfile.TemporaryFile("w+b"))  # noqa: SIM115
+        self._photos = self._files.enter_context(tempfile.TemporaryFile("w+b"))  # noqa: SIM115
 
     def __enter__(self) -> Page:
         return self
