@@ -224,31 +224,51 @@ def _plain(value: Any) -> Any:
 
 def previous(folder: Path) -> Path:
     """Where `replace_folder` parks the old folder while it swaps in the new one."""
+    folder = Path(os.path.realpath(folder))
     return folder.with_name(f".{folder.name}.previous")
 
 
 def replace_folder(folder: Path | str, fill: Callable[[Path], None]) -> None:
-    """Call `fill` with a new temporary folder, then put it in the place of `folder`.
+    """Call `fill` with a new temporary folder, then put it in the place of `folder`; a link stays.
 
-    A folder can't be replaced in one rename, so the old one is parked at `previous(folder)` for
-    the instant between two renames; `surviving_folder` finds it there after a crash.
-    Raises SaccadeError when the disk refuses; the old folder is then still in place."""
-    folder = Path(folder)
+    Files and folders in it that `fill` does not write anew are kept. A folder can't be replaced in
+    one rename, so the old one is parked at `previous(folder)` for the instant between two renames;
+    `surviving_folder` finds it there after a crash, and the next call (or `settle_folder`) puts all
+    in its place. Raises SaccadeError when the disk refuses; the old folder is then still there."""
+    name, folder = folder, Path(os.path.realpath(folder))
     temporary = folder.with_name(f".{folder.name}.tmp-{os.getpid()}")
     parked = previous(folder)
+    if folder.exists() and not folder.is_dir():
+        raise SaccadeError(f"{name}: is a file; a folder is to be written there. Move it away.")
     try:
+        settle_folder(folder)
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         fill(temporary)
         if folder.exists():
-            shutil.rmtree(parked, ignore_errors=True)
             folder.rename(parked)
         temporary.rename(folder)
+        settle_folder(folder)
     except OSError as error:
-        raise write_error(folder, error) from error
+        raise write_error(name, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    shutil.rmtree(parked, ignore_errors=True)
+
+
+def settle_folder(folder: Path | str) -> None:
+    """Finish what a crash (or `replace_folder`) left beside a folder: the parked old one returns to
+    its place, or what only it holds is moved into the new one. Raises OSError."""
+    folder = Path(os.path.realpath(folder))
+    parked = previous(folder)
+    if not parked.is_dir():
+        return
+    if not folder.exists():
+        parked.rename(folder)
+        return
+    for entry in list(parked.iterdir()):
+        if not os.path.lexists(folder / entry.name):
+            entry.rename(folder / entry.name)
+    shutil.rmtree(parked)
 
 
 def surviving_folder(folder: Path | str) -> Path:

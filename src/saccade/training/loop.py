@@ -3,6 +3,7 @@
 import hashlib
 import math
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -213,7 +214,9 @@ class Trainer:
                 self.prepared.vocabulary,
                 self.accelerator,
             )
-            scores = score({e.id: e.captions for e in examples}, captions).values
+            with warnings.catch_warnings():  # evaluate prints these notes
+                warnings.simplefilter("ignore", UserWarning)
+                scores = score({e.id: e.captions for e in examples}, captions).values
             record |= {"BLEU-4": scores["BLEU-4"], "CIDEr": scores["CIDEr"]}
             figure = scores[settings.select]
         record["best"] = state.best is None or figure > state.best
