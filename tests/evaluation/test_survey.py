@@ -149,7 +149,7 @@ def test_an_unknown_rank_is_refused(captioner, data):
 
 def test_the_command_prints_ranks_and_writes(run, data, tmp_path, capsys):
     page, told = tmp_path / "split.html", tmp_path / "split.json"
-    asked = ["explain", "--split", "train", "-m", str(run), "--data", str(data), "--cpu"]
+    asked = ["survey", str(data), "--split", "train", "-m", str(run), "--cpu"]
     more = ["--measured", "2", "--rank", "CIDEr", "--html", str(page), "--json", str(told)]
     assert main([*asked, *more]) == 0
     shown = capsys.readouterr().out
@@ -162,7 +162,7 @@ def test_the_command_prints_ranks_and_writes(run, data, tmp_path, capsys):
 
 
 def test_a_run_knows_its_own_data(run, capsys):
-    assert main(["explain", "--split", "val", "-m", str(run), "--measured", "1", "--cpu"]) == 0
+    assert main(["survey", "-m", str(run), "--measured", "1", "--cpu"]) == 0
     assert "1 of 12 pictures" in capsys.readouterr().out
 
 
@@ -171,19 +171,12 @@ def test_a_run_knows_its_own_data(run, capsys):
     [
         (["--rank", "beauty"], "no rank 'beauty'"),
         (["--split", "dev"], "has no split 'dev'"),
-        (["--data", "nowhere.jsonl"], "nowhere.jsonl"),
+        (["nowhere.jsonl"], "nowhere.jsonl"),
         (["--boxes", "nowhere.json"], "nowhere.json"),
     ],
 )
 def test_wrong_arguments_of_a_split(run, capsys, more, says):
-    arguments = [
-        "explain",
-        "-m",
-        str(run),
-        "--cpu",
-        *(() if "--split" in more else ("--split", "val")),
-    ]
-    assert main([*arguments, *more]) in (1, 2)
+    assert main(["survey", *more, "-m", str(run), "--cpu"]) in (1, 2)
     error = capsys.readouterr().err
     assert says in error
     assert "Traceback" not in error

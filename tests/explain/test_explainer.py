@@ -153,7 +153,12 @@ def test_an_explanation_is_whole(explanation):
 def test_it_can_be_written_down(explanation):
     told = json.loads(json.dumps(to_json(explanation), allow_nan=False))
     assert [word["word"] for word in told["words"]] == list(explanation.caption.words)
-    assert told["words"][0]["curves"]["attention"]["effect"].keys() == {"value", "low", "high"}
+    assert told["words"][0]["curves"]["attention"]["effect"].keys() == {
+        "value",
+        "low",
+        "high",
+        "level",
+    }
     assert np.array(told["words"][0]["maps"]["gradient"]).shape == explanation.caption.where.shape
     assert told["instead"][0]["other"]["word"] == "blue"
     assert len(told["pixels"]["effects"]) == len(told["words"])

@@ -121,6 +121,8 @@ def show(result: "Evaluation", title: str) -> None:
         p = result.pointing
         screen.line(f"Attention peak in the right box: {p.peak:.1%} of {p.looks} nouns and colours")
         screen.line(f"  uniform attention: {p.uniform:.1%}, always the centre: {p.centre:.1%}")
+    for note in result.notes:
+        screen.line(f"Note: {note}", "yellow")
     for skipped in result.skipped[:20]:
         screen.line(f"skipped: {skipped.reason}", "yellow")
     if len(result.skipped) > 20:

@@ -39,7 +39,8 @@ def explain(
         ),
     ] = None,
     at: Annotated[
-        int | None, typer.Option(min=1, help="The word of the caption that --instead replaces.")
+        int | None,
+        typer.Option(min=1, max=10_000, help="The word of the caption that --instead replaces."),
     ] = None,
     beams: Beams = None,
     length_power: LengthPower = None,

@@ -1,5 +1,6 @@
 """Evaluate a captioner on a split: loss, perplexity, scores, and on scenes truth and pointing."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -46,6 +47,7 @@ class Evaluation:
     captioned: tuple[Captioned, ...] = field(repr=False)
     skipped: tuple[Skipped, ...] = field(repr=False)
     scored: Scores | None = field(repr=False, default=None)  # by picture; None without references
+    notes: tuple[str, ...] = ()  # what to know about the scores
 
     def to_json(self) -> dict[str, Any]:
         """The figures and every caption, as plain JSON values (alphas not among them)."""
@@ -103,11 +105,13 @@ def evaluate(
         raise DataError(f"no picture of the split '{split}' can be decoded: {skipped[0].reason}")
     scored = [item for item in captioned if any(map(has_words, item.example.captions))]
     scores = None
-    if scored:
-        scores = score(
-            _references(item.example for item in scored),
-            {item.example.id: item.caption.text for item in scored},
-        )
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always", UserWarning)
+        if scored:
+            scores = score(
+                _references(item.example for item in scored),
+                {item.example.id: item.caption.text for item in scored},
+            )
     loss = totals[0] / totals[1] if totals[1] else float("nan")
     truths = [item.truth for item in captioned if item.truth is not None]
     return Evaluation(
@@ -121,6 +125,7 @@ def evaluate(
         tuple(captioned),
         tuple(skipped),
         scores,
+        tuple(str(note.message) for note in noted),
     )
 
 
