@@ -12,7 +12,7 @@ from PIL import Image
 from saccade.config import merge, parse_settings
 from saccade.data.check import check
 from saccade.data.columns import Choices
-from saccade.data.dataset import Collate, padded_captions
+from saccade.data.dataset import Collate, Item, padded_captions
 from saccade.data.trainable import cut_captions, trainable
 from saccade.errors import DataError
 from saccade.text import has_words
@@ -82,7 +82,7 @@ def test_no_end_mark_after_a_cut():
         [[1, 9, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
     ]
     assert lengths.tolist() == [[4, 3, 3], [2, 0, 0]]
-    batch = Collate(0, 1, 2, max_words=1)([(torch.zeros(1), [[5, 6], [7]], 0)])
+    batch = Collate(0, 1, 2, max_words=1)([Item(torch.zeros(1), [[5, 6], [7]], 0, [0, 1])])
     assert batch.targets.tolist() == [[[7, 2], [5, 0]]]
     assert batch.live.tolist() == [[[True, True], [True, False]]]
 

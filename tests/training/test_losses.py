@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from saccade.data.dataset import Collate
+from saccade.data.dataset import Collate, Item
 from saccade.models.captioner import Forward
 from saccade.models.contract import Attention, Predictions
 from saccade.text import SPECIALS, Vocabulary
@@ -15,7 +15,10 @@ from saccade.training.tasks import Context, CrossEntropySettings, build_task, do
 
 
 def batch_of(captions):
-    return Collate(0, 1, 2)([(torch.zeros(3, 2), entry, i) for i, entry in enumerate(captions)])
+    items = [
+        Item(torch.zeros(3, 2), entry, i, range(len(entry))) for i, entry in enumerate(captions)
+    ]
+    return Collate(0, 1, 2)(items)
 
 
 class Fixed(torch.nn.Module):
@@ -44,6 +47,7 @@ def test_collate_shifts_sorts_and_pads():
     assert batch.lengths.tolist() == [[4, 2], [3, 0]]
     assert batch.live.sum(-1).equal(batch.lengths)
     assert batch.indices.tolist() == [0, 1]
+    assert batch.captions.tolist() == [[1, 0], [0, -1]]
 
 
 def test_the_objective_is_equation_14_per_word():

@@ -14,7 +14,7 @@ Boxes are in the pixels of the picture as annotated, before any EXIF rotation.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
@@ -35,7 +35,7 @@ _ACCEPTED = (
     "Sentences and Annotations."
 )
 _LARGEST = 10**7  # pixels, of a side
-_PHRASE = re.compile(r"\[/EN#(?P<id>\d+)(?:/[^\s\]]+)*\s+(?P<words>[^\]]*)\]")
+PHRASE = re.compile(r"\[/EN#(?P<id>\d+)(?P<kinds>(?:/[^\s\]]+)*)\s+(?P<words>[^\]]*)\]")
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def _entities(folder: Path, stems: set[str] | None) -> Boxes:
     for path in sorted((folder / "Sentences").glob("*.txt")):
         if path.name.startswith(".") or (stems is not None and path.stem not in stems):
             continue
-        width, height, things = _annotation(folder / "Annotations" / f"{path.stem}.xml")
+        width, height, things = entity_boxes(folder / "Annotations" / f"{path.stem}.xml")
         named: dict[str, list[Box]] = {}
         for word, thing in _phrases(path):
             for box in things.get(thing, ()):  # no boxes: a scene, or nothing that can be seen
@@ -244,15 +244,22 @@ def _entities(folder: Path, stems: set[str] | None) -> Boxes:
     return Boxes(folder, "Flickr30k Entities", _by_stem(found, None))
 
 
-def _phrases(path: Path) -> Iterable[tuple[str, str]]:
-    """(word, id of what it names), for each form of the last word of each phrase."""
+def marked_lines(path: Path) -> Iterator[str]:
+    """The captions of a Sentences/ID.txt, their phrases marked as `PHRASE` reads them. Raises
+    DataError where markup is damaged."""
     for number, line in read_lines(path):
         if isinstance(line, Problem):
             raise line.error()
-        if line.count("[/EN#") != len(_PHRASE.findall(line)):
+        if line.count("[/EN#") != len(PHRASE.findall(line)):
             cure = "phrases are written [/EN#283585/people Two young guys]; copy the file again."
             raise DataError(f"{path}:{number}: a phrase's markup is damaged; {cure}")
-        for match in _PHRASE.finditer(line):
+        yield line
+
+
+def _phrases(path: Path) -> Iterable[tuple[str, str]]:
+    """(word, id of what it names), for each form of the last word of each phrase."""
+    for line in marked_lines(path):
+        for match in PHRASE.finditer(line):
             words = tokenize(match["words"])
             if not words or not is_content(words[-1]):
                 continue  # "it", "each other"
@@ -262,7 +269,7 @@ def _phrases(path: Path) -> Iterable[tuple[str, str]]:
                 yield form, match["id"]
 
 
-def _annotation(path: Path) -> tuple[int, int, dict[str, list[Box]]]:
+def entity_boxes(path: Path) -> tuple[int, int, dict[str, list[Box]]]:
     """The size of the annotated picture and the boxes by id, of an Annotations/ID.xml."""
     if not path.exists():
         raise DataError(

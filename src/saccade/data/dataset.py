@@ -1,6 +1,7 @@
 """Examples to batches: which picture, which captions, in which order, by seed and epoch."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -44,8 +45,19 @@ def decoded_pictures(
     return fetch
 
 
+@dataclass(frozen=True)
+class Item:
+    """One look at a picture of a set."""
+
+    picture: Tensor
+    captions: Sequence[Ids]  # up to K
+    index: int  # of the picture, in the set
+    numbers: Sequence[int]  # which of the picture's captions these are
+    mirrored: bool = False
+
+
 class CaptionSet(Dataset):
-    """Pictures with their captions as word ids. An item is (picture, up to K captions, index).
+    """Pictures with their captions as word ids; captions without words are never drawn.
 
     With `captions` = K, each look takes K of a picture's captions (all, when it has fewer), drawn
     anew every epoch; `captions` = 0 takes all, in order. `flip` mirrors half of the looks."""
@@ -68,14 +80,16 @@ class CaptionSet(Dataset):
     def __len__(self) -> int:
         return len(self.captions)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, list[Ids], int]:
+    def __getitem__(self, index: int) -> Item:
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        captions = list(self.captions[index])
-        if 0 < self.per_picture < len(captions):
-            chosen = rng.permutation(len(captions))[: self.per_picture]
-            captions = [captions[i] for i in chosen]
+        captions = self.captions[index]
+        numbers = [number for number, ids in enumerate(captions) if ids]
+        if 0 < self.per_picture < len(numbers):
+            chosen = rng.permutation(len(numbers))[: self.per_picture]
+            numbers = [numbers[i] for i in chosen]
         flip = self.flip and bool(rng.integers(2))
-        return self.pictures(index, flip), captions, index
+        drawn = [captions[number] for number in numbers]
+        return Item(self.pictures(index, flip), drawn, index, numbers, flip)
 
 
 class EpochBatches:
@@ -107,15 +121,30 @@ class Collate:
     def __init__(self, pad: int, bos: int, eos: int, max_words: int | None = None) -> None:
         self.pad, self.bos, self.eos, self.max_words = pad, bos, eos, max_words
 
-    def __call__(self, items: list[tuple[Tensor, list[Ids], int]]) -> Batch:
-        pictures = torch.stack([picture for picture, _, _ in items])
-        indices = torch.tensor([index for _, _, index in items])
-        captions = [captions for _, captions, _ in items]
-        inputs, targets, lengths = padded_captions(
-            captions, self.pad, self.bos, self.eos, self.max_words
-        )
+    def __call__(self, items: Sequence[Item]) -> Batch:
+        pictures = torch.stack([item.picture for item in items])
+        indices = torch.tensor([item.index for item in items])
+        mirrored = torch.tensor([item.mirrored for item in items])
+        cut = self.max_words  # the order in which `padded_captions` has them
+        orders = [by_length([len(ids) for ids in item.captions], cut) for item in items]
+        captions = [[i.captions[k] for k in order] for i, order in zip(items, orders, strict=True)]
+        inputs, targets, lengths = padded_captions(captions, self.pad, self.bos, self.eos, cut)
+        numbers = torch.full(lengths.shape, -1)
+        for row, item, order in zip(numbers, items, orders, strict=True):
+            row[: len(order)] = torch.tensor([item.numbers[k] for k in order], dtype=torch.long)
         live = torch.arange(inputs.size(2)) < lengths.unsqueeze(-1)
-        return Batch(pictures, inputs, targets, lengths, live, indices)
+        return Batch(pictures, inputs, targets, lengths, live, indices, numbers, mirrored)
+
+
+def by_length(lengths: Sequence[int], max_words: int | None = None) -> list[int]:
+    """The order in which captions of so many words stand in a batch: by falling length, as they
+    are cut there and ended; equal ones stay in their order."""
+
+    def target(k: int) -> int:
+        whole = max_words is None or lengths[k] <= max_words
+        return lengths[k] + 1 if whole else int(max_words or 0)
+
+    return sorted(range(len(lengths)), key=target, reverse=True)
 
 
 def padded_captions(

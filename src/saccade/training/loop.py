@@ -33,6 +33,7 @@ from saccade.training.validation import (
     greedy_captions,
     mean_grid,
     validation_batches,
+    validation_box_mass,
     validation_loss,
 )
 from saccade.values.batch import Batch
@@ -120,7 +121,10 @@ class Trainer:
             group["lr"] = rate * group["scale"]
         # Dropout of step n is a function of (seed, process, n): a resumed run draws the same.
         torch.manual_seed(step_seed(settings.seed, self.accelerator.process_index, step))
-        context = Context(self.prepared.vocabulary, self.prepared.train_examples, step, self.total)
+        prepared = self.prepared
+        context = Context(
+            prepared.vocabulary, prepared.train_examples, step, self.total, prepared.shares
+        )
         loss = self.task(self.model, batch, context)
         value = loss.total.item()
         if self._anywhere(not math.isfinite(value)):
@@ -204,6 +208,7 @@ class Trainer:
             "loss": loss,
             "perplexity": perplexity(loss),
         }
+        record |= validation_box_mass(self._evaluated(), batches, self.accelerator, self.prepared)
         figure = -loss
         if settings.select != "loss":
             examples = self.prepared.validation_examples

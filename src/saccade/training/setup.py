@@ -15,15 +15,17 @@ from saccade.config import Config
 from saccade.data.dataset import CaptionSet, Pictures, cached_features, decoded_pictures
 from saccade.data.features import FeatureCache, Skipped, View, digests
 from saccade.data.trainable import cut_captions, trainable
-from saccade.errors import DataError, PictureError
+from saccade.errors import DataError, PictureError, UsageError
 from saccade.models.build import build_decoder
 from saccade.models.captioner import CaptionModel
+from saccade.models.contract import Decoder, Features
 from saccade.models.encoders.encoder import Encoder
 from saccade.models.encoders.loading import load_encoder
 from saccade.photos.opening import picture_digest
 from saccade.progress import progress
 from saccade.text import Vocabulary
 from saccade.text.printing import echo
+from saccade.training.look import LookSettings, Shares, read_shares
 from saccade.training.tasks import build_detector
 from saccade.values.examples import Example
 
@@ -40,6 +42,7 @@ class Prepared:
     validation_examples: tuple[Example, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...] = ()  # what of the data is left out or cut
+    shares: Shares | None = None  # of cells in boxes, where the task is taught by them
 
 
 def fingerprint(examples: Sequence[Example]) -> str:
@@ -79,6 +82,10 @@ def prepare(
     decoder = build_decoder(config.decoder, len(vocabulary), encoder.features)
     detector = build_detector(config.train.task, encoder.features, train, vocabulary)
     model = CaptionModel(encoder, decoder, detector).to(device)
+    shares = None
+    if isinstance(config.train.task, LookSettings):
+        _check_attends(decoder, encoder)
+        shares = read_shares(config.train.task, train, validation, encoder)
     everything = train + validation
     if not config.encoder.frozen:
         pictures, skipped = _pixels(everything, encoder, show)
@@ -89,9 +96,7 @@ def prepare(
 
     def subset(of: range, per_picture: int, flip: bool) -> CaptionSet | None:
         indices = [i for i in kept if i in of]
-        captions = [
-            [ids for c in everything[i].captions if (ids := vocabulary.encode(c))] for i in indices
-        ]
+        captions = [[vocabulary.encode(c) for c in everything[i].captions] for i in indices]
         if not indices:
             return None
         chosen = tuple(indices)
@@ -119,7 +124,23 @@ def prepare(
         tuple(everything[i] for i in kept if i in held),
         tuple(skipped),
         notes,
+        shares,
     )
+
+
+@torch.no_grad()
+def _check_attends(decoder: Decoder, encoder: Encoder) -> None:
+    """Raises UsageError for a decoder without attention, which boxes can't teach."""
+    cells = torch.zeros(
+        1, encoder.grid[0] * encoder.grid[1], encoder.features, device=encoder.mean.device
+    )
+    first = torch.full((1, 1, 1), Vocabulary.bos, device=cells.device)
+    taught = decoder.to(cells.device).teach(Features(cells), first, torch.ones_like(first[0]))
+    if taught.attention is None:
+        raise UsageError(
+            "train.task.kind look teaches attention, and a decoder of kind "
+            f"{decoder.settings.kind} has none; choose another decoder.kind."
+        )
 
 
 def _features(

@@ -17,6 +17,7 @@ from saccade.config import Tag, check_ranges, ranged
 from saccade.models.captioner import Forward, WordDetector
 from saccade.text import Vocabulary
 from saccade.training.detection import agreed_words, word_detection
+from saccade.training.look import LookSettings, Shares, box_loss
 from saccade.values.batch import Batch
 from saccade.values.examples import Example
 
@@ -38,6 +39,7 @@ class Context:
     examples: tuple[Example, ...]  # by `Batch.indices`
     step: int = 0
     steps: int = 1  # of the whole training
+    shares: Shares | None = None  # of cells in boxes, for a task that has boxes
 
 
 class Task(Protocol):
@@ -88,10 +90,13 @@ class CrossEntropy:
     """Maximum likelihood with the doubly stochastic regulariser (equation 14), per word:
     (-sum log p(word) + weight * sum_i (1 - sum_t alpha_ti)^2) / words."""
 
-    settings: CrossEntropySettings
+    settings: CrossEntropySettings | LookSettings
 
     def __call__(self, model: nn.Module, batch: Batch, context: Context) -> Loss:
-        forward: Forward = model(batch)
+        return self.of(model(batch), batch)
+
+    def of(self, forward: Forward, batch: Batch) -> Loss:
+        """The loss of what the model gave."""
         total, sums = cross_entropy(forward, batch, self.settings.label_smoothing)
         attention = forward.predictions.attention
         if self.settings.doubly_stochastic and attention is not None:
@@ -105,6 +110,29 @@ class CrossEntropy:
         return Loss(total, sums)
 
 
+@dataclass(frozen=True)
+class Look:
+    """Maximum likelihood, plus `weight` times the mean of `box_loss` over the batch's words with
+    boxes (Liu et al. 2017, arXiv 1605.09553). Sums: "box_mass", the attention in the box summed
+    over those words, and "boxed", how many they are."""
+
+    settings: LookSettings
+
+    def __call__(self, model: nn.Module, batch: Batch, context: Context) -> Loss:
+        forward: Forward = model(batch)
+        total, sums = CrossEntropy(self.settings).of(forward, batch)
+        attention = forward.predictions.attention
+        assert context.shares is not None  # read before training
+        assert attention is not None  # checked before training
+        where, shares = context.shares.of(batch, context.examples)
+        boxed = shares.size(0)
+        loss, mass = box_loss(attention, where, shares, self.settings.loss)
+        if boxed and context.step < self.settings.until * context.steps:
+            total = total + self.settings.weight * loss / boxed
+        count = torch.tensor(boxed, device=mass.device)
+        return Loss(total, {**sums, "box_mass": mass, "boxed": count})
+
+
 class Row(NamedTuple):
     """One row of the table."""
 
@@ -115,6 +143,7 @@ class Row(NamedTuple):
 
 TASKS: Mapping[str, Row] = {
     "cross_entropy": Row(CrossEntropySettings, CrossEntropy, lambda s: s.detection > 0),
+    "look": Row(LookSettings, Look, lambda s: s.detection > 0),
 }
 TAG = Tag("kind", "cross_entropy", {kind: row.settings for kind, row in TASKS.items()})
 

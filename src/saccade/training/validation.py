@@ -13,6 +13,8 @@ from saccade.data.dataset import CaptionSet, Collate, EpochBatches
 from saccade.decoding import GreedySettings, Hypothesis, search
 from saccade.models.captioner import CaptionModel
 from saccade.text import Vocabulary, join
+from saccade.training.look import box_loss
+from saccade.training.setup import Prepared
 from saccade.training.tasks import cross_entropy
 from saccade.values.examples import Example, evenly
 
@@ -48,6 +50,26 @@ def validation_loss(model: nn.Module, loader: DataLoader, accelerator: Accelerat
     totals = accelerator.reduce(totals, "sum")
     model.train()
     return float(totals[0] / totals[1])
+
+
+@torch.no_grad()
+def validation_box_mass(
+    model: nn.Module, loader: DataLoader, accelerator: Accelerator, prepared: Prepared
+) -> dict[str, float]:
+    """ "box_mass": the mean attention in the box over all words with boxes, teacher-forced. Nothing
+    where the task has no boxes or no validation word has one."""
+    if prepared.shares is None:
+        return {}
+    model.eval()
+    totals = torch.zeros(2, dtype=torch.float64, device=accelerator.device)
+    for batch in loader:
+        attention = model(batch).predictions.attention
+        where, cells = prepared.shares.of(batch, prepared.validation_examples)
+        mass = box_loss(attention, where, cells)[1].double()
+        totals += torch.stack((mass, totals.new_tensor(len(cells))))
+    totals = accelerator.reduce(totals, "sum")
+    model.train()
+    return {"box_mass": float(totals[0] / totals[1])} if totals[1] else {}
 
 
 @torch.no_grad()

@@ -17,3 +17,5 @@ class Batch(NamedTuple):
     lengths: Tensor  # (B, K) words that count, falling along K; 0 where a picture has fewer
     live: Tensor  # (B, K, T) bool, which places hold words: T < lengths
     indices: Tensor  # (B,) which pictures of the set these are
+    captions: Tensor  # (B, K) the index of each among its picture's captions; -1: there is none
+    mirrored: Tensor  # (B,) bool, which pictures are mirrored
