@@ -63,5 +63,20 @@ class Regions:
         """(L, 4) the box of every region."""
         return np.array(self.places, dtype=float).reshape(-1, 4)
 
+    def on_grid(self, side: int = 32) -> tuple[Grid, np.ndarray]:
+        """A grid over the whole photo, `side` cells along its longer side, and (L, h * w) how each
+        region's weight is spread over its cells: evenly over the part of its box that lies on the
+        photo, so that a map keeps its sum. A box beside the photo has nothing to spread over."""
+        longest = max(self.width, self.height)
+        h, w = (max(1, round(side * edge / longest)) for edge in (self.height, self.width))
+        grid = Grid(self.width, self.height, (0.0, 0.0, self.width, self.height), (h, w))
+        boxes, cells = self.boxes()[:, None], grid.boxes()[None]
+        low, high = (
+            np.maximum(boxes[..., :2], cells[..., :2]),
+            np.minimum(boxes[..., 2:], cells[..., 2:]),
+        )
+        shared = np.maximum(high - low, 0).prod(-1)  # (L, h * w)
+        return grid, shared / np.maximum(shared.sum(1, keepdims=True), 1e-12)
+
 
 Where = Grid | Regions

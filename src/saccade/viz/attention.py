@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -28,6 +27,7 @@ from saccade.viz.overlay import (
     blend,
     default_sigma,
     heats,
+    on_grid,
     photo_of,
     render_photo,
     times_uniform,
@@ -149,9 +149,18 @@ def percent(logprob: float) -> str:
     return "<1%" if value < 1 else f"{value:.0f}%"
 
 
+NO_ATTENTION = (
+    "This model has no attention: there is no map of its own to draw. saccade explain measures "
+    "which parts of the photo its words depend on."
+)
+
+
 def _note(caption: Caption, sigma: float | None, normalise: Normalise, beta: bool) -> list[str]:
-    h, w = caption.where.shape
-    blur = default_sigma(caption.where) if sigma is None else sigma
+    if caption.alphas is None:
+        return [NO_ATTENTION]
+    where, _ = on_grid(caption)
+    h, w = where.shape
+    blur = default_sigma(where) if sigma is None else sigma
     scale = "its own peak" if normalise == "each" else "the highest peak of all words"
     lines = [
         f"Colour: each map is scaled to {scale}; {h}×{w} grid, upsampled, blur σ = {blur:.3g} "
@@ -181,9 +190,9 @@ def figure(
     The photo comes from `photo`, else from the caption. `sigma` is the blur in photo pixels
     (default: 0.4 of a grid cell), `columns` the tiles in a row (default: whatever looks best),
     `normalise` "each" (every map to its own peak) or "shared" (all to the highest peak)."""
-    where = caption.where
+    where, alphas = on_grid(caption)
     aspect = where.width / where.height
-    tiles = len(caption.words) + 1
+    tiles = 1 if alphas is None else len(caption.words) + 1
     plan = _layout(tiles, aspect, 72 * width, columns)
     # One tile in whole pixels; its shape is the photo's within half a pixel.
     scale = dpi / 72
@@ -202,7 +211,8 @@ def figure(
     texts = ["".join(tokens[index] for index in line).strip() for line in lines]
     top = _MARGIN + len(texts) * _TITLE * 1.35 + 10
 
-    beta = show_beta and bool(caption.words)
+    betas = caption.betas if show_beta and alphas is not None and caption.words else None
+    beta = betas is not None
     notes = [
         "".join(words[index] for index in line).strip()
         for note in _note(caption, sigma, normalise, beta)
@@ -221,7 +231,7 @@ def figure(
     pixels = photo_of(caption, photo)
     plain = render_photo(pixels, where, long_side)
     maps = heats(caption, sigma, normalise=normalise, size=long_side)
-    peaks = times_uniform(caption.alphas)
+    peaks = times_uniform(() if alphas is None else alphas)
     for number in range(tiles):
         row, column = divmod(number, plan.columns)
         x = left + column * (across + _GAP)
@@ -239,14 +249,18 @@ def figure(
         sheet.text(x, y + down + 13.5, word, size, bold=True, color=INK)
         sheet.text(x + across, y + down + 13.5, chance, _WORD, color=SOFT, ha="right")
         peak = f"{peaks[t]:.1f}× uniform"
-        gate = f"β {float(caption.betas[t]):.2f}"
         if across < _BETA_ROOM and beta:
             peak = f"{peaks[t]:.1f}×"
         sheet.text(x, y + down + 25.5, peak, _SMALL, color=SOFT)
-        if beta:
+        if betas is not None:
+            gate = f"β {float(betas[t]):.2f}"
             sheet.text(x + across, y + down + 25.5, gate, _SMALL, color=SOFT, ha="right")
+        elif caption.elsewhere is not None:
+            share = f"{float(caption.elsewhere[t]):.0%} on no cell"
+            sheet.text(x + across, y + down + 25.5, share, _SMALL, color=SOFT, ha="right")
 
-    _colour_bar(sheet, left, foot, cmap)
+    if alphas is not None:
+        _colour_bar(sheet, left, foot, cmap)
     for number, text in enumerate(notes):
         sheet.text(left, foot + 18 + _SMALL * (1.5 * number + 0.9), text, _SMALL, color=SOFT)
     return sheet.figure
@@ -267,5 +281,6 @@ def _colour_bar(sheet: _Sheet, x: float, y: float, cmap: str) -> None:
 def save_png(caption: Caption, path: Path | str, **options: Any) -> None:
     """Write `figure(caption, **options)` as a PNG, atomically; the same bytes every time."""
     drawn = figure(caption, **options)
-    with atomic_file(path) as temporary, matplotlib.rc_context({"savefig.bbox": None}):
-        drawn.savefig(temporary, format="png", dpi="figure", metadata={"Software": None})
+    with atomic_file(path) as temporary:
+        # Not savefig: it reads matplotlib's settings, which all threads share.
+        FigureCanvasAgg(drawn).print_png(temporary, metadata={"Software": None})

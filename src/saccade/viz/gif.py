@@ -19,6 +19,7 @@ from saccade.viz.overlay import (
     Normalise,
     blend,
     heats,
+    on_grid,
     photo_of,
     render_photo,
 )
@@ -85,9 +86,11 @@ def frames(
     size: int = 560,
 ) -> list[Image.Image]:
     """The photo, then one RGB picture per word, all of one size; the photo's long side: `size`."""
-    plain = render_photo(photo_of(caption, photo), caption.where, size)
+    plain = render_photo(photo_of(caption, photo), on_grid(caption)[0], size)
     maps = heats(caption, sigma, normalise=normalise, size=size)
     pictures = [plain, *(blend(plain, heat, cmap, strength) for heat in maps)]
+    if caption.alphas is None:  # the words over time, without a map
+        pictures += [plain] * len(caption.words)
     width = max(plain.width, min(_NARROWEST, size))
     result = []
     for number, picture in enumerate(pictures):

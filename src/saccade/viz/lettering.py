@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from threading import Lock
 
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import RendererAgg
@@ -17,6 +18,9 @@ from matplotlib.ft2font import FT2Font
 
 SANS = "DejaVu Sans"
 _MISSING = "▯"
+_MEASURING = Lock()
+# Fonts that have a picture of a box for every character there is.
+_STAND_INS = ("lastresort", "notdef", "adobeblank", "unicodebmpfallback")
 _ELLIPSIS = "…"
 
 
@@ -37,6 +41,8 @@ def _family_for(char: str) -> str | None:
     entries = sorted(font_manager.fontManager.ttflist, key=lambda entry: (entry.name, entry.fname))
     for entry in entries:
         # Matplotlib's own symbol fonts (STIX, cm...) hold private code points, no scripts.
+        if entry.name.lower().replace(" ", "").replace(".", "").startswith(_STAND_INS):
+            continue
         upright = entry.style == "normal" and str(entry.weight) in ("400", "normal", "regular")
         if upright and ord(char) in _characters(entry.fname):
             return str(entry.name)
@@ -52,6 +58,19 @@ def drawable(text: str) -> str:
     text = " ".join(text.split())
     kept = (char for char in text if _visible(char))
     return "".join(char if _family_for(char) else _MISSING for char in kept)
+
+
+def lacking(text: str) -> str | None:
+    """One sentence about characters of `text` that no installed font has, or None."""
+    missing = [char for char in dict.fromkeys(text) if _visible(char) and not char.isspace()]
+    missing = [char for char in missing if _family_for(char) is None]
+    if not missing:
+        return None
+    return (
+        f"no installed font has the character '{missing[0]}' (U+{ord(missing[0]):04X}), so it is "
+        "drawn as a box; install a font of its script, such as Debian's fonts-noto-cjk or "
+        "fonts-noto, then delete matplotlib's font cache."
+    )
 
 
 def families(text: str) -> list[str]:
@@ -78,7 +97,8 @@ def width(text: str, size: float, bold: bool = False) -> float:
     text = drawable(text)
     if not text:
         return 0.0
-    pixels, _, _ = _ruler().get_text_width_height_descent(text, font(text, size, bold), False)
+    with _MEASURING:  # one ruler for all threads
+        pixels, _, _ = _ruler().get_text_width_height_descent(text, font(text, size, bold), False)
     return float(pixels) / 10
 
 
@@ -89,9 +109,14 @@ def fit(text: str, room: float, size: float, smallest: float, bold: bool = False
         return text, size
     if width(text, smallest, bold) <= room:
         return text, max(smallest, size * room / wide * 0.99)
-    while text and width(text + _ELLIPSIS, smallest, bold) > room:
-        text = text[:-1]
-    return text + _ELLIPSIS, smallest
+    low, high = 0, len(text)  # letters that fit with the ellipsis, and one more than that do not
+    while high - low > 1:
+        middle = (low + high) // 2
+        if width(text[:middle] + _ELLIPSIS, smallest, bold) <= room:
+            low = middle
+        else:
+            high = middle
+    return text[:low] + _ELLIPSIS, smallest
 
 
 def wrap(tokens: Sequence[str], room: float, size: float, bold: bool = False) -> list[list[int]]:

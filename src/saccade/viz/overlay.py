@@ -120,6 +120,16 @@ def photo_of(caption: Caption, photo: Image.Image | Path | str | None = None) ->
     return pixels
 
 
+def on_grid(caption: Caption) -> tuple[Grid, np.ndarray | None]:
+    """Where a caption's maps lie as a grid, and its maps (T, h, w); None without attention. Maps
+    over regions are spread over a fine grid."""
+    where, alphas = caption.where, caption.alphas
+    if isinstance(where, Grid):
+        return where, alphas
+    grid, spread = where.on_grid()
+    return grid, None if alphas is None else (alphas @ spread).reshape(-1, *grid.shape)
+
+
 def render_photo(photo: Image.Image, where: Grid, size: int | None = SIZE) -> Image.Image:
     """The photo at `render_size`, ready for `blend`."""
     height, width = render_size(where, size)
@@ -137,12 +147,16 @@ def heats(
 ) -> np.ndarray:
     """Every word's heat as (T, H, W) float32 between 0 and 1.
 
-    "each" scales every map to its own peak; "shared" scales all by the caption's highest peak,
-    so that a diffuse map looks fainter than a sharp one."""
+    T is 0 where the model has no attention. "each" scales every map to its own peak; "shared"
+    scales all by the caption's highest peak, so that a diffuse map looks fainter than a sharp one.
+    """
     if normalise not in ("each", "shared"):
         raise ValueError(f"normalise is 'each' or 'shared', not {normalise!r}")
-    maps = [upsample(alpha, caption.where, sigma, size=size) for alpha in caption.alphas]
-    stack = np.array(maps, dtype=np.float32).reshape(-1, *render_size(caption.where, size))
+    where, alphas = on_grid(caption)
+    maps = [
+        upsample(alpha, where, sigma, size=size) for alpha in (() if alphas is None else alphas)
+    ]
+    stack = np.array(maps, dtype=np.float32).reshape(-1, *render_size(where, size))
     if not len(stack):
         return stack
     peaks = stack.max(axis=(1, 2), keepdims=True)

@@ -18,7 +18,8 @@ from saccade.text import join
 from saccade.text.english import is_content
 from saccade.values.captions import Caption
 from saccade.values.evidence import MAPS, Curves, Explanation, WordEvidence
-from saccade.values.places import Grid
+from saccade.values.places import Grid, Where
+from saccade.viz.overlay import on_grid
 
 MAP_LOSS = 1 / 510  # of the map's peak, at most
 
@@ -74,8 +75,16 @@ def pack_curves(curves: Curves) -> dict[str, Any]:
     }
 
 
-def pack_word(evidence: WordEvidence, grid: tuple[int, int]) -> dict[str, Any]:
+def pack_word(evidence: WordEvidence, where: Where) -> dict[str, Any]:
     """Everything known about one word."""
+    maps: Mapping[str, np.ndarray] = evidence.maps
+    if isinstance(where, Grid):
+        grid = where.shape
+    else:
+        fine, spread = where.on_grid()
+        grid = fine.shape
+        maps = {name: (values @ spread).reshape(grid) for name, values in maps.items()}
+    ordered = [name for name in MAPS if name in maps] + sorted(maps.keys() - set(MAPS))
     return {
         "word": evidence.word,
         "logprob": number(evidence.logprob),
@@ -87,11 +96,9 @@ def pack_word(evidence: WordEvidence, grid: tuple[int, int]) -> dict[str, Any]:
         "seen": evidence.seen,
         "verdict": evidence.verdict,
         "reason": evidence.reason,
-        "maps": {
-            name: pack_map(evidence.maps[name], grid) for name in MAPS if name in evidence.maps
-        },
+        "maps": {name: pack_map(maps[name], grid) for name in ordered},
         "curves": {
-            name: pack_curves(evidence.curves[name]) for name in MAPS if name in evidence.curves
+            name: pack_curves(evidence.curves[name]) for name in ordered if name in evidence.curves
         },
         "agreement": {
             pair: [number(agreement.rank), number(agreement.overlap)]
@@ -102,13 +109,15 @@ def pack_word(evidence: WordEvidence, grid: tuple[int, int]) -> dict[str, Any]:
 
 def _unmeasured(caption: Caption, place: int) -> dict[str, Any]:
     """A word of a beam that nobody measured: what the caption itself knows."""
+    where, alphas = on_grid(caption)
+    grid = where.shape
     runners_up = caption.runners_up[place] if place < len(caption.runners_up) else ()
     return {
         "word": caption.words[place],
         "logprob": number(caption.logprobs[place]),
         "runners_up": [[word, number(value)] for word, value in runners_up],
-        "beta": number(float(caption.betas[place])),
-        "maps": {"attention": pack_map(caption.alphas[place], caption.where.shape)},
+        "beta": None if caption.betas is None else number(float(caption.betas[place])),
+        "maps": {} if alphas is None else {"attention": pack_map(alphas[place], grid)},
         "curves": {},
         "agreement": {},
     }
@@ -123,13 +132,13 @@ def _glued(words: tuple[str, ...]) -> list[bool]:
 
 
 def _sentence(caption: Caption, found: Explanation | None) -> dict[str, Any]:
-    grid = caption.where.shape
+    where = caption.where
     if found is not None and len(found.words) != len(caption.words):
         raise ValueError(f"{len(found.words)} words explained, {len(caption.words)} in the caption")
     words = (
         [_unmeasured(caption, place) for place in range(len(caption.words))]
         if found is None
-        else [pack_word(word, grid) for word in found.words]
+        else [pack_word(word, where) for word in found.words]
     )
     for word, glued in zip(words, _glued(caption.words), strict=True):
         word["glued"] = glued
@@ -140,14 +149,15 @@ def _sentence(caption: Caption, found: Explanation | None) -> dict[str, Any]:
         "finished": caption.finished,
         "typed": found is not None and found.typed,
         "measured": found is not None,
+        "verdict_on": "attention" if found is None else found.verdict_on,
         "words": words,
         "instead": []
         if found is None
         else [
             {
                 "place": item.place,
-                "said": pack_word(item.said, grid),
-                "other": pack_word(item.other, grid),
+                "said": pack_word(item.said, where),
+                "other": pack_word(item.other, where),
             }
             for item in found.instead
         ],
@@ -171,7 +181,7 @@ def pack(explanation: Explanation) -> dict[str, Any]:
     beams |= {key: beam.caption for key, beam in measured.items() if key not in beams}
     others = [_sentence(other, measured.get(key)) for key, other in beams.items()]
     return {
-        "geometry": _geometry(caption.where),
+        "geometry": _geometry(on_grid(caption)[0]),
         "sentences": [_sentence(caption, explanation), *others],
         "settings": plain(explanation.settings),
         "pixels": None if explanation.pixels is None else explanation.pixels.sentence,
@@ -181,9 +191,8 @@ def pack(explanation: Explanation) -> dict[str, Any]:
 def row(explanation: Explanation) -> dict[str, Any]:
     """What the index searches and sorts by."""
     words = explanation.words
-    effects = [
-        word.curves["attention"].effect.value for word in words if "attention" in word.curves
-    ]
+    tested = explanation.verdict_on
+    effects = [word.curves[tested].effect.value for word in words if tested in word.curves]
     return {
         "text": explanation.caption.text,
         "logprob": number(explanation.caption.logprob),

@@ -79,7 +79,7 @@ function comparison({ said, other }) {
     ["Log-probability", (word) => nats(word.logprob)],
     ["What the photo adds", adds],
     ["Seen or guessed", (word) => word.seen],
-    ["Verdict on the attention map", (word) => word.verdict],
+    [`Verdict on the ${sentence().verdict_on} map`, (word) => word.verdict],
     [`Effect of covering the ${state.map} map, nats beside random`, effect],
   ];
   const column = (word) => el("th", { scope: "col" }, word.word);

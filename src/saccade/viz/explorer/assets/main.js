@@ -132,11 +132,12 @@ function chooseBeam(beam, word = 0, glide = true) {
 /** Maps that nobody measured for this sentence can't be chosen. */
 function renderMaps() {
   const has = (kind) => sentence().words.some((word) => word.maps[kind]);
-  if (!has(state.map)) state.map = "attention";
+  if (!has(state.map)) state.map = has("attention") ? "attention" : MAPS.find(has) ?? "attention";
   for (const input of document.querySelectorAll("input[name=map]")) {
-    input.disabled = !has(input.value) && input.value !== "attention";
+    input.disabled = !has(input.value);
     input.checked = input.value === state.map;
-    input.parentElement.title = input.disabled ? "not measured for this beam" : "";
+    input.parentElement.title = !input.disabled ? ""
+      : input.value === "attention" ? "this model has no attention" : "not measured for this beam";
   }
 }
 

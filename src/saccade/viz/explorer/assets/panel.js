@@ -21,7 +21,7 @@ function heading(word) {
   const place = `word ${shown() + 1} of ${sentence().words.length}`;
   const told = word.verdict
     ? el("div", { className: "verdict" },
-        el("b", {}, mark(word.verdict), `${SEEN[word.seen]}; the attention map is ${word.verdict}`),
+        el("b", {}, mark(word.verdict), `${SEEN[word.seen]}; the ${sentence().verdict_on} map is ${word.verdict}`),
         el("span", {}, word.reason))
     : el("div", { className: "verdict unmeasured" },
         el("b", {}, mark("none"), "not measured"),
@@ -108,7 +108,8 @@ function figures(word) {
     line("Log\u2011probability", nats(word.logprob)),
     line("Entropy", entropy ? nats(word.entropy) : "not measured",
       entropy ? `as open as ${Math.exp(word.entropy).toFixed(1)} equally likely words` : ""),
-    line("Gate β", fixed(word.beta), "0 shuts the picture out, 1 lets it in"),
+    ...known(word.beta)
+      ? [line("Gate β", fixed(word.beta), "0 shuts the picture out, 1 lets it in")] : [],
   ];
   if (peak && peak.ratio !== null) {
     rows.push(
@@ -161,7 +162,7 @@ function agreementBlock(word) {
       el("td", { className: "num" }, fixed(rank)), el("td", { className: "num" }, share(overlap))));
   const column = (text) => el("th", { scope: "col", className: "num" }, text);
   return el("section", { className: "block" },
-    el("h3", {}, "Do the three maps agree?"),
+    el("h3", {}, "Do the maps agree?"),
     pairs.length
       ? el("table", {},
           el("thead", {}, el("tr", {},
