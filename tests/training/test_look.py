@@ -155,3 +155,40 @@ def test_what_teaches_nothing_is_one_sentence_before_training(data, tmp_path):
         with pytest.raises(SaccadeError, match=message):
             train(data, out, settings=settings, cpu=True, show=False)
         assert not (out / "run.json").exists()
+
+
+def test_boxes_of_scenes_and_of_coco_reach_their_cells(data, tmp_path):
+    """A scene's regions count words at white space; COCO's boxes are in pixels of its own size."""
+    import json
+
+    from saccade.training.look import read_shares
+    from saccade.values.examples import Region
+    from tests.engine.small import small_engine
+
+    encoder = small_engine("show_tell").model.encoder
+    h, w = encoder.grid
+    image = data / "images" / "000.png"  # 48 x 32
+    captions = ("A -- dog, left", "two dogs")
+    left = Region(0, 2, (0.0, 0.0, 24.0, 32.0))  # "dog,", the second word with letters
+    drawn = Example(image, captions, "train", "a", regions=(left,))
+    shares = read_shares(LookSettings(), [drawn], [], encoder)
+    assert shares.rows == {("a", 0): ((1, 0),)}
+    half = torch.zeros(h, w)
+    half[:, : w // 2] = 1
+    if w % 2:
+        half[:, w // 2] = 0.5
+    torch.testing.assert_close(shares.table[0], half)
+
+    coco = {
+        "images": [{"id": 1, "file_name": "000.png", "width": 480, "height": 320}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 18, "bbox": [0, 0, 240, 320]}],
+        "categories": [{"id": 18, "name": "dog"}],
+    }
+    path = tmp_path / "instances.json"
+    path.write_text(json.dumps(coco))
+    plain = Example(image, captions, "train", "a")
+    shares = read_shares(LookSettings(boxes=str(path)), [plain], [], encoder)
+    assert shares.rows == {("a", 0): ((1, 0),), ("a", 1): ((1, 1),)}
+    torch.testing.assert_close(shares.table, torch.stack([half, half]))
+    with pytest.raises(SaccadeError, match=r"train\.task\.kinds needs"):
+        read_shares(LookSettings(boxes=str(path), kinds=("people",)), [plain], [], encoder)
