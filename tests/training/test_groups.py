@@ -5,8 +5,8 @@ import torch
 
 from saccade.config import merge
 from saccade.errors import UsageError
-from saccade.training.loop import parameter_groups
 from saccade.training.run import read_log
+from saccade.training.steps import parameter_groups
 from saccade.training.train import configure, train
 from tests.conftest import TINY
 from tests.engine.small import small_engine

@@ -1,6 +1,5 @@
 """The training loop: batch, loss, backward, clip, step; validate, save, go on where one stopped."""
 
-import hashlib
 import math
 import time
 import warnings
@@ -14,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from saccade.checkpoint import Checkpoint
-from saccade.config import Config, TrainConfig, to_dict
+from saccade.config import Config, to_dict
 from saccade.data.dataset import CaptionSet, Collate, EpochBatches
 from saccade.errors import CheckpointError, TrainingError
 from saccade.files import to_json
@@ -27,6 +26,7 @@ from saccade.training.monitor import Log, Monitor, Say
 from saccade.training.run import Run
 from saccade.training.saved import Progress, check_tensors, flatten_optimizer, restore_optimizer
 from saccade.training.setup import Prepared
+from saccade.training.steps import learning_rate, parameter_groups, step_seed
 from saccade.training.stopping import Stopped, stop_flag
 from saccade.training.tasks import Context, build_task
 from saccade.training.validation import (
@@ -37,32 +37,6 @@ from saccade.training.validation import (
     validation_loss,
 )
 from saccade.values.batch import Batch
-
-
-def learning_rate(config: TrainConfig, step: int, total: int) -> float:
-    """The rate of step 0, 1, ...: linear warm-up, then constant or a half cosine to zero."""
-    rate = config.learning_rate * min(1.0, (step + 1) / (config.warmup + 1))
-    if config.schedule == "cosine":
-        rate *= 0.5 * (1 + math.cos(math.pi * step / max(total, 1)))
-    return rate
-
-
-def step_seed(seed: int, process: int, step: int) -> int:
-    """63 bits that a step's dropout is drawn from, another number for each step of each process."""
-    if seed < 2**23 and process < 2**8 and step < 2**32:
-        return (seed << 40) + (process << 32) + step
-    digest = hashlib.sha256(f"{seed} {process} {step}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
-
-
-def parameter_groups(model: CaptionModel, encoder_rate: float) -> list[dict[str, Any]]:
-    """What is trained, as an optimiser wants it: the encoder's part at `encoder_rate` times the
-    learning rate, then the rest."""
-    encoder = [p for p in model.encoder.parameters() if p.requires_grad]
-    own = {id(p) for p in encoder}
-    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in own]
-    groups = [{"params": encoder, "scale": encoder_rate}, {"params": rest, "scale": 1.0}]
-    return [group for group in groups if group["params"]]
 
 
 @dataclass

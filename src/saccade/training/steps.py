@@ -1,0 +1,34 @@
+"""What each step is given: its learning rate, its seed, and what is trained at which rate."""
+
+import hashlib
+import math
+from typing import Any
+
+from saccade.config import TrainConfig
+from saccade.models.captioner import CaptionModel
+
+
+def learning_rate(config: TrainConfig, step: int, total: int) -> float:
+    """The rate of step 0, 1, ...: linear warm-up, then constant or a half cosine to zero."""
+    rate = config.learning_rate * min(1.0, (step + 1) / (config.warmup + 1))
+    if config.schedule == "cosine":
+        rate *= 0.5 * (1 + math.cos(math.pi * step / max(total, 1)))
+    return rate
+
+
+def step_seed(seed: int, process: int, step: int) -> int:
+    """63 bits that a step's dropout is drawn from, another number for each step of each process."""
+    if seed < 2**23 and process < 2**8 and step < 2**32:
+        return (seed << 40) + (process << 32) + step
+    digest = hashlib.sha256(f"{seed} {process} {step}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def parameter_groups(model: CaptionModel, encoder_rate: float) -> list[dict[str, Any]]:
+    """What is trained, as an optimiser wants it: the encoder's part at `encoder_rate` times the
+    learning rate, then the rest."""
+    encoder = [p for p in model.encoder.parameters() if p.requires_grad]
+    own = {id(p) for p in encoder}
+    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in own]
+    groups = [{"params": encoder, "scale": encoder_rate}, {"params": rest, "scale": 1.0}]
+    return [group for group in groups if group["params"]]
