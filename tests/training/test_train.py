@@ -16,8 +16,8 @@ from saccade.api import Captioner
 from saccade.config import merge
 from saccade.data.sources import read
 from saccade.errors import DataError, TrainingError, UsageError
-from saccade.training.steps import learning_rate
 from saccade.training.run import read_log
+from saccade.training.steps import learning_rate
 from saccade.training.train import configure, resume, train
 from tests.conftest import TINY, squares
 
