@@ -91,9 +91,11 @@ def verdict(effect: Interval, loss: float, name: str = "attention") -> tuple[Ver
     says of the word; without one there is nothing that other cells could explain; name: the
     map's."""
     value, low, high = (round(x, 2) + 0.0 for x in (effect.value, effect.low, effect.high))  # no -0
-    highest = "most attended" if name == "attention" else f"highest ({name} map)"
+    cells = "the most attended 5 to 50% of the cells"
+    if name != "attention":
+        cells = f"the 5 to 50% of the cells that are highest in the {name} map"
     what = (
-        f"Covering the {highest} 5 to 50% of the cells lowers its log-probability by "
+        f"Covering {cells} lowers its log-probability by "
         f"{abs(value):.2f} nats {'more' if value >= 0 else 'less'} than covering as many random "
         f"ones (95% interval {low:+.2f} to {high:+.2f})"
     )
