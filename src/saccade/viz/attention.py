@@ -215,7 +215,7 @@ def figure(
     beta = betas is not None
     notes = [
         "".join(words[index] for index in line).strip()
-        for note in _note(caption, sigma, normalise, beta)
+        for note in (*_note(caption, sigma, normalise, beta), lettering.lacking(title) or "")
         for words in [[f" {word}" for word in note.split()]]
         for line in lettering.wrap(words, total - 2 * _MARGIN, _SMALL)
     ]
