@@ -112,7 +112,9 @@ def batch(pictures: int, captions: int, device: torch.device) -> Batch:
     live = torch.arange(WORDS) < lengths.unsqueeze(-1)
     grid = torch.randn(pictures, L, F, generator=generator).relu()
     inputs, targets = ids[..., :-1].contiguous(), ids[..., 1:].contiguous()
-    parts = (grid, inputs, targets, lengths, live, torch.arange(pictures))
+    which = torch.arange(captions).expand(pictures, captions)
+    mirrored = torch.zeros(pictures, dtype=torch.bool)
+    parts = (grid, inputs, targets, lengths, live, torch.arange(pictures), which, mirrored)
     return Batch(*(part.to(device) for part in parts))
 
 

@@ -112,6 +112,8 @@ def _recipe(
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):  # settings of settings: those that say something
+        return ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in value.items() if v) or "none"
     if isinstance(value, list):
         return " x ".join(str(item) for item in value)
     return str(value)
