@@ -15,7 +15,7 @@ from torch import Tensor
 
 from saccade.config import check_ranges, ranged
 from saccade.decoding.hypothesis import RUNNERS_UP, Hypothesis, Tokens, normalise
-from saccade.decoding.recorder import Recorder
+from saccade.decoding.recorder import End, Recorder
 from saccade.decoding.rules import Rule, RuleSettings, none_left
 from saccade.decoding.words import likeliest
 from saccade.models.contract import State, Stepper
@@ -34,16 +34,6 @@ class BeamSettings:
 
     def __post_init__(self) -> None:
         check_ranges(self, "decode")
-
-
-@dataclass(frozen=True)
-class _End:
-    """A hypothesis that left the beam: where to start reading back."""
-
-    step: int
-    slot: int
-    score: float
-    finished: bool
 
 
 @torch.no_grad()
@@ -70,7 +60,7 @@ def beam_search(
     words = torch.full((state.count,), tokens.bos)
     history = torch.zeros(state.count, 0, dtype=torch.long, device=device)
     scores = torch.zeros(state.count, 1, dtype=torch.float64)  # (b, K), -inf: the slot is empty
-    ends: list[list[_End]] = [[] for _ in active]
+    ends: list[list[End]] = [[] for _ in active]
     for step in range(max_words):
         width = scores.size(1)
         logits, state, attention = model.step(words.to(device), state)
@@ -90,7 +80,7 @@ def beam_search(
         for row, slot in leaving.nonzero().tolist():
             score = normalise(scores[row, slot].item(), step + 1, length_power)
             finished = int(chosen[row, slot]) == tokens.eos
-            ends[active[row]].append(_End(step, slot, score, finished))
+            ends[active[row]].append(End(step, slot, score, finished))
         scores = scores.masked_fill(leaving, -torch.inf)
         going = _going_on(scores, active, ends, keep, max_words, length_power)
         if last or not going.any():
@@ -121,7 +111,7 @@ def beam_search(
 def _going_on(
     scores: Tensor,
     active: np.ndarray,
-    ends: list[list[_End]],
+    ends: list[list[End]],
     keep: int,
     max_words: int,
     length_power: float,

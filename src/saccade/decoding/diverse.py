@@ -12,7 +12,7 @@ import torch
 
 from saccade.config import check_ranges, ranged
 from saccade.decoding.hypothesis import RUNNERS_UP, Hypothesis, Tokens, normalise
-from saccade.decoding.recorder import Recorder
+from saccade.decoding.recorder import End, Recorder
 from saccade.decoding.rules import Rule, RuleSettings, none_left
 from saccade.errors import UsageError
 from saccade.models.contract import State, Stepper
@@ -37,14 +37,6 @@ class DiverseBeamSettings:
             raise UsageError(
                 f"decode.groups ({self.groups}) divides decode.beams ({self.beams}); change one."
             )
-
-
-@dataclass(frozen=True)
-class _End:
-    step: int
-    slot: int
-    score: float
-    finished: bool
 
 
 @torch.no_grad()
@@ -73,7 +65,7 @@ def diverse_beam_search(
     history = torch.zeros(B * beams, 0, dtype=torch.long, device=device)
     scores = torch.full((B, G, width), -torch.inf, dtype=torch.float64)
     scores[:, :, 0] = 0.0  # one hypothesis a group to begin with
-    ends: list[list[_End]] = [[] for _ in range(B)]
+    ends: list[list[End]] = [[] for _ in range(B)]
     for step in range(max_words):
         logits, state, attention = model.step(words, state)
         logits = logits.float()
@@ -105,7 +97,7 @@ def diverse_beam_search(
         for row, slot in leaving.nonzero().tolist():
             score = normalise(flat_scores[row, slot].item(), step + 1, length_power)
             ended = int(picked[row, slot]) == tokens.eos
-            ends[row].append(_End(step, slot, score, ended))
+            ends[row].append(End(step, slot, score, ended))
         scores = flat_scores.masked_fill(leaving, -torch.inf).view(B, G, width)
         if last or not (scores > -torch.inf).any():
             break

@@ -22,6 +22,16 @@ class _Record:
     attention: dict[str, np.ndarray]  # weights (b, K, L), gate and elsewhere (b, K), by the parent
 
 
+@dataclass(frozen=True)
+class End:
+    """A hypothesis that left a search: where to start reading back."""
+
+    step: int
+    slot: int
+    score: float
+    finished: bool
+
+
 @dataclass
 class Recorder:
     """Of B pictures' search."""

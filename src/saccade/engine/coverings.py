@@ -98,7 +98,7 @@ def step_through(
     """Log-probabilities of a sentence in R runs that say it piece by piece.
 
     begin(runs (r,)) gives the state before the first piece of some runs; ids (P,); wanted (R, P)
-    bool, which pieces of which run -> (R, P) float64, nan where nothing was wanted."""
+    bool, which pieces of which run -> (R, P) float64, nan elsewhere."""
     values = np.full(wanted.shape, np.nan)
     length = _lengths(wanted)
     order = np.argsort(-length, kind="stable")
