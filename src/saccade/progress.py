@@ -11,7 +11,7 @@ from saccade.text.printing import echo, printable
 _PLAIN_EVERY = 5.0  # seconds between lines where there is no terminal
 
 
-class Task(Protocol):
+class Bar(Protocol):
     """One piece of work with a known size."""
 
     def advance(self, done: int = 1, note: str = "") -> None:
@@ -54,8 +54,8 @@ class _Plain:
 
 
 @contextmanager
-def progress(name: str, total: int, show: bool = True, done: int = 0) -> Iterator[Task]:
-    """A task to advance, of which `done` was done before. Nothing is shown without `show`."""
+def progress(name: str, total: int, show: bool = True, done: int = 0) -> Iterator[Bar]:
+    """A bar to advance, of which `done` was done before. Nothing is shown without `show`."""
     if not show:
         yield _Silent()
         return

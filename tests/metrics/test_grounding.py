@@ -11,10 +11,10 @@ from saccade.metrics.grounding import (
     centre_map,
     coverage,
     grounding,
-    look,
     mass,
     rows,
     uniform_map,
+    word_pointing,
 )
 from saccade.values.places import Box, Grid, Regions
 
@@ -94,7 +94,7 @@ def test_uniform_mass_is_the_share_of_the_area(where, box):
 def test_a_map_on_the_box_has_all_its_mass_there(row, column):
     box = PLAIN.cell_box(row, column)
     assert mass(on(box), PLAIN, [box]) == pytest.approx(1)
-    assert look("x", on(box), PLAIN, [box]).peak == 1
+    assert word_pointing("x", on(box), PLAIN, [box]).peak == 1
 
 
 def test_baselines():
@@ -103,7 +103,7 @@ def test_baselines():
     fine = Grid(40, 20, (0.0, 0.0, 40.0, 20.0), (1, 40))
     assert mass(centre_map(fine), fine, [middle]) == pytest.approx(0.38292 / 0.9545, abs=1e-4)
     assert uniform_map(PADDED)[:, 0] == pytest.approx([0, 1 / 8, 1 / 8, 0])
-    assert look("x", on(LEFT), PADDED, [LEFT]).uniform == 0.25  # padding doesn't count
+    assert word_pointing("x", on(LEFT), PADDED, [LEFT]).uniform == 0.25  # padding doesn't count
     assert mass(np.full((4, 4), 1 / 16), PADDED, [(0, 0, 40, 20)]) == 0.5  # but takes mass
 
 
@@ -224,8 +224,8 @@ def test_regions_that_tile_a_grid_give_its_figures(where, boxes, seed):
     assert coverage(regions, boxes) == pytest.approx(coverage(where, boxes).ravel(), abs=1e-9)
     assert centre_map(regions) == pytest.approx(centre_map(where).ravel(), abs=1e-9)
     alpha = np.random.default_rng(seed).dirichlet(np.ones(len(where)))
-    ours = look("x", alpha, regions, boxes)
-    grids = look("x", alpha.reshape(where.shape), where, boxes)
+    ours = word_pointing("x", alpha, regions, boxes)
+    grids = word_pointing("x", alpha.reshape(where.shape), where, boxes)
     assert (ours.peak, ours.centre) == (grids.peak, grids.centre)
 
 

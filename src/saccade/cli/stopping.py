@@ -14,7 +14,7 @@ _KNOWN = signal.Signals.__members__
 _ASKING = [_KNOWN[name] for name in ("SIGTERM", "SIGHUP") if name in _KNOWN]  # Windows lacks one
 
 
-class Stopped(KeyboardInterrupt):
+class StoppedBySignal(KeyboardInterrupt):
     """A signal asked the program to end."""
 
     def __init__(self, number: int) -> None:
@@ -23,7 +23,7 @@ class Stopped(KeyboardInterrupt):
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    raise Stopped(number)
+    raise StoppedBySignal(number)
 
 
 @contextmanager
@@ -44,8 +44,12 @@ def stoppable() -> Iterator[None]:
             signal.signal(known, handler)
 
 
-def ended(stop: KeyboardInterrupt, done: str) -> typer.Exit:
-    """Say what is complete; the exit code is 128 and the signal's number, as in shells."""
-    number = stop.number if isinstance(stop, Stopped) else int(signal.SIGINT)
+def ended(stop: KeyboardInterrupt | int, done: str) -> typer.Exit:
+    """Say what is complete; the exit code is 128 and the signal's number, as in shells. stop: the
+    number, or what the signal raised."""
+    if isinstance(stop, int):
+        number = stop
+    else:
+        number = stop.number if isinstance(stop, StoppedBySignal) else int(signal.SIGINT)
     echo(f"saccade: stopped by {signal.Signals(number).name}; {done}.", err=True)
     return typer.Exit(128 + number)

@@ -23,7 +23,7 @@ PATIENCE = 600.0  # seconds to wait for the lock, which is held only while a bat
 CHUNK = 64  # rows that a thread checks at a time
 
 
-class Entry(NamedTuple):
+class IndexLine(NamedTuple):
     """One line of the index. A row without a key is unused: it holds nothing of known origin."""
 
     row: int
@@ -35,10 +35,10 @@ class Entry(NamedTuple):
         return json.dumps(self._asdict()) + "\n"
 
 
-def _parse(line: bytes) -> Entry | None:
+def _parse(line: bytes) -> IndexLine | None:
     try:
         value = json.loads(line)
-        entry = Entry(value["row"], value["key"], value["crc32"], value["path"])
+        entry = IndexLine(value["row"], value["key"], value["crc32"], value["path"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     kinds = (type(entry.row), type(entry.crc32), type(entry.path))
@@ -95,7 +95,7 @@ class RowFile:
         self._offset += len(whole)
         return len(whole) < len(text)
 
-    def _take(self, entry: Entry | None) -> None:
+    def _take(self, entry: IndexLine | None) -> None:
         row = self._lines
         self._lines += 1
         if entry is None or entry.row != row:
@@ -195,13 +195,13 @@ class RowFile:
             self._rewrite_index(written)
             self.refresh()
         elif self._lines < written:  # rows that were written, but not their lines
-            self._write_lines(Entry(row, None, 0, "") for row in range(self._lines, written))
+            self._write_lines(IndexLine(row, None, 0, "") for row in range(self._lines, written))
         if not (self.folder / "about.json").exists():
             write_json(self.folder / "about.json", self.about)
         return damaged
 
     def _rewrite_index(self, written: int) -> None:
-        table: dict[int, Entry] = {}
+        table: dict[int, IndexLine] = {}
         keys: set[str] = set()
         uncertain = []
         for number, line in enumerate(self.index.read_bytes().splitlines()):
@@ -218,7 +218,7 @@ class RowFile:
         table = {row: entry for row, entry in table.items() if entry.key not in proven}
         table |= {entry.row: entry for entry in proven.values()}
         count = max([written, *(row + 1 for row in table)])
-        entries = (table.get(row, Entry(row, None, 0, "")) for row in range(count))
+        entries = (table.get(row, IndexLine(row, None, 0, "")) for row in range(count))
         write_text(self.index, "".join(entry.line() for entry in entries))
 
     def append(self, names: Sequence[tuple[str, str]], rows: Sequence[memoryview]) -> None:
@@ -241,12 +241,12 @@ class RowFile:
                 for _, row in new.values():
                     data.write(row)
             self._write_lines(
-                Entry(start + at, key, _checksum(key, row), path)
+                IndexLine(start + at, key, _checksum(key, row), path)
                 for at, (key, (path, row)) in enumerate(new.items())
             )
             self._checked |= {self.rows[key] for key in new}
 
-    def _write_lines(self, entries: Iterable[Entry]) -> None:
+    def _write_lines(self, entries: Iterable[IndexLine]) -> None:
         with self.index.open("a", encoding="utf-8") as index:
             index.write("".join(entry.line() for entry in entries))
         self.refresh()

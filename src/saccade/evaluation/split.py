@@ -1,7 +1,7 @@
 """Evaluate a captioner on a split: loss, perplexity, scores, and on scenes truth and pointing."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from saccade.decoding import Decoding
 from saccade.engine import Encoded, Engine, encode_prepared, prepare_ahead
 from saccade.errors import DataError, PictureError
 from saccade.metrics import Scores, score
-from saccade.metrics.grounding import Look, Pointing, look, pointing
+from saccade.metrics.grounding import Pointing, WordPointing, pointing, word_pointing
 from saccade.metrics.perplexity import perplexity
 from saccade.progress import progress
 from saccade.text import has_words
@@ -30,7 +30,7 @@ class Captioned:
     caption: Caption
     truth: bool | None = None  # on scenes: is every word of it true?
     faults: tuple[str, ...] = ()
-    looks: tuple[Look, ...] = ()
+    looks: tuple[WordPointing, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,13 @@ class Evaluation:
     skipped: tuple[Skipped, ...] = field(repr=False)
     scored: Scores | None = field(repr=False, default=None)  # by picture; None without references
     notes: tuple[str, ...] = ()  # what to know about the scores
+    complete: bool = True  # False: it was stopped before all pictures were captioned
 
     def to_json(self) -> dict[str, Any]:
         """The figures and every caption, as plain JSON values (alphas not among them)."""
         return {
             "pictures": self.pictures,
+            "complete": self.complete,
             "loss": round(self.loss, 6),
             "perplexity": round(self.perplexity, 4),
             "scores": {name: round(value, 4) for name, value in self.scores.items()},
@@ -82,11 +84,13 @@ def evaluate(
     batch: int = 32,
     limit: int = 0,
     show: bool = True,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Evaluation:
     """Caption every picture of a split and measure. `data` is a source for `read`, or examples.
 
     split "all" takes every picture; limit > 0 only the first so many. A picture that can't be
-    decoded is listed in `skipped`. Raises DataError when nothing is left."""
+    decoded is listed in `skipped`. stop: asked after each batch; when it is true, the figures are
+    of the pictures captioned until then. Raises DataError when nothing is left."""
     examples = _examples(data, split, images)
     if limit:
         examples = examples[:limit]
@@ -101,6 +105,8 @@ def evaluate(
             totals[1] += words
             captions = engine.write(encoded, decoding)
             captioned += [_judge(e, c) for e, c in zip(kept, captions, strict=True)]
+            if stop():
+                break
     if not captioned:
         raise DataError(f"no picture of the split '{split}' can be decoded: {skipped[0].reason}")
     scored = [item for item in captioned if any(map(has_words, item.example.captions))]
@@ -114,6 +120,12 @@ def evaluate(
             )
     loss = totals[0] / totals[1] if totals[1] else float("nan")
     truths = [item.truth for item in captioned if item.truth is not None]
+    done = len(captioned) + len(skipped)
+    notes = [str(note.message) for note in noted]
+    if done < len(examples):
+        notes.append(
+            f"stopped after {done:,} of {len(examples):,} pictures, whose figures these are."
+        )
     return Evaluation(
         len(captioned),
         loss,
@@ -125,7 +137,8 @@ def evaluate(
         tuple(captioned),
         tuple(skipped),
         scores,
-        tuple(str(note.message) for note in noted),
+        tuple(notes),
+        done == len(examples),
     )
 
 
@@ -195,7 +208,7 @@ def _judge(example: Example, caption: Caption) -> Captioned:
         ()
         if alphas is None
         else tuple(
-            look(caption.words[index], alphas[index], caption.where, boxes)
+            word_pointing(caption.words[index], alphas[index], caption.where, boxes)
             for index, boxes in ground(caption.text, example.scene)
         )
     )

@@ -32,8 +32,8 @@ Attended = tuple[np.ndarray, Where, Sequence[tuple[int, Sequence[Box]]]]
 
 
 @dataclass(frozen=True)
-class Look:
-    """One word's look: whether the peak hit, and what the baselines would have scored."""
+class WordPointing:
+    """One word: whether the peak hit, and what the baselines would have scored."""
 
     word: str
     peak: float  # 1.0 or 0.0
@@ -166,15 +166,17 @@ def mass(alpha: np.ndarray, where: Where, boxes: Sequence[Box]) -> float:
     return float((alpha * coverage(where, boxes)).sum())
 
 
-def look(word: str, alpha: np.ndarray, where: Where, boxes: Sequence[Box]) -> Look:
+def word_pointing(word: str, alpha: np.ndarray, where: Where, boxes: Sequence[Box]) -> WordPointing:
     """alpha, (h, w) or (L,), against the boxes, in photo pixels, of what the word names. Without a
     box (what is named is not there) no look can be right: all three are 0."""
     hits = _hits(where, boxes)
     even = (hits * uniform_map(where)).sum()
-    return Look(word, float(hits.flat[int(alpha.argmax())]), float(even), _centre(where, boxes))
+    return WordPointing(
+        word, float(hits.flat[int(alpha.argmax())]), float(even), _centre(where, boxes)
+    )
 
 
-def pointing(looks: Iterable[Look]) -> Pointing:
+def pointing(looks: Iterable[WordPointing]) -> Pointing:
     """Average hit rates; zeros when there is no look at all."""
     table = np.array([(item.peak, item.uniform, item.centre) for item in looks]).reshape(-1, 3)
     peak, uniform, centre = table.mean(0).tolist() if len(table) else (0.0, 0.0, 0.0)
@@ -211,7 +213,9 @@ def grounding(
         products = "tml,ul->tmu" if isinstance(where, Regions) else "tmhw,uhw->tmu"
         masses = np.einsum(products, maps, np.stack([cells for _, _, cells in seen]))
         own = masses[np.arange(len(seen)), :, np.arange(len(seen))]  # (words, 3)
-        points = [look("", maps[t, 0], where, boxes) for t, (_, boxes, _) in enumerate(seen)]
+        points = [
+            word_pointing("", maps[t, 0], where, boxes) for t, (_, boxes, _) in enumerate(seen)
+        ]
         looks.append(np.hstack([[(p.peak, p.uniform, p.centre) for p in points], own]))
         compared = _compared(masses, [frozenset(boxes) for _, boxes, _ in seen])
         if len(compared):

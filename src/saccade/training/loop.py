@@ -25,7 +25,7 @@ from saccade.training.averages import averaged, moving
 from saccade.training.monitor import Log, Monitor, Say
 from saccade.training.run import Run
 from saccade.training.saved import Progress, check_tensors, flatten_optimizer, restore_optimizer
-from saccade.training.setup import Prepared
+from saccade.training.setup import Setup
 from saccade.training.steps import learning_rate, parameter_groups, step_seed
 from saccade.training.stopping import Stopped, stop_flag
 from saccade.training.tasks import Context, build_task
@@ -44,7 +44,7 @@ class Trainer:
     """One run's moving parts. `train` makes it and runs it."""
 
     config: Config
-    prepared: Prepared
+    prepared: Setup
     run: Run
     accelerator: Accelerator
     show: bool = True

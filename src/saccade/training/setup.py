@@ -31,7 +31,7 @@ from saccade.values.examples import Example
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Setup:
     """Everything that training works on."""
 
     model: CaptionModel
@@ -59,7 +59,7 @@ def prepare(
     cache: Path,
     device: torch.device,
     show: bool = True,
-) -> Prepared:
+) -> Setup:
     """Load the encoder, build the vocabulary, and encode (or decode) every picture once.
 
     Raises DataError when nothing is left to train on."""
@@ -115,7 +115,7 @@ def prepare(
             f"{skipped[0].reason}"
         )
     held = range(len(train), len(everything))
-    return Prepared(
+    return Setup(
         model,
         vocabulary,
         training,

@@ -21,7 +21,7 @@ from saccade.training.claim import claimed_new, claimed_run
 from saccade.training.loop import Trainer
 from saccade.training.run import Run, choices_of
 from saccade.training.saved import Progress
-from saccade.training.setup import Prepared, fingerprint, prepare
+from saccade.training.setup import Setup, fingerprint, prepare
 from saccade.training.tasks import SHORT
 from saccade.training.tasks import TAG as TASKS
 from saccade.values.examples import Example
@@ -230,7 +230,7 @@ def _prepare(
     about: Mapping[str, Any],
     accelerator: Accelerator,
     show: bool,
-) -> Prepared:
+) -> Setup:
     """The first process fills the feature cache; the others then find it full."""
     main = accelerator.is_main_process
     with accelerator.main_process_first():

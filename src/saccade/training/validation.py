@@ -14,7 +14,7 @@ from saccade.decoding import GreedySettings, Hypothesis, search
 from saccade.models.captioner import CaptionModel
 from saccade.text import Vocabulary, join
 from saccade.training.look import box_loss
-from saccade.training.setup import Prepared
+from saccade.training.setup import Setup
 from saccade.training.tasks import cross_entropy
 from saccade.values.examples import Example, evenly
 
@@ -54,7 +54,7 @@ def validation_loss(model: nn.Module, loader: DataLoader, accelerator: Accelerat
 
 @torch.no_grad()
 def validation_box_mass(
-    model: nn.Module, loader: DataLoader, accelerator: Accelerator, prepared: Prepared
+    model: nn.Module, loader: DataLoader, accelerator: Accelerator, prepared: Setup
 ) -> dict[str, float]:
     """ "box_mass": the mean attention in the box over all words with boxes, teacher-forced. Nothing
     where the task has no boxes or no validation word has one."""

@@ -20,7 +20,7 @@ from saccade.data.scenes.captions import captions
 from saccade.data.scenes.draw import BACKGROUNDS, COLOURS, KINDS, render
 from saccade.data.scenes.language import (
     Claims,
-    Phrase,
+    NounPhrase,
     Verdict,
     absent_words,
     check,
@@ -39,7 +39,7 @@ __all__ = [
     "RELATIONS",
     "SIZES",
     "Claims",
-    "Phrase",
+    "NounPhrase",
     "Verdict",
     "absent_words",
     "captions",

@@ -59,7 +59,7 @@ _AND_THERE = _ways(("and there is", "and there are"))
 
 
 @dataclass(frozen=True)
-class Phrase:
+class NounPhrase:
     """One object, or several of a kind, that a sentence names. The `_word` fields are indices into
     the sentence's words. `kind` is None only for a stray colour in an ungrammatical sentence."""
 
@@ -94,7 +94,7 @@ class Claims:
     When `fault` is not None the sentence does not follow the grammar; `phrases` are then the
     objects and colours recognised in it."""
 
-    phrases: tuple[Phrase, ...]
+    phrases: tuple[NounPhrase, ...]
     relations: tuple[tuple[int, str, int], ...] = ()
     alone: bool = False  # it claims that nothing else is there
     fault: str | None = None
@@ -118,7 +118,7 @@ class _Reader:
     def __init__(self, words: list[str]) -> None:
         self.words = words
         self.at = 0
-        self.phrases: list[Phrase] = []
+        self.phrases: list[NounPhrase] = []
         self.relations: list[tuple[int, str, int]] = []
 
     def take(self, table: _Table) -> str | None:
@@ -150,7 +150,7 @@ class _Reader:
         if kind is None:
             raise _Ungrammatical
         self.phrases.append(
-            Phrase(
+            NounPhrase(
                 _KIND_OF[kind],
                 self.at - 1,
                 colour,
@@ -200,7 +200,7 @@ class _Reader:
         return Claims(tuple(self.phrases), tuple(self.relations), alone)
 
 
-def _recognised(words: list[str]) -> tuple[Phrase, ...]:
+def _recognised(words: list[str]) -> tuple[NounPhrase, ...]:
     """The objects of an ungrammatical sentence, with the colour right before each, and stray
     colours."""
     phrases = []
@@ -208,12 +208,12 @@ def _recognised(words: list[str]) -> tuple[Phrase, ...]:
     for position, word in enumerate(words):
         kind = _KIND_OF.get(word)
         if colour and not kind:
-            phrases.append(Phrase(None, None, *colour))
+            phrases.append(NounPhrase(None, None, *colour))
         if kind:
-            phrases.append(Phrase(kind, position, *(colour or ())))
+            phrases.append(NounPhrase(kind, position, *(colour or ())))
         colour = (word, position) if word in COLOURS else None
     if colour:
-        phrases.append(Phrase(None, None, *colour))
+        phrases.append(NounPhrase(None, None, *colour))
     return tuple(phrases)
 
 
@@ -263,7 +263,7 @@ def _possible(claims: Claims, scene: Scene) -> bool:
     return next(_assignments(claims, scene), None) is not None
 
 
-def _miscounted(phrase: Phrase, scene: Scene) -> str | None:
+def _miscounted(phrase: NounPhrase, scene: Scene) -> str | None:
     """What is wrong with the number of objects that a phrase names."""
     found = sum(phrase.fits(thing) for thing in scene.things)
     if found == 0:
