@@ -183,13 +183,13 @@ def read_config(folder: Path | str) -> dict[str, Any]:
         )
         raise CheckpointError(f"{path} is missing: {hint}.")
     config = _json(path)
-    found = config.get("format") if isinstance(config, dict) else None
-    if type(found) is not int:
+    number = config.get("format") if isinstance(config, dict) else None
+    if type(number) is not int:
         raise CheckpointError(f"{path} is no checkpoint's (it names no format); {AGAIN}.")
-    if found not in READABLE:
+    if number not in READABLE:
         raise CheckpointError(
-            f"{path} is of format {found}, and this Saccade ({version('saccade-captioner')}) reads "
-            f"format {FORMAT} and older; install the Saccade that wrote it: "
+            f"{path} is of format {number}, and this Saccade ({version('saccade-captioner')}) "
+            f"reads format {FORMAT} and older; install the Saccade that wrote it: "
             f"{config.get('saccade_version')}."
         )
     return config
@@ -312,10 +312,10 @@ def _weights(path: Path, config: dict[str, Any], expected: _Description) -> dict
 def _check_shapes(path: Path, weights: Mapping[str, Tensor], part: nn.Module, prefix: str) -> None:
     """Raises CheckpointError unless `weights` has just the tensors of a part of the model."""
     shapes = {f"{prefix}{name}": value.shape for name, value in part.state_dict().items()}
-    found = {name: value.shape for name, value in weights.items() if name.startswith(prefix)}
-    for name in sorted(shapes.keys() | found.keys()):
-        if shapes.get(name) != found.get(name):
-            sizes = [None if s is None else list(s) for s in (found.get(name), shapes.get(name))]
+    stored = {name: value.shape for name, value in weights.items() if name.startswith(prefix)}
+    for name in sorted(shapes.keys() | stored.keys()):
+        if shapes.get(name) != stored.get(name):
+            sizes = [None if s is None else list(s) for s in (stored.get(name), shapes.get(name))]
             raise CheckpointError(
                 f"{path} does not fit {CONFIG} ({name} is {sizes[0] or 'missing'}, not "
                 f"{sizes[1] or 'a part of the model'}); {AGAIN}."

@@ -61,17 +61,17 @@ def demo(
         )
     train(scenes, run, "scenes", {"train": {"seed": seed + 1}}, cpu=True)
     save_loss_curve(run / "log.jsonl", out / "loss.png")
-    path, found = report(run, out / "report.html", limit=0, cpu=True, split="test")
-    show(found, f"{found.pictures} unseen scenes")
-    write_json(out / "captions.json", found.to_json())
+    path, result = report(run, out / "report.html", limit=0, cpu=True, split="test")
+    show(result, f"{result.pictures} unseen scenes")
+    write_json(out / "captions.json", result.to_json())
     captioner = Captioner.from_pretrained(run / "best", device="cpu")
     explainer, explained = captioner.explainer(), []
-    for item in evenly(list(found.captioned), 8):
+    for item in evenly(list(result.captioned), 8):
         save_png(item.caption, out / "attention" / f"{item.example.image.stem}.png")
         echo(f"  {item.example.image.name}: {item.caption.text or '(no words)'}")
         explained.append(explainer.explain(item.example.image))
     write_page(explained, out / "why.html")
-    first = found.captioned[0]
+    first = result.captioned[0]
     save_gif(first.caption, out / "attention" / f"{first.example.image.stem}.gif")
     photo = first.example.image
     echo(f"One picture from Python: {captioner.caption(photo, beams=5).text}")

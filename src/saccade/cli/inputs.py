@@ -39,10 +39,10 @@ def photos_of(paths: list[Path]) -> tuple[list[Path], bool]:
     said on standard error."""
     from saccade.photos.folders import find_photos
 
-    found = find_photos(paths)
-    for note in found.notes():
+    photos = find_photos(paths)
+    for note in photos.notes():
         echo(note, err=True)
-    return list(found.paths), not found.unreadable
+    return list(photos.paths), not photos.unreadable
 
 
 def picture_names(paths: Iterable[Path]) -> dict[Path, str]:

@@ -65,12 +65,12 @@ class Boxes:
         for a picture that has no boxes, and for one that lies on its side (the annotated size
         with width and height swapped): which way it was turned is not known."""
         path = PurePosixPath(PurePath(picture).as_posix())
-        found = self.pictures.get(path.stem, ())
-        if len(found) > 1:  # folders with pictures of the same name
-            found = tuple(p for p in found if f"/{path}".endswith(f"/{p.name}"))
-        if len(found) != 1:
+        pictures = self.pictures.get(path.stem, ())
+        if len(pictures) > 1:  # folders with pictures of the same name
+            pictures = tuple(p for p in pictures if f"/{path}".endswith(f"/{p.name}"))
+        if len(pictures) != 1:
             return {}
-        entry = found[0]
+        entry = pictures[0]
         size = (entry.width, entry.height)
         if 0 in (*size, width, height) or size == (width, height):
             return entry.named
@@ -131,7 +131,7 @@ def _coco(path: Path, stems: set[str] | None) -> Boxes:
     keys = ("images", "annotations", "categories")
     lists: list[Any] = [value.get(key) if isinstance(value, dict) else None for key in keys]
     if not all(isinstance(entry, list) for entry in lists):
-        missing = [f'"{key}"' for key, found in zip(keys, lists, strict=True) if found is None]
+        missing = [f'"{key}"' for key, listed in zip(keys, lists, strict=True) if listed is None]
         which = f"has no {', '.join(missing)}" if missing else "is malformed"
         raise DataError(f"{path}: {which}, so it is not a file of boxes; {_ACCEPTED}")
     images, notes, categories = lists
@@ -170,11 +170,11 @@ def _coco(path: Path, stems: set[str] | None) -> Boxes:
         if box is not None and not note.get("iscrowd"):
             for word in kinds[kind]:
                 named[key].setdefault(word, []).append(box)
-    found = [
+    pictures = [
         PictureBoxes(*sizes[key], {word: tuple(boxes) for word, boxes in words.items()})
         for key, words in named.items()
     ]
-    return Boxes(path, "COCO instances", _by_stem(found, stems))
+    return Boxes(path, "COCO instances", _by_stem(pictures, stems))
 
 
 def _get(path: Path, where: str, entry: Any, key: str, kind: Any) -> Any:
@@ -216,10 +216,10 @@ def _coco_box(path: Path, where: str, values: list[Any]) -> Box | None:
 
 
 def _by_stem(
-    found: Iterable[PictureBoxes], stems: set[str] | None
+    annotated: Iterable[PictureBoxes], stems: set[str] | None
 ) -> dict[str, tuple[PictureBoxes, ...]]:
     pictures: dict[str, tuple[PictureBoxes, ...]] = {}
-    for entry in found:
+    for entry in annotated:
         stem = PurePosixPath(entry.name).stem
         if stems is None or stem in stems:
             pictures[stem] = (*pictures.get(stem, ()), entry)
@@ -227,7 +227,7 @@ def _by_stem(
 
 
 def _entities(folder: Path, stems: set[str] | None) -> Boxes:
-    found = []
+    pictures = []
     for path in sorted((folder / "Sentences").glob("*.txt")):
         if path.name.startswith(".") or (stems is not None and path.stem not in stems):
             continue
@@ -238,10 +238,10 @@ def _entities(folder: Path, stems: set[str] | None) -> Boxes:
                 if box not in named.setdefault(word, []):
                     named[word].append(box)
         words = {word: tuple(boxes) for word, boxes in named.items()}
-        found.append(PictureBoxes(path.stem, width, height, words))
-    if not found and stems is None:
+        pictures.append(PictureBoxes(path.stem, width, height, words))
+    if not pictures and stems is None:
         raise DataError(f"{folder / 'Sentences'} holds no ID.txt; unpack the annotations again.")
-    return Boxes(folder, "Flickr30k Entities", _by_stem(found, None))
+    return Boxes(folder, "Flickr30k Entities", _by_stem(pictures, None))
 
 
 def marked_lines(path: Path) -> Iterator[str]:

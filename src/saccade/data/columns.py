@@ -181,13 +181,13 @@ def texts(value: Any) -> list[str] | None:
         return [text] if isinstance(text, str) else None
     if not isinstance(value, list):
         return None
-    found: list[str] = []
+    captions: list[str] = []
     for item in value:
         inner = [item] if isinstance(item, str) else texts(item) if item != value else None
         if isinstance(item, list) or inner is None:
             return None
-        found += inner
-    return found
+        captions += inner
+    return captions
 
 
 def list_cell(cell: str) -> list[str] | None:
@@ -198,24 +198,24 @@ def list_cell(cell: str) -> list[str] | None:
         return _python_list(text)  # or else a caption in brackets
     if not text.startswith("[") or not _LOOKS_LIKE_A_LIST.match(text):
         return None
-    found: list[str] | None
+    captions: list[str] | None
     try:
-        found = texts(json.loads(text))
+        captions = texts(json.loads(text))
     except (ValueError, RecursionError):
-        found = _python_list(text)
-    if found is None:
+        captions = _python_list(text)
+    if captions is None:
         start = ascii(text[:40])[1:-1] + "..." * (len(text) > 40)
         raise DataError(
             f"holds {start}, which looks like a list of captions and can't be read as one; write "
             'it as JSON, ["one", "two"], or one caption in each row.'
         )
-    return found
+    return captions
 
 
 def _python_list(text: str) -> list[str] | None:
     """A list of strings in Python's spelling, with commas or, as numpy prints it, without."""
     body = text[1:-1].strip() if text.endswith(("]", ")")) else "?"
-    found: list[str] = []
+    captions: list[str] = []
     at = 0
     while at < len(body):
         literal = _LITERAL.match(body, at)
@@ -227,12 +227,12 @@ def _python_list(text: str) -> list[str] | None:
             return None
         if not isinstance(value, str):
             return None
-        found.append(value)
+        captions.append(value)
         between = _BETWEEN.match(body, literal.end())
         if between is None:
             return None
         at = between.end()
-    return found
+    return captions
 
 
 def _python_objects(text: str) -> list[str] | None:

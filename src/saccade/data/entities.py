@@ -51,15 +51,15 @@ def read_entities(folder: Path, stems: Iterable[str]) -> dict[str, Annotated]:
         raise DataError(
             f"{folder} is no folder of Flickr30k Entities: that holds Sentences and Annotations."
         )
-    found = {}
+    photos = {}
     for stem in dict.fromkeys(stems):
         path = folder / "Sentences" / f"{stem}.txt"
         if path.is_file():
             width, height, boxes = entity_boxes(folder / "Annotations" / f"{stem}.xml")
             lines = filter(str.strip, marked_lines(path))
             sentences = tuple(_sentence(line, boxes) for line in lines)
-            found[stem] = Annotated(width, height, sentences)
-    return found
+            photos[stem] = Annotated(width, height, sentences)
+    return photos
 
 
 def _sentence(line: str, boxes: dict[str, list[Box]]) -> Sentence:

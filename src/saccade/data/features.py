@@ -251,15 +251,15 @@ def digests(
         except PictureError as error:
             return path, "", str(error)
 
-    found, skipped = {}, []
+    known, skipped = {}, []
     with ThreadPoolExecutor(max(1, workers)) as pool:
         for path, value, reason in pool.map(attempt, dict.fromkeys(paths), chunksize=16):
             if reason:
                 skipped.append(Skipped(path, reason))
             else:
-                found[path] = value
+                known[path] = value
             progress(1)
-    return found, skipped
+    return known, skipped
 
 
 def _size(count: int) -> str:

@@ -31,23 +31,23 @@ class Finder:
 
     def find(self, names: Iterable[str]) -> dict[str, Path]:
         """The file of each name."""
-        found: dict[str, Path] = {}
+        paths: dict[str, Path] = {}
         missing: list[str] = []
         for name in dict.fromkeys(names):
             places = self._places(name)
             there = next((path for path in places if os.path.lexists(path)), None)
-            found[name] = Path(there or places[0])
+            paths[name] = Path(there or places[0])
             if there is None:
                 missing.append(name)
         means = {name: self._nearest(name) for name in missing}
         claims = Counter(path for path in means.values() if path is not None)
-        taken = {found[name] for name in found if name not in means}
+        taken = {paths[name] for name in paths if name not in means}
         self.near_misses = {
             name: path
             for name, path in means.items()
             if path is not None and claims[path] == 1 and path not in taken
         }
-        return found | self.near_misses
+        return paths | self.near_misses
 
     def _places(self, name: str) -> list[str]:
         name = name.replace("\0", "\ufffd")

@@ -65,10 +65,10 @@ def _read(
 
 def lists_beside(path: Path) -> dict[str, Path]:
     """The split lists in a token file's folder, such as Flickr_8k.devImages.txt."""
-    found: dict[str, Path] = {}
+    lists: dict[str, Path] = {}
     for split, words in (("train", "train"), ("val", "dev|val"), ("test", "test")):
         pattern = re.compile(rf"(?i)(.*[._])?({words})(_?images)?\.(txt|lst)")
         for candidate in sorted(path.parent.iterdir()):
             if pattern.fullmatch(candidate.name) and candidate.is_file():
-                found.setdefault(split, candidate)
-    return found
+                lists.setdefault(split, candidate)
+    return lists

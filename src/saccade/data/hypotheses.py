@@ -68,16 +68,16 @@ def read_hypotheses(path: Path | str, choices: Choices = NO_CHOICES) -> Hypothes
     places: dict[str, list[str]] = {}
     notes: list[str] = []
     problems: list[Problem] = []
-    for found in _found(path, choices):
-        if isinstance(found, Problem):
-            problems.append(found)
-        elif isinstance(found, Note):
-            about = "" if found.text.startswith(f"{path.name}: ") else f"{path.name}: "
-            notes.append(about + found.text)
+    for item in _found(path, choices):
+        if isinstance(item, Problem):
+            problems.append(item)
+        elif isinstance(item, Note):
+            about = "" if item.text.startswith(f"{path.name}: ") else f"{path.name}: "
+            notes.append(about + item.text)
         else:
-            captions[found.id] = captions.get(found.id, ()) + tuple(found.captions)
-            places.setdefault(found.id, []).extend(found.places)
-            names[found.id] = found.name
+            captions[item.id] = captions.get(item.id, ()) + tuple(item.captions)
+            places.setdefault(item.id, []).extend(item.places)
+            names[item.id] = item.name
     raise_first(problems, path)
     bare = [key for key, texts in captions.items() if not texts]
     for key in bare:
@@ -216,13 +216,13 @@ def _only_list(value: Any, choices: Choices) -> Iterator[_Object] | None:
 
 
 def _results(
-    path: Path, found: Iterator[_Object] | Iterator[Problem | _Object], choices: Choices
+    path: Path, objects: Iterator[_Object] | Iterator[Problem | _Object], choices: Choices
 ) -> Iterator[Found]:
     """Results that are objects. Where `saccade caption` failed, one has an "error" for a caption;
     beside its caption, one may have the references."""
     rows = records.Rows(path, choices)
     failed = 0
-    for one in found:
+    for one in objects:
         if isinstance(one, Problem):
             yield one
             continue

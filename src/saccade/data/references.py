@@ -46,19 +46,19 @@ def read_references(
     lines: dict[Path, int] = {}
     files_by_source: dict[str, Path] = {}
     for file, kind in kinds.items():
-        for found in entries(file, kind, choices):
-            if isinstance(found, Problem):
-                problems.append(found)
-            elif isinstance(found, Note):
-                notes.append(found.text if len(files) == 1 else f"{file.name}: {found.text}")
+        for item in entries(file, kind, choices):
+            if isinstance(item, Problem):
+                problems.append(item)
+            elif isinstance(item, Note):
+                notes.append(item.text if len(files) == 1 else f"{file.name}: {item.text}")
             else:
-                where = place(file, found.where())
+                where = place(file, item.where())
                 if files_by_source.setdefault(where, file) != file:
                     where = f"{file}{where.removeprefix(file.name)}"  # two files of one name
                     files_by_source[where] = file
-                captions = tuple(found.captions)
-                name = Path(found.name.replace("\0", "\ufffd"))
-                examples.append(Example(name, captions, found.split, found.id, where))
+                captions = tuple(item.captions)
+                name = Path(item.name.replace("\0", "\ufffd"))
+                examples.append(Example(name, captions, item.split, item.id, where))
                 lines[file] = lines.get(file, 0) + 1
     sources.raise_first(problems, files[0])
     counts = [lines.get(file, 0) for file, kind in kinds.items() if kind == "text"]

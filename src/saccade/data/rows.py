@@ -83,10 +83,10 @@ class RowFile:
         if not self.index.is_file():
             raise CacheError(f"{self.index} is not a regular file; remove it.")
         with self.index.open("rb") as index:
-            found = os.fstat(index.fileno())
-            if (found.st_dev, found.st_ino) != self._identity or found.st_size < self._offset:
+            status = os.fstat(index.fileno())
+            if (status.st_dev, status.st_ino) != self._identity or status.st_size < self._offset:
                 self._forget()
-                self._identity = (found.st_dev, found.st_ino)
+                self._identity = (status.st_dev, status.st_ino)
             index.seek(self._offset)
             text = index.read()
         whole = text[: text.rfind(b"\n") + 1]

@@ -122,13 +122,13 @@ def gather(
     for file, kind in kinds.items():
         finder = Finder(file, folder, _near(file, kind))
         entered: list[Entry] = []
-        for found in entries(file, kind, choices):
-            if isinstance(found, Problem):
-                problems.append(found)
-            elif isinstance(found, Note):
-                notes.append(found.text if len(files) == 1 else f"{file.name}: {found.text}")
+        for item in entries(file, kind, choices):
+            if isinstance(item, Problem):
+                problems.append(item)
+            elif isinstance(item, Note):
+                notes.append(item.text if len(files) == 1 else f"{file.name}: {item.text}")
             else:
-                entered.append(found)
+                entered.append(item)
         pictures = finder.find([entry.name for entry in entered])
         examples += (
             Example(
@@ -168,14 +168,12 @@ def gather(
 
 def entries(path: Path, kind: str, choices: Choices = NO_CHOICES) -> Iterator[Found]:
     """All that a file of a kind (see `detect`) says of its pictures, in its own splits."""
-    for found in _READERS[kind](path, choices):
-        if isinstance(found, Entry) and not writable(
-            found.id, found.name, found.split, *found.captions
-        ):
+    for item in _READERS[kind](path, choices):
+        if isinstance(item, Entry) and not writable(item.id, item.name, item.split, *item.captions):
             message = "holds a character that is not one (half a surrogate pair); correct it."
-            yield Problem(path, found.where(), message)
+            yield Problem(path, item.where(), message)
         else:
-            yield found
+            yield item
 
 
 def detect(path: Path, choices: Choices = NO_CHOICES) -> str:
@@ -256,18 +254,18 @@ def files_of(path: Path) -> list[Path]:
             require_file(path)
             return [path]
         next(path.iterdir(), None)  # raises where it can't be read; `glob` finds nothing there
-        found = [
+        groups = [
             sorted({f for p in patterns for f in path.glob(p) if "lemma" not in f.name})
             for patterns in _IN_FOLDERS
         ]
     except (OSError, ValueError) as error:
         raise DataError(f"{path} can't be read ({reason(error)}); check the name.") from error
-    files = [file for group in found for file in group] or _others_in(path)
+    files = [file for group in groups for file in group] or _others_in(path)
     if not files and sidecars.holds_sidecars(path):
         return [path]
     if not files:
         raise DataError(f"{path} holds no captions file; {ACCEPTED}")
-    coco_files = found[3]
+    coco_files = groups[3]
     if len(files) > 1 and (files != coco_files or len({f.parent for f in files}) > 1):
         names = ", ".join(str(file.relative_to(path)) for file in files)
         raise DataError(f"{path} holds several captions files ({names}); name one of them.")

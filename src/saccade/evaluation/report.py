@@ -69,24 +69,24 @@ def report(
     examples = read(Path(about["data"]), images=images, choices=choices_of(about)).examples
     splits = {e.split for e in examples}
     split = split or next(s for s in ("val", "test", "train") if s in splits)
-    found = evaluate(engine, examples, split, limit=limit, show=show)
+    result = evaluate(engine, examples, split, limit=limit, show=show)
     path = Path(out) if out is not None else run.folder / "report.html"
     write_report(
         path,
         title=f"Run {run.folder.resolve().name}",
-        recipe=_recipe(about, found, split),
+        recipe=_recipe(about, result, split),
         parameters=about["parameters"],
         records=run.records(),
-        scores=_scores(found),
+        scores=_scores(result),
         yardsticks=[],
-        samples=_samples(found, samples),
-        attention_rows=_attention(found),
+        samples=_samples(result, samples),
+        attention_rows=_attention(result),
     )
-    return path, found
+    return path, result
 
 
 def _recipe(
-    about: dict[str, Any], found: Evaluation, split: str
+    about: dict[str, Any], result: Evaluation, split: str
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     config = about["config"]
     task = config["train"].get("task", {})
@@ -103,7 +103,7 @@ def _recipe(
         ("pictures", counts),
         ("vocabulary", f"{about['vocabulary']} words"),
         ("grid", f"{about['grid'][0]}x{about['grid'][1]} cells of {about['features']} features"),
-        ("scored here", f"{found.pictures} pictures of the split '{split}'"),
+        ("scored here", f"{result.pictures} pictures of the split '{split}'"),
         ("Saccade", about["saccade_version"]),
     ]
     return [("data", data), *groups]
@@ -119,17 +119,17 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _scores(found: Evaluation) -> dict[str, float]:
-    scores = {"loss per word": found.loss, "perplexity": found.perplexity, **found.scores}
-    if found.truth is not None:
-        scores["true captions (%)"] = 100 * found.truth
+def _scores(result: Evaluation) -> dict[str, float]:
+    scores = {"loss per word": result.loss, "perplexity": result.perplexity, **result.scores}
+    if result.truth is not None:
+        scores["true captions (%)"] = 100 * result.truth
     return scores
 
 
-def _attention(found: Evaluation) -> list[tuple[str, str, str, str]]:
+def _attention(result: Evaluation) -> list[tuple[str, str, str, str]]:
     """(what, attention, uniform, centre): no claim without its baselines."""
-    where = found.captioned[0].caption.where
-    kept = [c.alphas for item in found.captioned if (c := item.caption).alphas is not None]
+    where = result.captioned[0].caption.where
+    kept = [c.alphas for item in result.captioned if (c := item.caption).alphas is not None]
     maps = [alpha for alphas in kept for alpha in alphas]
     if not maps or not isinstance(where, Grid):
         return []
@@ -159,8 +159,8 @@ def _attention(found: Evaluation) -> list[tuple[str, str, str, str]]:
             "100.0%",
         ),
     ]
-    if found.pointing is not None:
-        p = found.pointing
+    if result.pointing is not None:
+        p = result.pointing
         table.append(
             (
                 f"peak in the right box ({p.looks} nouns and colours)",
@@ -172,13 +172,13 @@ def _attention(found: Evaluation) -> list[tuple[str, str, str, str]]:
     return table
 
 
-def _samples(found: Evaluation, count: int) -> list[ReportSample]:
+def _samples(result: Evaluation, count: int) -> list[ReportSample]:
     """Good, bad and evenly spaced pictures."""
-    captioned = [item for item in found.captioned if any(c.strip() for c in item.example.captions)]
+    captioned = [item for item in result.captioned if any(c.strip() for c in item.example.captions)]
     if not captioned:
-        return [_sample(item, None, "fixed rule") for item in found.captioned[:count]]
-    assert found.scored is not None  # of these pictures, in this order
-    values = found.scored.per_picture["CIDEr"]
+        return [_sample(item, None, "fixed rule") for item in result.captioned[:count]]
+    assert result.scored is not None  # of these pictures, in this order
+    values = result.scored.per_picture["CIDEr"]
     order = np.argsort(-np.asarray(values), kind="stable")
     chosen: list[tuple[int, Group]] = [(int(i), "good") for i in order[:count]]
     chosen += [(int(i), "bad") for i in order[::-1][:count] if int(i) not in dict(chosen)]

@@ -39,8 +39,8 @@ def read_sentence(engine: Engine, features: Features, ids: tuple[int, ...]) -> R
     assert reading.distribution is not None
     parts: list[np.ndarray | None] = [None, None, None]
     if reading.attention is not None:
-        found = reading.attention.weights, reading.attention.gate, reading.attention.elsewhere
-        parts = [None if x is None else by_word(x[0].double().cpu().numpy(), spans) for x in found]
+        arrays = reading.attention.weights, reading.attention.gate, reading.attention.elsewhere
+        parts = [None if x is None else by_word(x[0].double().cpu().numpy(), spans) for x in arrays]
     return ReadSentence(
         tuple(ids),
         words,

@@ -212,8 +212,8 @@ def _texts(values: list[Any]) -> Iterator[str]:
 
 def _position(text: str, literal: str) -> int:
     """Where a literal stands outside of strings."""
-    found = re.finditer(f"{_STRING}|{re.escape(literal)}", text)
-    return next((m.start() for m in found if m[0] == literal), 0)
+    matches = re.finditer(f"{_STRING}|{re.escape(literal)}", text)
+    return next((m.start() for m in matches if m[0] == literal), 0)
 
 
 def _second(text: str) -> int:

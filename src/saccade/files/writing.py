@@ -63,15 +63,15 @@ def refuse_inputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path | st
             raise UsageError(f"{names[real]} and {option} name the same file, {path}; name two.")
         names[real] = option
         with suppress(OSError, ValueError):
-            found = path.stat()
-            if stat.S_ISREG(found.st_mode):
-                places[found.st_dev, found.st_ino] = f"{option} {path}"
+            status = path.stat()
+            if stat.S_ISREG(status.st_mode):
+                places[status.st_dev, status.st_ino] = f"{option} {path}"
     if not places:
         return
     for name in inputs:
         with suppress(OSError, ValueError):
-            found = Path(name).stat()
-            place = places.get((found.st_dev, found.st_ino))
+            status = Path(name).stat()
+            place = places.get((status.st_dev, status.st_ino))
             if place is not None:
                 raise UsageError(
                     f"{place} is a file to be read and would be overwritten; name another file."

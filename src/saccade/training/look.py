@@ -169,15 +169,15 @@ def _entities(
             )
     named: dict[str, list[Named]] = {}
     for example in examples:
-        found = known.get(example.image.stem)
-        if found is None or not found.width or not found.height:
+        annotated = known.get(example.image.stem)
+        if annotated is None or not annotated.width or not annotated.height:
             continue
         try:
             width, height = photo_size(example.image)
         except PictureError:
             continue
-        x, y = width / found.width, height / found.height
-        by_words = {sentence.words: sentence for sentence in found.sentences}
+        x, y = width / annotated.width, height / annotated.height
+        by_words = {sentence.words: sentence for sentence in annotated.sentences}
         for number, caption in enumerate(example.captions):
             sentence = by_words.get(tuple(tokenize(caption)))
             for phrase in sentence.phrases if sentence else ():

@@ -59,10 +59,10 @@ class Monitor:
         """(T, h, w) each: where the pictures' greedy captions looked."""
         model.eval()
         chosen = evenly(range(len(self.pictures)), self.count)
-        found = greedy_hypotheses(model, self.pictures, self.vocabulary, chosen, self.device)
+        hypotheses = greedy_hypotheses(model, self.pictures, self.vocabulary, chosen, self.device)
         maps = [
             hypothesis.alphas.reshape(-1, *self.grid)
-            for _, hypothesis in found
+            for _, hypothesis in hypotheses
             if hypothesis.alphas is not None
         ]
         model.train()
@@ -75,15 +75,15 @@ def attention_record(maps: Sequence[np.ndarray]) -> dict[str, Any]:
     weights are no numbers any more) are a warning, too: a look must not end a run."""
     about: dict[str, Any] = {"pictures": len(maps), "words": sum(len(m) for m in maps)}
     try:
-        found = health(maps)
+        measured = health(maps)
     except DataError as error:
         return about | {"warnings": {"unmeasured": f"attention can't be measured: {error}"}}
-    figures = {name: getattr(found, name) for name in _LOGGED}
+    figures = {name: getattr(measured, name) for name in _LOGGED}
     known = {name: interval for name, interval in figures.items() if interval is not None}
-    uniform = found.baselines["uniform"]
+    uniform = measured.baselines["uniform"]
     return {
         **about,
         **{name: interval.value for name, interval in known.items()},
         "uniform": {name: round(uniform[name], 6) for name in known},
-        "warnings": dict(found.warnings),
+        "warnings": dict(measured.warnings),
     }

@@ -153,9 +153,9 @@ def _features(
 ) -> tuple[Pictures, list[Skipped]]:
     """Grid features of every picture, from the cache, encoded where they are not there yet."""
     with progress("Reading pictures", len(examples), show) as task:
-        found, skipped = digests((e.image for e in examples), picture_digest, task.advance)
-    views = {path: View(path, digest) for path, digest in found.items()}
-    mirrored = {path: View(path, digest, True) for path, digest in found.items() if flip}
+        known, skipped = digests((e.image for e in examples), picture_digest, task.advance)
+    views = {path: View(path, digest) for path, digest in known.items()}
+    mirrored = {path: View(path, digest, True) for path, digest in known.items() if flip}
     cache = FeatureCache(cache_folder, encoder.cache_key(), encoder.grid, encoder.features)
     wanted = [*views.values(), *mirrored.values()]
     with progress("Encoding pictures", len(wanted), show) as task:

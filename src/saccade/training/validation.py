@@ -84,8 +84,8 @@ def greedy_captions(
     """Example id -> caption, each process captioning its share."""
     model.eval()
     with accelerator.split_between_processes(list(range(len(examples)))) as mine:
-        found = greedy_hypotheses(model, pictures, vocabulary, mine, accelerator.device, batch)
-        captions = {examples[i].id: join(vocabulary.decode(h.ids)) for i, h in found}
+        hypotheses = greedy_hypotheses(model, pictures, vocabulary, mine, accelerator.device, batch)
+        captions = {examples[i].id: join(vocabulary.decode(h.ids)) for i, h in hypotheses}
     model.train()
     gathered: dict[str, str] = {}
     for part in gather_object([captions]):

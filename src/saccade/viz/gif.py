@@ -114,9 +114,11 @@ def _palette(pictures: list[Image.Image]) -> Image.Image:
         top += picture.height
     # Flat colours of our own are kept exact: dithered paper would look dirty.
     own = [ImageColor.getrgb(colour) for colour in (_PAPER, _INK, _SOFT, _MARK)]
-    found = sheet.quantize(256 - len(own), method=Image.Quantize.MEDIANCUT).getpalette() or []
+    colours = sheet.quantize(256 - len(own), method=Image.Quantize.MEDIANCUT).getpalette() or []
     chosen = Image.new("P", (1, 1))
-    chosen.putpalette([value for colour in own for value in colour] + found[: 3 * (256 - len(own))])
+    chosen.putpalette(
+        [value for colour in own for value in colour] + colours[: 3 * (256 - len(own))]
+    )
     return chosen
 
 

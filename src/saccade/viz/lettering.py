@@ -75,8 +75,8 @@ def lacking(text: str) -> str | None:
 
 def families(text: str) -> list[str]:
     """The font families that `drawable(text)` needs, DejaVu first."""
-    found = {_family_for(char) for char in drawable(text)}
-    return [SANS, *sorted(family for family in found if family and family != SANS)]
+    families = {_family_for(char) for char in drawable(text)}
+    return [SANS, *sorted(family for family in families if family and family != SANS)]
 
 
 def font(text: str, size: float, bold: bool = False) -> font_manager.FontProperties:

@@ -78,11 +78,11 @@ class _Namer(NamedTuple):
 
 def _sentences(scene: Scene, rng: np.random.Generator) -> list[str]:
     """Five different sentences."""
-    found = groups(scene)
+    objects = groups(scene)
     namer = _Namer(rng)
-    related = relation(found[0], found[1], scene.width) if len(found) > 1 else None
-    forms = list(_RELATED if related else _UNRELATED if len(found) > 1 else _ALONE)
-    if related and len(found) > 2:
+    related = relation(objects[0], objects[1], scene.width) if len(objects) > 1 else None
+    forms = list(_RELATED if related else _UNRELATED if len(objects) > 1 else _ALONE)
+    if related and len(objects) > 2:
         forms[-1] = _WITH_THIRD
     sentences: list[str] = []
     numbers = [0, *(1 + rng.permutation(len(forms) - 1)[:4])]
@@ -91,9 +91,9 @@ def _sentences(scene: Scene, rng: np.random.Generator) -> list[str]:
         sizes = number > 0 and form != _WITH_THIRD  # the longest stays within 16 words
         words = {
             f"is_{letter}": "is" if len(group) == 1 else "are"
-            for letter, group in zip("abc", found, strict=False)
+            for letter, group in zip("abc", objects, strict=False)
         }
-        for letter, group in zip("abc", found, strict=False):
+        for letter, group in zip("abc", objects, strict=False):
             words[letter] = namer.name(group, size=sizes)
         if related:
             words["how"] = namer.usually(*_WORDINGS[related])

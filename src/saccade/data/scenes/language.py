@@ -265,12 +265,12 @@ def _possible(claims: Claims, scene: Scene) -> bool:
 
 def _miscounted(phrase: NounPhrase, scene: Scene) -> str | None:
     """What is wrong with the number of objects that a phrase names."""
-    found = sum(phrase.fits(thing) for thing in scene.things)
-    if found == 0:
+    present = sum(phrase.fits(thing) for thing in scene.things)
+    if present == 0:
         return f"there is no {phrase.name(1)}"
-    if found < phrase.count or (phrase.exactly and found != phrase.count):
-        be = "is" if found == 1 else "are"
-        return f"there {be} {found} {phrase.name(found)}, not {phrase.count}"
+    if present < phrase.count or (phrase.exactly and present != phrase.count):
+        be = "is" if present == 1 else "are"
+        return f"there {be} {present} {phrase.name(present)}, not {phrase.count}"
     return None
 
 

@@ -74,14 +74,14 @@ def groups(scene: Scene) -> list[tuple[Thing, ...]]:
 
     Sentences are about the first group and its relation to the second, so that a model can learn
     what to mention."""
-    found: dict[tuple[str, str], list[Thing]] = {}
+    alike: dict[tuple[str, str], list[Thing]] = {}
     for thing in scene.things:
-        found.setdefault((thing.kind, thing.colour), []).append(thing)
+        alike.setdefault((thing.kind, thing.colour), []).append(thing)
 
     def salience(group: tuple[Thing, ...]) -> tuple[float, ...]:
         return (-sum(SIZES[thing.size] for thing in group), *min(t.box for t in group))
 
-    return sorted((tuple(group) for group in found.values()), key=salience)
+    return sorted((tuple(group) for group in alike.values()), key=salience)
 
 
 def _place(
@@ -143,11 +143,11 @@ def make_scene(seed: int, index: int, size: int = 96) -> Scene:
             if box is not None:
                 things.append(Thing(kind, colour, how_large, box))
         scene = Scene(size, size, background, tuple(things))
-        found = groups(scene)
+        objects = groups(scene)
         # Most scenes should show a clear relation; some may show none.
-        if len(found) == 1 or (len(found) > 1 and _kept(found, size, rng)):
+        if len(objects) == 1 or (len(objects) > 1 and _kept(objects, size, rng)):
             return scene
 
 
-def _kept(found: list[tuple[Thing, ...]], side: float, rng: np.random.Generator) -> bool:
-    return relation(found[0], found[1], side) is not None or rng.random() < 0.4
+def _kept(objects: list[tuple[Thing, ...]], side: float, rng: np.random.Generator) -> bool:
+    return relation(objects[0], objects[1], side) is not None or rng.random() < 0.4

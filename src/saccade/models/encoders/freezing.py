@@ -11,13 +11,13 @@ LISTS = ("stages", "layers", "layer", "blocks")
 def freeze_stages(backbone: nn.Module, count: int, name: str) -> None:
     """Freeze the backbone's first `count` stages (transformer blocks of a ViT) and all that comes
     before them. name: of the backbone, for the message. Raises UsageError where there are fewer."""
-    found = _stages(backbone)
-    if found is None:
+    listed = _stages(backbone)
+    if listed is None:
         raise UsageError(
             f"encoder.freeze: the backbone {name} has no stages that can be frozen one by one; "
             "choose all or none."
         )
-    path, stages = found
+    path, stages = listed
     if count > len(stages):
         raise UsageError(
             f"encoder.freeze: the backbone {name} has {len(stages)} stages, not {count}; choose a "

@@ -237,18 +237,20 @@ def _preprocessing(config: EncoderConfig, source: Path | HubId) -> dict[str, Any
     return values
 
 
-def _with_statistics(config: EncoderConfig, found: Mapping[str, Any]) -> EncoderConfig:
+def _with_statistics(config: EncoderConfig, values: Mapping[str, Any]) -> EncoderConfig:
     """Fill in mean and std: those of the settings, or the backbone's own, or ImageNet's."""
     small = config.backbone == SMALL_CONV
-    mean = config.mean or _three(config, found, "mean", (0.5, 0.5, 0.5) if small else IMAGENET_MEAN)
-    std = config.std or _three(config, found, "std", (0.5, 0.5, 0.5) if small else IMAGENET_STD)
+    mean = config.mean or _three(
+        config, values, "mean", (0.5, 0.5, 0.5) if small else IMAGENET_MEAN
+    )
+    std = config.std or _three(config, values, "std", (0.5, 0.5, 0.5) if small else IMAGENET_STD)
     return replace(config, mean=mean, std=std)
 
 
 def _three(
-    config: EncoderConfig, found: Mapping[str, Any], name: str, usual: tuple[float, float, float]
+    config: EncoderConfig, values: Mapping[str, Any], name: str, usual: tuple[float, float, float]
 ) -> tuple[float, float, float]:
-    value = found.get(f"image_{name}", usual)
+    value = values.get(f"image_{name}", usual)
     numbers = isinstance(value, list | tuple) and all(type(v) in (int, float) for v in value)
     if not numbers or len(value) != 3 or not all(math.isfinite(v) for v in value):
         raise UsageError(

@@ -131,14 +131,16 @@ def _glued(words: tuple[str, ...]) -> list[bool]:
     ]
 
 
-def _sentence(caption: Caption, found: Explanation | None) -> dict[str, Any]:
+def _sentence(caption: Caption, explanation: Explanation | None) -> dict[str, Any]:
     where = caption.where
-    if found is not None and len(found.words) != len(caption.words):
-        raise ValueError(f"{len(found.words)} words explained, {len(caption.words)} in the caption")
+    if explanation is not None and len(explanation.words) != len(caption.words):
+        raise ValueError(
+            f"{len(explanation.words)} words explained, {len(caption.words)} in the caption"
+        )
     words = (
         [_unmeasured(caption, place) for place in range(len(caption.words))]
-        if found is None
-        else [pack_word(word, where) for word in found.words]
+        if explanation is None
+        else [pack_word(word, where) for word in explanation.words]
     )
     for word, glued in zip(words, _glued(caption.words), strict=True):
         word["glued"] = glued
@@ -147,19 +149,19 @@ def _sentence(caption: Caption, found: Explanation | None) -> dict[str, Any]:
         "logprob": number(caption.logprob),
         "score": number(caption.score),
         "finished": caption.finished,
-        "typed": found is not None and found.typed,
-        "measured": found is not None,
-        "verdict_on": "attention" if found is None else found.verdict_on,
+        "typed": explanation is not None and explanation.typed,
+        "measured": explanation is not None,
+        "verdict_on": "attention" if explanation is None else explanation.verdict_on,
         "words": words,
         "instead": []
-        if found is None
+        if explanation is None
         else [
             {
                 "place": item.place,
                 "said": pack_word(item.said, where),
                 "other": pack_word(item.other, where),
             }
-            for item in found.instead
+            for item in explanation.instead
         ],
     }
 

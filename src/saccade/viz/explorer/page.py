@@ -195,7 +195,7 @@ def _front(title: str, head: dict[str, Any]) -> tuple[str, str]:
         "head": _json(head),
     }
     # In one pass, so that a title that holds a placeholder stays a title.
-    page = re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
     before, after = page.split(_json(_ROWS))
     return before, after
 
