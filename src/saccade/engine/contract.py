@@ -118,7 +118,7 @@ class Engine(Protocol):
 
     @property
     def mean(self) -> Tensor | None:
-        """(L, F) mean features of the training pictures, where they are known."""
+        """(X + L, F) mean features of the training pictures (`Features.rows`), where known."""
         ...
 
     @property
@@ -158,16 +158,17 @@ class Engine(Protocol):
         heads: bool = False,
     ) -> Reading:
         """One sentence in R runs; differentiable at the cells. wanted (R, P + 1) bool: only so
-        far as these places need."""
+        far as these places need. heads: also attention by head."""
         ...
 
     def cover(self, features: Features, masks: Tensor, filler: Tensor) -> Features:
-        """One picture's features in R runs: cells of masks (R, L) replaced by the filler's (L, F).
-        Cells are replaced, never hidden by an attention mask, which some models ignore."""
+        """One picture's features in R runs: cells of masks (R, L) replaced by the filler's, of
+        rows (X + L, F). Extra vectors know the whole picture: they are replaced where all cells
+        are. Rows are replaced, never hidden by an attention mask, which some models ignore."""
         ...
 
     def coverings(self, features: Features, fillers: Tensor) -> Coverings:
-        """The fastest way to read many coverings of one picture; fillers (M, L, F)."""
+        """The fastest way to read many coverings of one picture; fillers (M, X + L, F)."""
         ...
 
     def likelihood(

@@ -28,7 +28,7 @@ class ReadCoverings:
 
     engine: Engine
     features: Features  # of one picture
-    fillers: Tensor  # (M, L, F)
+    fillers: Tensor  # (M, X + L, F)
 
     @torch.no_grad()
     def logprobs(

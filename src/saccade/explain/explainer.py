@@ -45,13 +45,14 @@ class Explainer:
         settings: Settings | None = None,
         mean_of_what: str = "the mean features given",
     ) -> None:
-        """mean (L, F): in the place of the engine's, which older checkpoints lack, and whose mean
-        it is, in words. Without either, the blank picture's features stand in. The `settings` of
-        an explanation say which. Raises UsageError for mean features of another shape."""
+        """mean (X + L, F), as `mean_of` gives it: in the place of the engine's, which older
+        checkpoints lack, and whose mean it is, in words. Without either, the blank picture's
+        features stand in. The `settings` of an explanation say which. Raises UsageError for mean
+        features of another shape."""
         self.engine = engine
         self.settings = settings or Settings()
         h, w = engine.input_size
-        blank = encode(engine, [Image.new("RGB", (w, h), GREY)]).features.cells[0]
+        blank = encode(engine, [Image.new("RGB", (w, h), GREY)]).features.rows()[0]
         known = engine.mean if mean is None else mean
         if mean is not None:
             self.covered_with = mean_of_what
@@ -62,7 +63,7 @@ class Explainer:
             raise UsageError(
                 f"the mean features are {tuple(filler.shape)}, the cells {tuple(blank.shape)}."
             )
-        self.fillers = torch.stack((filler, blank))  # (2, L, F)
+        self.fillers = torch.stack((filler, blank))  # (2, X + L, F)
 
     @classmethod
     def of_data(
@@ -171,15 +172,15 @@ class Explainer:
 
 
 def mean_of(engine: Engine, photos: Sequence[Photo], count: int = 256) -> Tensor:
-    """(L, F) the mean features of photos, of `count` at even distances where there are more, cell
-    by cell; a photo that can't be opened is left out. Raises DataError when none can."""
+    """(X + L, F) the mean features of photos, of `count` at even distances where there are more,
+    row by row; a photo that can't be opened is left out. Raises DataError when none can."""
     total: Tensor | None = None
     seen = 0
     for group in prepare_ahead(engine, evenly(photos, count), 32):
         good = [item for _, item in group if not isinstance(item, PictureError)]
         if good:
             encoded: Encoded = encode_prepared(engine, good)
-            part = encoded.features.cells.double().sum(0)
+            part = encoded.features.rows().double().sum(0)
             total = part if total is None else total + part
             seen += len(good)
     if total is None:

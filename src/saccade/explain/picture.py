@@ -25,7 +25,7 @@ MEAN, BLANK = 0, 1  # the fillers
 class Picture:
     """Evidence for the words of any sentence about one photo.
 
-    engine; settings; features of the photo; fillers (2, L, F), the mean features and a blank's;
+    engine; settings; features of the photo; fillers (2, X + L, F), the mean features and a blank's;
     caption: of the photo, for its `where` and the seed of its random orders."""
 
     def __init__(

@@ -22,6 +22,10 @@ class Features(NamedTuple):
     mask: Tensor | None = None  # (B, L) bool, which cells there are; None: all
     extra: Tensor | None = None  # (B, X, F) seen by the model, with no place on the photo
 
+    def rows(self) -> Tensor:
+        """(B, X + L, F) the extra vectors and the cells, one after the other."""
+        return self.cells if self.extra is None else torch.cat((self.extra, self.cells), 1)
+
     def pictures(self, chosen: Tensor | slice) -> Features:
         """Those of some pictures."""
         cells, *rest = self
