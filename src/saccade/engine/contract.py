@@ -19,7 +19,7 @@ from torch import Tensor
 
 from saccade.decoding import Decoding
 from saccade.errors import PictureError
-from saccade.models.contract import Attention, Features
+from saccade.models.contract import Attention, Features, Layers
 from saccade.photos.opening import Photo
 from saccade.values.captions import Caption
 from saccade.values.places import Where
@@ -60,6 +60,7 @@ class Reading(NamedTuple):
     logprobs: Tensor  # (R, P + 1) of each piece, natural logarithm; nan where it is not needed
     attention: Attention | None  # weights (R, P + 1, L)
     distribution: Tensor | None = None  # (R, P + 1, V) of all pieces, on request
+    layers: Layers | None = None  # on request; None where a model has no attention
 
 
 class Words(Protocol):
@@ -158,7 +159,7 @@ class Engine(Protocol):
         heads: bool = False,
     ) -> Reading:
         """One sentence in R runs; differentiable at the cells. wanted (R, P + 1) bool: only so
-        far as these places need. heads: also attention by head."""
+        far as these places need. heads: also attention by head, and `Reading.layers`."""
         ...
 
     def cover(self, features: Features, masks: Tensor, filler: Tensor) -> Features:

@@ -110,7 +110,7 @@ class ModelEngine:
         if distribution:
             whole = logits.new_full((R, P + 1, logits.size(1)), torch.nan)
             whole[live] = logits.log_softmax(1)
-        return Reading(logprobs, _of_one(taught.attention), whole)
+        return Reading(logprobs, _of_one(taught.attention), whole, taught.layers)
 
     def cover(self, features: Features, masks: Tensor, filler: Tensor) -> Features:
         """See `Engine`."""

@@ -41,6 +41,19 @@ class Attention(NamedTuple):
     heads: Tensor | None = None  # (..., H, L) on request
 
 
+class Layers(NamedTuple):
+    """Attention by layer and head in R runs of one sentence, from the features on, in the graph of
+    what is predicted: gradients can be taken at each tensor. M rows of a picture (its extra
+    vectors, then its cells), S places of the decoder's sequence, H heads; rows sum to 1."""
+
+    pieces: Tensor  # (P + 1,) the place in S at which each piece is predicted, the end last
+    cells: Tensor  # (L,) the place of each cell: in M, or in S where `cross` is empty
+    cross: tuple[Tensor, ...] = ()  # each (R, H, S, M); empty where the picture is part of S
+    # Each (R, H, S, S), self-attention, that of a layer before its `cross`. Empty for a recurrence.
+    own: tuple[Tensor, ...] = ()
+    picture: tuple[Tensor, ...] = ()  # each (R, H, M, M), among the picture's rows, before all else
+
+
 @dataclass(frozen=True)
 class State:
     """Where N = B * K hypotheses stand: tensors by name, so that selecting is written once."""
@@ -93,6 +106,7 @@ class Predictions(NamedTuple):
     logits: Tensor  # (M, V) where there are words, in the order of `live`
     live: Tensor  # (B, K, T) bool
     attention: Attention | None  # weights (B, K, T, L), zero after a caption's end
+    layers: Layers | None = None  # on request, of one caption for each picture (K = 1)
 
 
 class Stepper(Protocol):
@@ -146,7 +160,7 @@ class Decoder(nn.Module, ABC):
     ) -> Predictions:
         """Teacher forcing: inputs (B, K, T) word ids, BOS first; lengths (B, K) how many of them
         count, 0 where a picture has fewer captions. heads: keep each head's map, where there are
-        several. Differentiable, also at the features."""
+        several, and for K = 1 `layers`. Differentiable, also at the features."""
 
     @abstractmethod
     def stepper(self) -> Stepper:
