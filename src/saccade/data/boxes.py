@@ -1,7 +1,7 @@
 """Boxes of what captions name: COCO's instances and Flickr30k Entities, when the user has them.
 
-`read_boxes` reads either, `Boxes.of` gives the words of one picture with their boxes, and
-`ground_words` finds them in a caption. Both sources are read as approximations:
+`read_boxes` reads either, and `Boxes.picture` gives what words name in one picture
+(`saccade.data.naming` finds them in a caption). Both sources are read as approximations:
 
 COCO (instances_*.json): a word of the table in `saccade.data.coco_words` names all boxes of its
 kind; regions marked as crowds are left out, so attention on a crowd counts as a miss.
@@ -20,14 +20,14 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
 
-from saccade.data.coco_words import PAIRS, words_of
+from saccade.data.coco_words import words_of
 from saccade.data.columns import picture_id
+from saccade.data.naming import BoxedPhrase, PictureBoxes, content_stems, head_forms
 from saccade.data.reading import Problem, read_lines, short
 from saccade.data.records import CURE
 from saccade.errors import DataError
 from saccade.files import read_bytes, read_json
 from saccade.text import tokenize
-from saccade.text.english import is_content, plural, singular
 from saccade.values.places import Box
 
 _ACCEPTED = (
@@ -36,16 +36,6 @@ _ACCEPTED = (
 )
 _LARGEST = 10**7  # pixels, of a side
 PHRASE = re.compile(r"\[/EN#(?P<id>\d+)(?P<kinds>(?:/[^\s\]]+)*)\s+(?P<words>[^\]]*)\]")
-
-
-@dataclass(frozen=True)
-class PictureBoxes:
-    """What words name in one picture, as annotated."""
-
-    name: str  # as the source writes it: "val2017/000000000139.jpg", "1000092795"
-    width: int  # of the annotated picture; 0 when the source does not say
-    height: int
-    named: Mapping[str, tuple[Box, ...]]  # by lower-case word, or two words with a space
 
 
 @dataclass(frozen=True)
@@ -64,46 +54,24 @@ class Boxes:
         Given the size of the photo at hand, boxes are scaled to it from the annotated size. Nothing
         for a picture that has no boxes, and for one that lies on its side (the annotated size
         with width and height swapped): which way it was turned is not known."""
+        entry = self.picture(picture, width, height)
+        return {} if entry is None else entry.named
+
+    def picture(self, picture: Path | str, width: int = 0, height: int = 0) -> PictureBoxes | None:
+        """All that is known of a picture, which is chosen and scaled as in `of`."""
         path = PurePosixPath(PurePath(picture).as_posix())
         pictures = self.pictures.get(path.stem, ())
         if len(pictures) > 1:  # folders with pictures of the same name
             pictures = tuple(p for p in pictures if f"/{path}".endswith(f"/{p.name}"))
         if len(pictures) != 1:
-            return {}
+            return None
         entry = pictures[0]
         size = (entry.width, entry.height)
         if 0 in (*size, width, height) or size == (width, height):
-            return entry.named
+            return entry
         if size == (height, width):
-            return {}
-        x, y = width / entry.width, height / entry.height
-        return {
-            word: tuple((x0 * x, y0 * y, x1 * x, y1 * y) for x0, y0, x1, y1 in boxes)
-            for word, boxes in entry.named.items()
-        }
-
-
-def ground_words(
-    words: Sequence[str], named: Mapping[str, tuple[Box, ...]]
-) -> list[tuple[int, tuple[Box, ...]]]:
-    """The words of a caption that name something with boxes: (index, boxes), by index.
-
-    Two words that name one thing ("traffic light") both have its boxes, and known pairs are never
-    taken for their parts: a hot dog is no dog. Of two words in a row that name different things
-    only the second counts: a bus driver is no bus."""
-    lower = [word.lower() for word in words]
-    names: list[tuple[int, int, tuple[Box, ...]]] = []  # from, to, boxes
-    at = 0
-    while at < len(lower):
-        pair = " ".join(lower[at : at + 2])
-        size = 2 if " " in pair and (pair in named or pair in PAIRS) else 1
-        boxes = named.get(pair if size == 2 else lower[at], ())
-        if boxes:
-            if names and names[-1][1] == at and names[-1][2] != boxes:
-                names.pop()
-            names.append((at, at + size, boxes))
-        at += size
-    return [(index, boxes) for start, stop, boxes in names for index in range(start, stop)]
+            return None
+        return entry.scaled(width / entry.width, height / entry.height)
 
 
 def read_boxes(path: Path | str, pictures: Iterable[Path | str] | None = None) -> Boxes:
@@ -141,7 +109,12 @@ def _coco(path: Path, stems: set[str] | None) -> Boxes:
         )
         for i, entry in enumerate(categories)
     }
+    groups = {  # "person", "vehicle", "animal", ...
+        _id(path, f"categories[{i}]", entry, "id"): str(entry.get("supercategory") or "")
+        for i, entry in enumerate(categories)
+    }
     named: dict[str, dict[str, list[Box]]] = {}
+    above: dict[str, dict[str, dict[str, None]]] = {}
     sizes: dict[str, tuple[str, int, int]] = {}
     for i, entry in enumerate(images):
         where = f"images[{i}]"
@@ -170,8 +143,14 @@ def _coco(path: Path, stems: set[str] | None) -> Boxes:
         if box is not None and not note.get("iscrowd"):
             for word in kinds[kind]:
                 named[key].setdefault(word, []).append(box)
+                if groups[kind]:
+                    above.setdefault(key, {}).setdefault(word, {})[groups[kind]] = None
     pictures = [
-        PictureBoxes(*sizes[key], {word: tuple(boxes) for word, boxes in words.items()})
+        PictureBoxes(
+            *sizes[key],
+            {word: tuple(boxes) for word, boxes in words.items()},
+            {word: tuple(theirs) for word, theirs in above.get(key, {}).items()},
+        )
         for key, words in named.items()
     ]
     return Boxes(path, "COCO instances", _by_stem(pictures, stems))
@@ -232,13 +211,7 @@ def _entities(folder: Path, stems: set[str] | None) -> Boxes:
         if path.name.startswith(".") or (stems is not None and path.stem not in stems):
             continue
         width, height, things = entity_boxes(folder / "Annotations" / f"{path.stem}.xml")
-        named: dict[str, list[Box]] = {}
-        for word, thing in _phrases(path):
-            for box in things.get(thing, ()):  # no boxes: a scene, or nothing that can be seen
-                if box not in named.setdefault(word, []):
-                    named[word].append(box)
-        words = {word: tuple(boxes) for word, boxes in named.items()}
-        pictures.append(PictureBoxes(path.stem, width, height, words))
+        pictures.append(_annotated(path, width, height, things))
     if not pictures and stems is None:
         raise DataError(f"{folder / 'Sentences'} holds no ID.txt; unpack the annotations again.")
     return Boxes(folder, "Flickr30k Entities", _by_stem(pictures, None))
@@ -256,17 +229,33 @@ def marked_lines(path: Path) -> Iterator[str]:
         yield line
 
 
-def _phrases(path: Path) -> Iterable[tuple[str, str]]:
-    """(word, id of what it names), for each form of the last word of each phrase."""
+def _annotated(
+    path: Path, width: int, height: int, things: Mapping[str, Sequence[Box]]
+) -> PictureBoxes:
+    """What the phrases of a Sentences/ID.txt name: by each form of their last words, and whole.
+    things: boxes by id; those without any are scenes, or can't be seen."""
+    named: dict[str, dict[Box, None]] = {}
+    kinds: dict[str, dict[str, None]] = {}
+    phrases: dict[BoxedPhrase, None] = {}
     for line in marked_lines(path):
         for match in PHRASE.finditer(line):
             words = tokenize(match["words"])
-            if not words or not is_content(words[-1]):
-                continue  # "it", "each other"
-            pair = " ".join(words[-2:])
-            head = pair if pair in PAIRS else words[-1]
-            for form in {head, singular(head), plural(singular(head))}:
-                yield form, match["id"]
+            boxes = tuple(things.get(match["id"], ()))
+            if not boxes or not words:
+                continue
+            theirs = tuple(filter(None, match["kinds"].split("/")))
+            phrases[BoxedPhrase(content_stems(words), theirs, boxes)] = None
+            for form in head_forms(words):
+                named.setdefault(form, {}).update(dict.fromkeys(boxes))
+                kinds.setdefault(form, {}).update(dict.fromkeys(theirs))
+    return PictureBoxes(
+        path.stem,
+        width,
+        height,
+        {word: tuple(boxes) for word, boxes in named.items()},
+        {word: tuple(theirs) for word, theirs in kinds.items()},
+        tuple(phrases),
+    )
 
 
 def entity_boxes(path: Path) -> tuple[int, int, dict[str, list[Box]]]:

@@ -2,17 +2,19 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from saccade.data.boxes import Boxes, ground_words
+from saccade.data.boxes import Boxes
+from saccade.data.features import Skipped
+from saccade.data.naming import ground_words
 from saccade.data.scenes import absent_words, ground
 from saccade.decoding import Decoding
 from saccade.engine import Engine, encode
-from saccade.errors import UsageError
+from saccade.errors import PictureError, UsageError
 from saccade.evaluation.split import Captioned, Evaluation, evaluate
 from saccade.explain.explainer import Explainer
 from saccade.explain.record import plain, to_json
@@ -124,17 +126,19 @@ def survey(
     rank: str = FAITHFULNESS,
     limit: int = 0,
     show: bool = True,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Survey:
     """Caption a split, look at all maps, and explain `measured` of its captions word by word: those
     worst by `rank` where that is known beforehand, else pictures at even distances.
 
     boxes: of the pictures, where they aren't drawn scenes, which know theirs. explainer: one of the
-    engine, if not the default. Raises UsageError for an unknown rank; DataError as
-    `evaluate`."""
+    engine, if not the default. stop: asked after each batch and each explanation; when it is true,
+    the figures are of what is done. A picture that can't be read any more is not explained and in
+    the evaluation's `skipped`. Raises UsageError for an unknown rank; DataError as `evaluate`."""
     check_rank(rank)
     if measured < 1 or limit < 0:
         raise UsageError("at least 1 picture is measured, and a limit is 0 (none) or more.")
-    evaluation = evaluate(engine, data, split, images, decoding, limit=limit, show=show)
+    evaluation = evaluate(engine, data, split, images, decoding, limit=limit, show=show, stop=stop)
     captioned = evaluation.captioned
     scores = _scores(evaluation)
     before = rank not in (FAITHFULNESS, GUESSED)
@@ -146,10 +150,18 @@ def survey(
         chosen = evenly(captioned, measured)
         rule = "at even distances"
     explainer = explainer or Explainer(engine)
-    explained = []
+    explained: list[Explained] = []
+    failed: list[Skipped] = []
     with progress("Explaining", len(chosen), show) as task:
         for item in chosen:
-            features = encode(engine, [item.example.image]).features
+            if stop():
+                rule += f"; stopped after {len(explained)} of {len(chosen)}"
+                break
+            try:
+                features = encode(engine, [item.example.image]).features
+            except PictureError as error:  # gone since it was captioned
+                failed.append(Skipped(item.example.image, str(error)))
+                continue
             explanation = explainer.evidence(item.caption, features)
             own = scores[item.example.id]
             if explanation.words:
@@ -161,6 +173,7 @@ def survey(
             )
             explained.append(Explained(item, explanation, own))
             task.advance(1)
+    evaluation = replace(evaluation, skipped=(*evaluation.skipped, *failed))
     explanations = [item.explanation for item in explained]
     attended = [c for item in captioned if (c := item.caption).alphas is not None]
     maps = [c.alphas for c in attended if c.alphas is not None]

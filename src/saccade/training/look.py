@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from saccade.config import check_ranges, ranged
-from saccade.data.boxes import ground_words, read_boxes
+from saccade.data.boxes import read_boxes
 from saccade.data.entities import read_entities
+from saccade.data.naming import ground_words
 from saccade.errors import DataError, PictureError, UsageError
 from saccade.metrics.grounding import coverage
 from saccade.models.contract import Attention

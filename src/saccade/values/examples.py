@@ -42,6 +42,16 @@ class Region:
 
 
 @dataclass(frozen=True)
+class NamedWord:
+    """A word of a caption that names something with boxes on the photo."""
+
+    place: int  # in the caption, from 0
+    boxes: tuple[Box, ...]
+    kinds: tuple[str, ...] = ()  # "people", "clothing", ..., where the source says
+    head: bool = True  # the thing's own word ("dog"); False: a word about it ("brown")
+
+
+@dataclass(frozen=True)
 class Example:
     """A picture with its reference captions."""
 

@@ -1,0 +1,121 @@
+"""Which words of a caption name something that has boxes on the photo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from saccade.data.coco_words import PAIRS
+from saccade.text.english import is_content, plural, singular, stem
+from saccade.values.examples import NamedWord
+from saccade.values.places import Box
+
+
+class BoxedPhrase(NamedTuple):
+    """What a phrase says of a thing with boxes."""
+
+    stems: frozenset[str]  # of its content words
+    kinds: tuple[str, ...]  # "people", "clothing", ...
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True)
+class PictureBoxes:
+    """What words name in one picture."""
+
+    name: str  # as the source writes it: "val2017/000000000139.jpg", "1000092795"
+    width: int  # of the annotated picture; 0 when the source does not say
+    height: int
+    named: Mapping[str, tuple[Box, ...]]  # by lower-case word, or two words with a space
+    kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of what these name
+    phrases: tuple[BoxedPhrase, ...] = ()
+
+    def scaled(self, x: float, y: float) -> PictureBoxes:
+        """The same for a picture that is x times as wide and y times as high."""
+
+        def scale(boxes: Iterable[Box]) -> tuple[Box, ...]:
+            return tuple((x0 * x, y0 * y, x1 * x, y1 * y) for x0, y0, x1, y1 in boxes)
+
+        return replace(
+            self,
+            width=round(self.width * x),
+            height=round(self.height * y),
+            named={word: scale(boxes) for word, boxes in self.named.items()},
+            phrases=tuple(entry._replace(boxes=scale(entry.boxes)) for entry in self.phrases),
+        )
+
+    def words(self, words: Sequence[str]) -> tuple[NamedWord, ...]:
+        """The words of a caption that name something with boxes here, by place.
+
+        Heads (the thing's own word, as a rule its noun) are those of `ground_words`. Of the other
+        content words those count whose stem is in a phrase. One that stands before a head with
+        only such words between ("a large brown dog") describes the head: it has those of the
+        head's boxes that a phrase with this word has, and without any it does not count.
+        Elsewhere a word has all boxes of all phrases that hold it."""
+        lower = [word.lower() for word in words]
+        heads = dict(ground_words(lower, self.named))
+        named = []
+        head: int | None = None  # that the word at hand stands before
+        for place in range(len(lower) - 1, -1, -1):
+            word = lower[place]
+            if place in heads:
+                head = place
+                pairs = (" ".join(lower[max(at, 0) : at + 2]) for at in (place - 1, place))
+                name = next((n for n in pairs if n in self.kinds), word)
+                named.append(NamedWord(place, heads[place], self.kinds.get(name, ()), True))
+            elif not is_content(word):
+                head = None
+            else:
+                about = [entry for entry in self.phrases if stem(word) in entry.stems]
+                if head is not None:
+                    theirs = frozenset(heads[head])
+                    about = [entry for entry in about if theirs.intersection(entry.boxes)]
+                boxes = dict.fromkeys(
+                    box
+                    for entry in about
+                    for box in entry.boxes
+                    if head is None or box in heads[head]
+                )
+                kinds = dict.fromkeys(kind for entry in about for kind in entry.kinds)
+                if boxes:
+                    named.append(NamedWord(place, tuple(boxes), tuple(kinds), False))
+        return tuple(reversed(named))
+
+
+def ground_words(
+    words: Sequence[str], named: Mapping[str, tuple[Box, ...]]
+) -> list[tuple[int, tuple[Box, ...]]]:
+    """The words of a caption that name something with boxes: (index, boxes), by index.
+
+    Two words that name one thing ("traffic light") both have its boxes, and known pairs are never
+    taken for their parts: a hot dog is no dog. Of two words in a row that name different things
+    only the second counts: a bus driver is no bus."""
+    lower = [word.lower() for word in words]
+    names: list[tuple[int, int, tuple[Box, ...]]] = []  # from, to, boxes
+    at = 0
+    while at < len(lower):
+        pair = " ".join(lower[at : at + 2])
+        size = 2 if " " in pair and (pair in named or pair in PAIRS) else 1
+        boxes = named.get(pair if size == 2 else lower[at], ())
+        if boxes:
+            if names and names[-1][1] == at and names[-1][2] != boxes:
+                names.pop()
+            names.append((at, at + size, boxes))
+        at += size
+    return [(index, boxes) for start, stop, boxes in names for index in range(start, stop)]
+
+
+def content_stems(words: Iterable[str]) -> frozenset[str]:
+    """The stems of a phrase's content words."""
+    return frozenset(stem(word) for word in words if is_content(word))
+
+
+def head_forms(words: Sequence[str]) -> frozenset[str]:
+    """The last word of a phrase in the singular and the plural (two words for a known pair); none
+    for "it" or "each other"."""
+    if not words or not is_content(words[-1]):
+        return frozenset()
+    pair = " ".join(words[-2:])
+    head = pair if pair in PAIRS else words[-1]
+    return frozenset((head, singular(head), plural(singular(head))))
