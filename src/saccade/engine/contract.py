@@ -32,6 +32,7 @@ class Prepared(NamedTuple):
     pixels: Tensor  # (3, H, W)
     where: Where
     shown: Image.Image | None = None  # the photo to draw maps on, where it was to be kept
+    cells: Tensor | None = None  # (L, F) its features, where they are known beforehand
 
     def source(self) -> dict[str, Any]:
         """A caption's `photo` and `image`."""
@@ -187,7 +188,11 @@ def encode(engine: Engine, photos: Sequence[Photo], keep: bool = False) -> Encod
 
 @torch.no_grad()
 def encode_prepared(engine: Engine, prepared: Sequence[Prepared]) -> Encoded:
-    """Prepared photos encoded."""
+    """Prepared photos encoded; where the cells of all are known, these are taken."""
+    known = [item.cells for item in prepared if item.cells is not None]
+    if len(known) == len(prepared):
+        cells = torch.stack(known).to(engine.device, torch.float32)
+        return Encoded(Features(cells), tuple(prepared))
     pixels = torch.stack([item.pixels for item in prepared]).to(engine.device)
     return Encoded(engine.encode_pixels(pixels), tuple(prepared))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from saccade.checkpoint import Checkpoint
 from saccade.data.dataset import padded_captions
 from saccade.decoding import Decoding, Hypothesis, search
+from saccade.engine.cache import cached_cells
 from saccade.engine.contract import Coverings, Encoded, Prepared, Reading
 from saccade.engine.coverings import CellwiseCoverings, ReadCoverings
 from saccade.engine.words import VocabularyWords
@@ -38,6 +39,7 @@ class ModelEngine:
         encoder = self.model.encoder
         self.input_size = encoder.config.image_size
         self.mean_colour = (encoder.mean.flatten() * 255).round().to(torch.uint8).cpu()
+        self.cells: Callable[[Path], Tensor | None] | None = None  # see `use_cache`
         self._stepper: Stepper | None = None
         self._mark: object = None
 
@@ -54,7 +56,13 @@ class ModelEngine:
         # A path can be opened again to draw on; pixels in memory are kept while they are at hand.
         keep = keep or not isinstance(photo, str | Path)
         opened = encoder.opened(photo, SHOWN if keep else 0)
-        return Prepared(photo, *encoder.fitted(opened), opened.shown)
+        known = self.cells(photo) if self.cells and isinstance(photo, Path) else None
+        return Prepared(photo, *encoder.fitted(opened), opened.shown, known)
+
+    def use_cache(self, photos: Iterable[Path], folder: Path | str, show: bool = True) -> None:
+        """Encode these photos into the feature cache in `folder`, those that are not there, and
+        take their cells from there (as float16) from now on. Raises CacheError."""
+        self.cells = cached_cells(self.model.encoder, self.device, photos, folder, show)
 
     @torch.no_grad()
     def encode_pixels(self, pixels: Tensor) -> Features:

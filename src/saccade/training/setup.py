@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +14,7 @@ from saccade.config import Config
 from saccade.data.dataset import CaptionSet, Pictures, cached_features, decoded_pictures
 from saccade.data.features import FeatureCache, Skipped, View, digests
 from saccade.data.trainable import cut_captions, trainable
+from saccade.engine.cache import encode_with, loader
 from saccade.errors import DataError, PictureError, UsageError
 from saccade.models.build import build_decoder
 from saccade.models.captioner import CaptionModel
@@ -169,26 +169,6 @@ def _features(
         -1 if e.image in lost or not flip else cache.rows[mirrored[e.image].key] for e in examples
     ]
     return cached_features(cache.array(), rows, flipped), skipped
-
-
-def loader(encoder: Encoder) -> Callable[[View], np.ndarray]:
-    """View -> pixels (3, H, W) uint8 as the encoder wants them."""
-
-    def load(view: View) -> np.ndarray:
-        pixels = encoder.prepare(view.path)[0]
-        return (pixels.flip(-1) if view.mirrored else pixels).numpy()
-
-    return load
-
-
-def encode_with(encoder: Encoder, device: torch.device) -> Callable[[np.ndarray], np.ndarray]:
-    """(B, 3, H, W) uint8 -> grid features (B, L, F) float32, as arrays."""
-
-    def encode(pixels: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return encoder(torch.from_numpy(pixels).to(device)).float().cpu().numpy()
-
-    return encode
 
 
 def _pixels(
