@@ -3,6 +3,7 @@ benchmarks measure against."""
 
 import importlib.util
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from saccade.api import Captioner
 from saccade.decoding import Tokens, ban, beam_search, greedy
 from saccade.decoding.words import BLOCK, likeliest
+from saccade.models.attention.entmax import Normalizer
 from saccade.models.contract import Features
 from saccade.models.decoders.soft_attention import products
 from saccade.models.decoders.soft_attention.decoder import (
@@ -35,10 +37,17 @@ def load_plain():
 plain = load_plain()
 
 
-def decoder(features: int = 8, seed: int = 0, scale: float = 1.0) -> SoftAttentionDecoder:
+def decoder(
+    features: int = 8, seed: int = 0, scale: float = 1.0, normalizer: Normalizer = "softmax"
+) -> SoftAttentionDecoder:
     torch.manual_seed(seed)
     config = SoftAttentionSettings(
-        hidden=10, embedding=9, attention=7, features=features, dropout=0.5
+        hidden=10,
+        embedding=9,
+        attention=7,
+        features=features,
+        dropout=0.5,
+        normalizer=normalizer,
     )
     model = SoftAttentionDecoder(config, V, F).eval()
     with torch.no_grad():
@@ -57,9 +66,10 @@ def decoder(features: int = 8, seed: int = 0, scale: float = 1.0) -> SoftAttenti
     scale=st.sampled_from([1.0, 10.0, 200.0]),  # at 200 e^{2x} is no float32 any more
     dtype=st.sampled_from([torch.float32, torch.float64]),
     seed=st.integers(0, 99),
+    normalizer=st.sampled_from(get_args(Normalizer)),
 )
-def test_a_stepper_steps_as_its_decoder(B, K, L, T, features, scale, dtype, seed):
-    model = decoder(features, seed, scale).to(dtype)
+def test_a_stepper_steps_as_its_decoder(B, K, L, T, features, scale, dtype, seed, normalizer):
+    model = decoder(features, seed, scale, normalizer).to(dtype)
     grid = Features(torch.randn(B, L, F, dtype=dtype))
     tokens = torch.randint(0, V, (T, B * K))
     rows = torch.arange(B).repeat_interleave(K)

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from saccade.models.attention.entmax import Normalizer, normalize
+
 LIMIT = 40.0  # e^{2 * 40} is still a float32, and its inverse a normal one
 IN_CACHE = 2**19  # numbers: 2 MiB, about what two cores keep close
 
@@ -10,10 +12,13 @@ IN_CACHE = 2**19  # numbers: 2 MiB, about what two cores keep close
 class AdditiveAttention(nn.Module):
     """The attention model f_att as a perceptron with one hidden layer (equations 4 to 6).
 
-    e_ti = v . tanh(W_a a_i + W_h h_{t-1} + b), alpha_t = softmax(e_t)."""
+    e_ti = v . tanh(W_a a_i + W_h h_{t-1} + b), alpha_t = softmax(e_t), or another normalizer."""
 
-    def __init__(self, values: int, query: int, width: int) -> None:
+    def __init__(
+        self, values: int, query: int, width: int, normalizer: Normalizer = "softmax"
+    ) -> None:
         super().__init__()
+        self.normalizer: Normalizer = normalizer
         self.key = nn.Linear(values, width)
         self.query = nn.Linear(query, width, bias=False)  # the key's bias serves both
         self.energy = nn.Linear(width, 1, bias=False)  # a bias would cancel in the softmax
@@ -30,7 +35,7 @@ class AdditiveAttention(nn.Module):
         energies = self.energy(mixed).squeeze(-1)  # (B, K, L)
         if bias is not None:
             energies = energies + bias.unsqueeze(1)
-        return energies.softmax(-1)
+        return normalize(energies, self.normalizer)
 
 
 def energies(powers: Tensor, queries: Tensor, energy: Tensor) -> Tensor:

@@ -18,10 +18,12 @@ from torch import Tensor, nn
 
 from saccade.config import check_ranges, ranged
 from saccade.models.attention.additive import AdditiveAttention
+from saccade.models.attention.entmax import Normalizer
 from saccade.models.contract import (
     Attention,
     Decoder,
     Features,
+    Layers,
     Predictions,
     State,
     Step,
@@ -43,6 +45,7 @@ class SoftAttentionSettings:
     features: int = ranged(512, 0, 65536)  # C, width that cells are projected to; 0: as they are
     dropout: float = ranged(0.5, 0.0, 0.999)  # on the deep output
     feature_dropout: float = ranged(0.0, 0.0, 0.999)  # on projected features
+    normalizer: Normalizer = "softmax"  # entmax15, sparsemax: most cells get exactly 0
     kind: Literal["soft_attention"] = "soft_attention"
 
     def __post_init__(self) -> None:
@@ -68,7 +71,9 @@ class SoftAttentionDecoder(Decoder):
         self.project: nn.Module = nn.Identity()
         if settings.features:
             self.project = nn.Linear(features, width)
-        self.attention = AdditiveAttention(width, settings.hidden, settings.attention)
+        self.attention = AdditiveAttention(
+            width, settings.hidden, settings.attention, settings.normalizer
+        )
         self.init_hidden = nn.Linear(width, settings.hidden)
         self.init_cell = nn.Linear(width, settings.hidden)
         self.embed = nn.Embedding(vocabulary, settings.embedding)
@@ -103,12 +108,15 @@ class SoftAttentionDecoder(Decoder):
         kept = {name: part for name, part in memory._asdict().items() if part is not None}
         return State(hidden.size(0), {"hidden": hidden, "cell": cell}, kept)
 
-    def _attend(self, hidden: Tensor, memory: Memory) -> tuple[Tensor, Tensor, Tensor]:
-        """hidden (B, K, D) -> context z (B, K, C), alpha (B, K, L), beta (B, K).
+    def _attend(
+        self, hidden: Tensor, memory: Memory, added: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """hidden (B, K, D), added to alpha -> context z (B, K, C), alpha (B, K, L), beta (B, K).
 
         alpha by equations 4 and 5; z = beta * sum_i alpha_i a_i (equation 13 and section 4.2.1,
         the gate beta = sigmoid(f_beta(h_{t-1})))."""
         alpha = self.attention(hidden, memory.keys, memory.bias)
+        alpha = alpha if added is None else alpha + added
         beta = torch.sigmoid(self.gate(hidden))  # (B, K, 1)
         context = beta * torch.bmm(alpha, memory.values)
         return context, alpha, beta.squeeze(-1)
@@ -167,10 +175,41 @@ class SoftAttentionDecoder(Decoder):
             bias = None if memory.bias is None else memory.bias.to(words.dtype)
             exact = Memory(values, keys, bias)
             h, c = self._initial(exact)
-            done = recurrence(exact.values, exact.keys, words, h, c, weights, still, exact.bias)
+            done = recurrence(
+                exact.values,
+                exact.keys,
+                words,
+                h,
+                c,
+                weights,
+                still,
+                exact.bias,
+                self.settings.normalizer,
+            )
         deep = self._deep(embedded, done.hidden[live], done.contexts[live])
         attention = Attention(done.alphas * live.unsqueeze(-1), gate=done.betas * live)
+        if heads and inputs.size(1) == 1:
+            return self._with_layers(memory, inputs[:, 0], live, attention)
         return Predictions(self.output(deep), live, attention)
+
+    def _with_layers(
+        self, memory: Memory, inputs: Tensor, live: Tensor, attention: Attention
+    ) -> Predictions:
+        """`teach` word by word for one caption of each picture, inputs (B, T), so that gradients can
+        be taken at all of its weights as one tensor: what is added to alpha is 0."""
+        weights = attention.weights.detach().requires_grad_()  # (B, 1, T, L)
+        added = weights - weights.detach()
+        embedded = self.embed(inputs)  # (B, T, E)
+        hidden, cell = self._initial(memory)
+        logits = []
+        for t in range(inputs.size(1)):
+            context, _, _ = self._attend(hidden.unsqueeze(1), memory, added[:, :, t])
+            context = context.squeeze(1)
+            hidden, cell = self.lstm(torch.cat((embedded[:, t], context), 1), (hidden, cell))
+            logits.append(self.output(self._deep(embedded[:, t], hidden, context)))
+        places, cells = (torch.arange(n, device=inputs.device) for n in weights.shape[2:])
+        layers = Layers(places, cells, cross=(weights,))
+        return Predictions(torch.stack(logits, 1)[live[:, 0]], live, attention, layers)
 
     def stepper(self) -> SoftAttentionStepper:
         """A faster twin of `start` and `step`, of the weights as they are now."""

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from saccade.models.attention.additive import LIMIT, AdditiveAttention, energies
+from saccade.models.attention.entmax import normalize
 from saccade.models.contract import Attention, Features, State, Step, absent_bias, picture_mean
 from saccade.models.decoders.soft_attention.products import Product, product
 
@@ -56,6 +57,7 @@ class SoftAttentionStepper:
         if isinstance(decoder.project, nn.Linear):
             self.project = product(decoder.project.weight, decoder.project.bias)
         self.key = product(attention.key.weight, attention.key.bias)
+        self.normalizer = attention.normalizer
         self.energy = attention.energy.weight[0].detach().clone()
         self.initial = product(
             torch.cat((decoder.init_hidden.weight, decoder.init_cell.weight)),
@@ -125,7 +127,8 @@ class SoftAttentionStepper:
         else:
             B, _, A = powers.shape
             scores = energies(powers, queries.view(B, -1, A), self.energy)
-        return (scores if bias is None else scores + bias.unsqueeze(1)).softmax(-1)
+        scores = scores if bias is None else scores + bias.unsqueeze(1)
+        return normalize(scores, self.normalizer)
 
     def _word_gates(self, tokens: Tensor) -> Tensor:
         """tokens (N,) -> (N, 4D); many hypotheses end in the same word."""

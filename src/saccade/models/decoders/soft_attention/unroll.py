@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from saccade.models.attention.additive import LIMIT, energies
+from saccade.models.attention.entmax import Normalizer, energy_gradient, normalize
 
 
 class Weights(NamedTuple):
@@ -50,12 +51,14 @@ def recurrence(
     weights: Weights,
     slots: list[int],
     bias: Tensor | None = None,
+    normalizer: Normalizer = "softmax",
 ) -> Recurrence:
     """values (B, L, C) and keys (B, L, A) of the grid; words (B, K, T, 4D), the words' share of the
     LSTM's gates with both biases; hidden and cell (B, D), h_0 and c_0. `slots[t]` of a picture's K
     captions still have a word at t, the first ones; it never rises. bias (B, L), which gets no
-    gradient, is added to the energies."""
-    return Recurrence(*_Recurrence.apply(values, keys, words, hidden, cell, slots, bias, *weights))
+    gradient, is added to the energies, of which the normalizer makes alpha."""
+    chosen = (slots, bias, normalizer)
+    return Recurrence(*_Recurrence.apply(values, keys, words, hidden, cell, *chosen, *weights))
 
 
 class _Mixer:
@@ -96,6 +99,7 @@ class _Recurrence(torch.autograd.Function):
         c0: Tensor,
         slots: list[int],
         bias: Tensor | None,
+        normalizer: Normalizer,
         query: Tensor,
         energy: Tensor,
         gate: Tensor,
@@ -115,7 +119,8 @@ class _Recurrence(torch.autograd.Function):
             projected = before @ stacked.t()
             queries = projected[:, :A].reshape(B, k, A)
             energies = mixer.energies(queries, energy[0])
-            alpha = (energies if bias is None else energies + bias.unsqueeze(1)).softmax(-1)
+            energies = energies if bias is None else energies + bias.unsqueeze(1)
+            alpha = normalize(energies, normalizer)
             seen = torch.bmm(alpha, values)  # (B, k, C), before the gate
             beta = torch.sigmoid(projected[:, A] + gate_bias).view(B, k, 1)
             z = seen * beta
@@ -132,6 +137,7 @@ class _Recurrence(torch.autograd.Function):
             for output, value in zip(outputs, (h, z, alpha, beta.squeeze(-1)), strict=True):
                 output[:, :k, t] = value
         ctx.slots = slots
+        ctx.normalizer = normalizer
         ctx.shape = (B, C, A, K, T, D)
         ctx.save_for_backward(
             values, keys, stacked, energy, context, *(tensor for step in steps for tensor in step)
@@ -146,7 +152,7 @@ class _Recurrence(torch.autograd.Function):
         B, C, A, K, T, D = ctx.shape
         slots = ctx.slots
         if not slots:
-            return (None,) * 13
+            return (None,) * 14
         steps = [saved[8 * t : 8 * t + 8] for t in range(len(slots))]
         before, cells, _, _, seen, beta, gates, squashed = (
             torch.cat([step[i].flatten(0, -2) for step in steps]) for i in range(8)
@@ -196,9 +202,7 @@ class _Recurrence(torch.autograd.Function):
             projected[:, A : A + 1] = (d_beta * beta_t * (1 - beta_t)).view(-1, 1)
             dr = dz * beta_t
             d_alpha = torch.bmm(dr, values.transpose(1, 2)) + d_alphas[:, :k, t]
-            weighed = alpha * d_alpha
-            de = torch.addcmul(weighed, alpha, weighed.sum(-1, keepdim=True), value=-1)
-            de = de.unsqueeze(-1)  # (B, k, L, 1)
+            de = energy_gradient(alpha, d_alpha, ctx.normalizer).unsqueeze(-1)  # (B, k, L, 1)
             u = mixer.squashed(queries)
             d_energy.addmv_(u.view(-1, A).t(), de.view(-1))  # times -2, as the sum of de is 0
             slope = torch.addcmul(u, u, u, value=-1).mul_(de)  # times 4 v: d(before tanh)
@@ -222,6 +226,7 @@ class _Recurrence(torch.autograd.Function):
             d_words,
             d_h.sum(1) if d_h is not None else None,
             d_c.sum(1) if d_c is not None else None,
+            None,
             None,
             None,
             d_stacked[:A],
