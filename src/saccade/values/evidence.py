@@ -15,7 +15,8 @@ import numpy as np
 
 from saccade.values.captions import Caption
 
-MAPS = ("attention", "gradient", "occlusion")  # the keys of WordEvidence.maps and .curves
+# The keys of WordEvidence.maps and .curves, unless others are chosen (`Explanation.labels`).
+MAPS = ("attention", "gradient", "occlusion")
 
 Seen = Literal["seen", "partly", "guessed"]
 Verdict = Literal["supported", "weak", "contradicted"]
@@ -75,9 +76,9 @@ class WordEvidence:
     seen: Seen  # from the two, by stated thresholds
     verdict: Verdict  # on one map (`Explanation.verdict_on`), by stated thresholds
     reason: str  # the verdict in one sentence, with its figures
-    # By MAPS, of the shape of the caption's `where`; without "attention" where a model has none.
+    # Name -> a map of the shape of the caption's `where`: those of `Explanation.labels`.
     maps: Mapping[str, np.ndarray] = field(repr=False, default_factory=dict)
-    curves: Mapping[str, Curves] = field(repr=False, default_factory=dict)  # by MAPS
+    curves: Mapping[str, Curves] = field(repr=False, default_factory=dict)  # of the maps tested
     agreement: Mapping[str, Agreement] = field(
         repr=False, default_factory=dict
     )  # "attention-gradient"
@@ -112,6 +113,8 @@ class Explanation:
     caption: Caption
     words: tuple[WordEvidence, ...]  # one per word of the caption
     verdict_on: str = "attention"  # the map that verdicts are about: "gradient" without attention
+    labels: Mapping[str, str] = field(default_factory=dict)  # maps' names -> for people, in order
+    absent: Mapping[str, str] = field(default_factory=dict)  # maps that there are not -> why
     typed: bool = False  # the sentence is the user's, not the model's
     instead: tuple[Counterfactual, ...] = ()
     beams: tuple[Explanation, ...] = ()
