@@ -1,0 +1,79 @@
+"""Maximum likelihood: the words of the references, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from saccade.config import check_ranges, ranged
+from saccade.models.captioner import Forward
+from saccade.training.detection import word_detection
+from saccade.training.look import LookSettings
+from saccade.training.tasks.contract import Context, Loss
+from saccade.values.batch import Batch
+
+
+@dataclass(frozen=True)
+class CrossEntropySettings:
+    """Maximum likelihood."""
+
+    # lambda of equation 14; at 1 every map comes out nearly uniform
+    doubly_stochastic: float = ranged(0.1, 0.0, 1e6)
+    label_smoothing: float = ranged(0.0, 0.0, 0.999)
+    detection: float = ranged(0.0, 0.0, 1e6)  # weight of `word_detection`, for untrained encoders
+    kind: Literal["cross_entropy"] = "cross_entropy"
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "train.task")
+
+
+def doubly_stochastic(alphas: Tensor, lengths: Tensor) -> Tensor:
+    """sum_i (1 - sum_t alpha_ti)^2, the regulariser of equation 14 (Xu et al. 2015), summed over
+    captions. alphas (B, K, T, L), zero after a caption's end; lengths (B, K), 0 where there is
+    none."""
+    excess = (1 - alphas.sum(2)) ** 2  # (B, K, L)
+    return excess.sum(-1)[lengths > 0].sum()
+
+
+def cross_entropy(
+    forward: Forward, batch: Batch, smoothing: float = 0.0
+) -> tuple[Tensor, Mapping[str, Tensor]]:
+    """The summed cross-entropy of a batch's words, smoothed, and the sums that tasks log."""
+    targets = batch.targets[batch.live]  # (M,)
+    logits = forward.predictions.logits.float()
+    nll = total = nn.functional.cross_entropy(logits, targets, reduction="sum")
+    if smoothing:
+        total = nn.functional.cross_entropy(
+            logits, targets, reduction="sum", label_smoothing=smoothing
+        )
+    words = torch.tensor(targets.numel(), device=targets.device)
+    return total, {"nll": nll.detach(), "words": words}
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """Maximum likelihood with the doubly stochastic regulariser (equation 14), per word:
+    (-sum log p(word) + weight * sum_i (1 - sum_t alpha_ti)^2) / words."""
+
+    settings: CrossEntropySettings | LookSettings
+
+    def __call__(self, model: nn.Module, batch: Batch, context: Context) -> Loss:
+        return self.of(model(batch), batch)
+
+    def of(self, forward: Forward, batch: Batch) -> Loss:
+        """The loss of what the model gave."""
+        total, sums = cross_entropy(forward, batch, self.settings.label_smoothing)
+        attention = forward.predictions.attention
+        if self.settings.doubly_stochastic and attention is not None:
+            regulariser = doubly_stochastic(attention.weights, batch.lengths)
+            total = total + self.settings.doubly_stochastic * regulariser
+        total = total / sums["words"]
+        if self.settings.detection and forward.word_scores is not None:
+            assert forward.detected is not None
+            detection = word_detection(forward.word_scores, forward.detected, batch)
+            total = total + self.settings.detection * detection
+        return Loss(total, sums)

@@ -1,0 +1,55 @@
+"""The tasks there are: kind -> its settings and what builds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from saccade.config import Tag
+from saccade.models.captioner import WordDetector
+from saccade.text import Vocabulary
+from saccade.training.detection import agreed_words
+from saccade.training.look import LookSettings
+from saccade.training.tasks.boxes import Look
+from saccade.training.tasks.contract import Materials, Task
+from saccade.training.tasks.likelihood import CrossEntropy, CrossEntropySettings
+from saccade.values.examples import Example
+
+
+def _needs_nothing(task: Callable[[Any], Task]) -> Callable[[Any, Materials | None], Task]:
+    """The builder of a task that is made of its settings alone."""
+    return lambda settings, materials: task(settings)
+
+
+class Row(NamedTuple):
+    """One row of the table."""
+
+    settings: type  # a frozen dataclass with a field `kind`
+    build: Callable[[Any, Materials | None], Task]
+    detects: Callable[[Any], bool]  # whether it needs a word detector beside the decoder
+
+
+TASKS: Mapping[str, Row] = {
+    "cross_entropy": Row(
+        CrossEntropySettings, _needs_nothing(CrossEntropy), lambda s: s.detection > 0
+    ),
+    "look": Row(LookSettings, _needs_nothing(Look), lambda s: s.detection > 0),
+}
+TAG = Tag("kind", "cross_entropy", {kind: row.settings for kind, row in TASKS.items()})
+
+# Where settings say `train.NAME` for a setting of the task (`--set train.detection=1`).
+SHORT = ("doubly_stochastic", "label_smoothing", "detection")
+
+
+def build_task(settings: Any, materials: Materials | None = None) -> Task:
+    """The task that settings describe. Raises UsageError where the materials do not do for it."""
+    return TASKS[settings.kind].build(settings, materials)
+
+
+def build_detector(
+    settings: Any, features: int, examples: Sequence[Example], vocabulary: Vocabulary
+) -> WordDetector | None:
+    """The word detector of cells of width F, where the task needs one."""
+    if not TASKS[settings.kind].detects(settings):
+        return None
+    return WordDetector(features, agreed_words(examples, vocabulary))
