@@ -1,5 +1,6 @@
 """Captioner: what people call from Python."""
 
+import inspect
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 from saccade import Caption, Captioner, evaluate
 from saccade.errors import CheckpointError, PictureError, UsageError
+from saccade.evaluation import split
 from saccade.files import replace_folder
 
 
@@ -170,6 +172,13 @@ def test_pushing_uploads_a_folder_that_loads(captioner, monkeypatch, tmp_path, p
         CheckpointError, match=r"me/squares could not be uploaded \(401 Client Error\)"
     ):
         captioner.push_to_hub("me/squares")
+
+
+def test_evaluate_takes_what_its_engine_twin_takes():
+    ours, engines = inspect.signature(evaluate), inspect.signature(split.evaluate)
+    assert list(ours.parameters)[0] == "captioner"
+    assert list(ours.parameters.values())[1:] == list(engines.parameters.values())[1:]
+    assert evaluate.__doc__ == split.evaluate.__doc__
 
 
 def test_evaluation_equals_a_plain_loop(captioner, data):

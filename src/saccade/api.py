@@ -1,9 +1,11 @@
 """`Captioner`: load a checkpoint, caption photos, keep everything the model says about them."""
 
+import functools
+import inspect
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 import numpy as np
 import torch
@@ -21,7 +23,6 @@ from saccade.engine import (
     prepare_ahead,
 )
 from saccade.errors import CheckpointError, PictureError, UsageError
-from saccade.evaluation.split import Evaluation
 from saccade.evaluation.split import evaluate as evaluate_split
 from saccade.explain import Explainer
 from saccade.files import hub_or_folder
@@ -29,7 +30,9 @@ from saccade.photos.opening import Photo
 from saccade.training.run import own_data
 from saccade.values.captions import Caption
 from saccade.values.evidence import Explanation
-from saccade.values.examples import Example
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # What is one photo although one can go through its parts.
 ONE_PHOTO = (str, bytes, bytearray, memoryview, Image.Image, np.ndarray, io.IOBase)
@@ -218,18 +221,25 @@ class Captioner:
         return Explainer.of_data(self.engine, *known)
 
 
-def evaluate(
-    captioner: Captioner,
-    data: Path | str | Sequence[Example],
-    split: str = "val",
-    images: Path | str | None = None,
-    decoding: Decoding | None = None,
-    batch: int = 32,
-    limit: int = 0,
-    show: bool = True,
-) -> Evaluation:
-    """Caption every picture of a split and measure; see `saccade.evaluation.split.evaluate`."""
-    return evaluate_split(captioner.engine, data, split, images, decoding, batch, limit, show)
+def _of_captioner(
+    measure: Callable[Concatenate[Engine, P], R],
+) -> Callable[Concatenate[Captioner, P], R]:
+    """The same function of a captioner in place of its engine; types and help included."""
+
+    @functools.wraps(measure)
+    def of_captioner(captioner: Captioner, *args: P.args, **options: P.kwargs) -> R:
+        return measure(captioner.engine, *args, **options)
+
+    signature = inspect.signature(measure)
+    _, *others = signature.parameters.values()
+    first = inspect.Parameter(
+        "captioner", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Captioner
+    )
+    vars(of_captioner)["__signature__"] = signature.replace(parameters=[first, *others])
+    return of_captioner
+
+
+evaluate = _of_captioner(evaluate_split)
 
 
 def _at_least_one(**numbers: int) -> None:
