@@ -176,7 +176,7 @@ def test_pushing_uploads_a_folder_that_loads(captioner, monkeypatch, tmp_path, p
 
 def test_evaluate_takes_what_its_engine_twin_takes():
     ours, engines = inspect.signature(evaluate), inspect.signature(split.evaluate)
-    assert list(ours.parameters)[0] == "captioner"
+    assert next(iter(ours.parameters)) == "captioner"
     assert list(ours.parameters.values())[1:] == list(engines.parameters.values())[1:]
     assert evaluate.__doc__ == split.evaluate.__doc__
 
