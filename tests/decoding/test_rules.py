@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from saccade.decoding import (
     STRATEGIES,
     BeamSettings,
+    DiverseBeamSettings,
     GreedySettings,
     RuleSettings,
     SampleSettings,
@@ -105,10 +106,40 @@ def test_strategies_change_into_each_other_and_know_the_names_of_transformers():
     sampling = changed(beam, strategy="sample", num_return_sequences=3, temperature=0.8)
     assert sampling == SampleSettings(samples=3, temperature=0.8, length_power=0.7, max_words=9)
     assert changed(GreedySettings(), num_beams=3) == BeamSettings(3)
-    ruled = changed(beam, no_repeat_ngram_size=2, min_words=3)
-    assert ruled.rules == RuleSettings(no_repeated_ngram=2, min_words=3)
+    ruled = changed(beam, no_repeat_ngram_size=2, min_words=3, bad_endings=["a"])
+    assert ruled.rules == RuleSettings(no_repeated_ngram=2, min_words=3, bad_endings=("a",))
+    assert changed(ruled, strategy="sample").rules == ruled.rules
     assert changed(beam, beams=None, strategy=None) == beam
-    with pytest.raises(UsageError, match="no strategy 'mcts'; choose greedy, beam"):
-        changed(beam, strategy="mcts")
-    with pytest.raises(UsageError, match="'beam' has no setting 'temperature'"):
-        changed(beam, temperature=0.5)
+
+
+def test_settings_that_a_strategy_lacks_choose_the_one_that_has_them():
+    beam = BeamSettings(beams=4, max_words=9)
+    assert changed(beam, temperature=0.8) == SampleSettings(temperature=0.8, max_words=9)
+    assert changed(beam, groups=2) == DiverseBeamSettings(groups=2, max_words=9)
+    assert changed(SampleSettings(), beams=2) == BeamSettings(2)
+    assert changed(DiverseBeamSettings(), beams=9) == DiverseBeamSettings(beams=9)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"strategy": "mcts"}, "no strategy 'mcts'; choose greedy, beam"),
+        (
+            {"strategy": "beam", "temperature": 0.5},
+            "has no setting 'temperature'; it is one of sam",
+        ),
+        ({"strategy": "beam", "heat": 0.5}, "has no setting 'heat'; beam has allow_unk"),
+        ({"beams": 3, "top_p": 0.5}, "beams of beam and diverse_beam; top_p of sample; leave some"),
+        ({"forced": ["dog"], "top_p": 0.5}, "forced of beam"),
+        ({"heat": 0.5}, "no setting 'heat' of decoding; there are allow_unk"),
+        ({"beams": 3, "num_beams": 4}, "beams and its other name have two values"),
+        ({"beams": "3"}, r"decode\.beams is a int, not '3'"),
+        ({"beams": 3.5}, r"decode\.beams is a int, not 3\.5"),
+        ({"banned": "dog"}, r"decode\.rules\.banned is a list, not 'dog'"),
+        ({"min_words": 21}, r"min_words \(21\) is above decode\.max_words \(20\)"),
+        ({"groups": 4}, r"decode\.groups \(4\) divides decode\.beams \(6\)"),
+    ],
+)
+def test_settings_that_contradict_each_other_say_so(wrong, said):
+    with pytest.raises(UsageError, match=said):
+        changed(BeamSettings(), **wrong)

@@ -1,6 +1,7 @@
 """Searching for captions: functions over `start` and `step`, without knowledge of any model."""
 
 from saccade.decoding.beam import BeamSettings, beam_search
+from saccade.decoding.constrained import constrained_beam_search
 from saccade.decoding.diverse import DiverseBeamSettings, diverse_beam_search
 from saccade.decoding.greedy import GreedySettings, greedy
 from saccade.decoding.hypothesis import Hypothesis, Tokens
@@ -24,6 +25,7 @@ __all__ = [
     "ban",
     "beam_search",
     "changed",
+    "constrained_beam_search",
     "diverse_beam_search",
     "greedy",
     "sample",

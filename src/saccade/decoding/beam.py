@@ -11,12 +11,12 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from saccade.config import check_ranges, ranged
+from saccade.config import ranged
+from saccade.decoding.constrained import constrained_beam_search
 from saccade.decoding.hypothesis import RUNNERS_UP, Hypothesis, Tokens, normalise
-from saccade.decoding.recorder import End, Recorder
-from saccade.decoding.rules import Rule, RuleSettings, none_left
+from saccade.decoding.recorder import End, Recorder, going_on
+from saccade.decoding.rules import Rule, RuleSettings, check_decode, none_left
 from saccade.decoding.words import likeliest
 from saccade.models.contract import State, Stepper
 
@@ -33,7 +33,7 @@ class BeamSettings:
     strategy: Literal["beam"] = "beam"
 
     def __post_init__(self) -> None:
-        check_ranges(self, "decode")
+        check_decode(self, forces=True)
 
 
 @torch.no_grad()
@@ -82,7 +82,7 @@ def beam_search(
             finished = int(chosen[row, slot]) == tokens.eos
             ends[active[row]].append(End(step, slot, score, finished))
         scores = scores.masked_fill(leaving, -torch.inf)
-        going = _going_on(scores, active, ends, keep, max_words, length_power)
+        going = going_on(scores, active, ends, keep, max_words, length_power)
         if last or not going.any():
             break
         rows = (torch.arange(len(active)).unsqueeze(1) * width + parents).flatten()  # (b * K',)
@@ -99,35 +99,7 @@ def beam_search(
         words = words.flatten()
     if not all(ends):
         raise none_left()
-    return [
-        [
-            recorder.hypothesis(picture, end.step, end.slot, end.score, end.finished)
-            for end in sorted(entries, key=lambda end: -end.score)
-        ]
-        for picture, entries in enumerate(ends)
-    ]
-
-
-def _going_on(
-    scores: Tensor,
-    active: np.ndarray,
-    ends: list[list[End]],
-    keep: int,
-    max_words: int,
-    length_power: float,
-) -> Tensor:
-    """(b,) whether anything alive could still enter the best `keep` of its picture.
-
-    A log-probability only falls, and dividing it by a larger length raises it at most to that of
-    the longest sentence."""
-    best = scores.amax(1)
-    bound = best / max_words**length_power
-    floor = torch.full_like(bound, -torch.inf)
-    for row, picture in enumerate(active):
-        reached = sorted((end.score for end in ends[picture]), reverse=True)
-        if len(reached) >= keep:
-            floor[row] = reached[keep - 1]
-    return (best > -torch.inf) & (bound > floor)
+    return recorder.best_first(ends)
 
 
 def run(
@@ -140,7 +112,8 @@ def run(
     seeds: Sequence[int],
 ) -> list[list[Hypothesis]]:
     """As `saccade.decoding.strategies` calls it."""
-    return beam_search(
+    searched = constrained_beam_search if tokens.forced else beam_search
+    return searched(
         model,
         state,
         tokens,

@@ -10,10 +10,11 @@ from typing import Literal
 import numpy as np
 import torch
 
-from saccade.config import check_ranges, ranged
+from saccade.config import ranged
 from saccade.decoding.hypothesis import RUNNERS_UP, Hypothesis, Tokens, normalise
 from saccade.decoding.recorder import End, Recorder
-from saccade.decoding.rules import Rule, RuleSettings, none_left
+from saccade.decoding.rules import Rule, RuleSettings, check_decode, none_left
+from saccade.decoding.words import under_rules
 from saccade.errors import UsageError
 from saccade.models.contract import State, Stepper
 
@@ -32,7 +33,7 @@ class DiverseBeamSettings:
     strategy: Literal["diverse_beam"] = "diverse_beam"
 
     def __post_init__(self) -> None:
-        check_ranges(self, "decode")
+        check_decode(self)
         if self.beams % self.groups:
             raise UsageError(
                 f"decode.groups ({self.groups}) divides decode.beams ({self.beams}); change one."
@@ -68,11 +69,7 @@ def diverse_beam_search(
     ends: list[list[End]] = [[] for _ in range(B)]
     for step in range(max_words):
         logits, state, attention = model.step(words, state)
-        logits = logits.float()
-        normaliser = logits.logsumexp(1, keepdim=True)
-        for rule in rules:
-            logits = rule(logits, history)
-        logprobs = (logits - normaliser).cpu()  # (N, V)
+        logprobs = under_rules(logits, rules, history).cpu()  # (N, V)
         V = logprobs.size(1)
         by_group = logprobs.view(B, G, width, V).double()
         parents = torch.zeros(B, G, width, dtype=torch.long)
@@ -107,13 +104,7 @@ def diverse_beam_search(
         state = state.select(rows)
     if not all(ends):
         raise none_left()
-    return [
-        [
-            recorder.hypothesis(picture, end.step, end.slot, end.score, end.finished)
-            for end in sorted(entries, key=lambda end: -end.score)[:beams]
-        ]
-        for picture, entries in enumerate(ends)
-    ]
+    return recorder.best_first(ends, beams)
 
 
 def run(

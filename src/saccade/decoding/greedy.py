@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 import torch
 
-from saccade.config import check_ranges, ranged
+from saccade.config import ranged
 from saccade.decoding.hypothesis import RUNNERS_UP, Hypothesis, Tokens, normalise
 from saccade.decoding.recorder import Recorder
-from saccade.decoding.rules import Rule, RuleSettings, none_left
+from saccade.decoding.rules import Rule, RuleSettings, check_decode, none_left
 from saccade.decoding.words import likeliest
 from saccade.models.contract import State, Stepper
 
@@ -26,7 +26,7 @@ class GreedySettings:
     strategy: Literal["greedy"] = "greedy"
 
     def __post_init__(self) -> None:
-        check_ranges(self, "decode")
+        check_decode(self)
 
     @property
     def beams(self) -> int:

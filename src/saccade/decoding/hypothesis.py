@@ -9,10 +9,11 @@ RUNNERS_UP = 5  # words kept per place, the chosen one among them when it is tha
 
 @dataclass(frozen=True)
 class Tokens:
-    """The special word ids that a search must know."""
+    """The word ids that a search must know."""
 
     bos: int
     eos: int
+    forced: tuple[tuple[int, ...], ...] = ()  # of each set one must come: for beam search
 
 
 @dataclass(frozen=True)

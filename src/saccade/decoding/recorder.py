@@ -1,8 +1,10 @@
 """What happened in a search, kept small, and sentences read back from it: for all strategies."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from saccade.decoding.hypothesis import RUNNERS_UP, Hypothesis
@@ -114,3 +116,38 @@ class Recorder:
             ),
             **kept,
         )
+
+    def best_first(
+        self, ends: Sequence[Sequence[End]], most: int | None = None
+    ) -> list[list[Hypothesis]]:
+        """The sentences that left the search of each picture, at most so many."""
+        return [
+            [
+                self.hypothesis(picture, end.step, end.slot, end.score, end.finished)
+                for end in sorted(entries, key=lambda end: -end.score)[:most]
+            ]
+            for picture, entries in enumerate(ends)
+        ]
+
+
+def going_on(
+    scores: Tensor,
+    active: np.ndarray,
+    ends: Sequence[Sequence[End]],
+    keep: int,
+    max_words: int,
+    length_power: float,
+) -> Tensor:
+    """scores (b, K), -inf where nothing is alive, of the pictures active (b,) -> (b,) whether
+    anything could still enter the best `keep` of its picture.
+
+    A log-probability only falls, and dividing it by a larger length raises it at most to that of
+    the longest sentence."""
+    best = scores.amax(1)
+    bound = best / max_words**length_power
+    floor = torch.full_like(bound, -torch.inf)
+    for row, picture in enumerate(active):
+        reached = sorted((end.score for end in ends[picture]), reverse=True)
+        if len(reached) >= keep:
+            floor[row] = reached[keep - 1]
+    return (best > -torch.inf) & (bound > floor)

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from saccade.config import check_ranges, ranged
 from saccade.errors import UsageError
-from saccade.text import Vocabulary
+from saccade.text import Vocabulary, english, tokenize
 
 Rule = Callable[[Tensor, Tensor], Tensor]
 
+MOST_FORCED = 3  # a beam is kept for each subset of them
+
 # Words that no sentence ends in: a caption that does was cut, or scored for its n-grams alone.
-BAD_ENDINGS = ("a", "an", "the", "with", "of", "in", "on", "at", "to", "and", "is", "are", "for")
+BAD_ENDINGS = (*sorted(english.BAD_ENDINGS), "and")
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,64 @@ class RuleSettings:
     trigram_penalty: float = ranged(0.0, 0.0, 1000.0)  # nats for each time a trigram is repeated
     bad_endings: tuple[str, ...] = ()  # words that a caption does not end in: BAD_ENDINGS, say
     banned: tuple[str, ...] = ()  # words that never come
+    # Words that must come, up to three; "dog|puppy": one of them. For the strategy beam.
+    forced: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_ranges(self, "decode.rules")
+        if len(self.forced) > MOST_FORCED:
+            raise UsageError(
+                f"decode.rules.forced is at most {MOST_FORCED} words or sets of alternatives "
+                f"(dog|puppy), not {len(self.forced)}."
+            )
+        for entry in self.forced:
+            if set(alternatives(entry)) <= set(self.banned):
+                raise UsageError(
+                    f"decode.rules: '{entry}' is forced and banned; leave it out of one of them."
+                )
+
+
+def alternatives(entry: str) -> list[str]:
+    """The words of one entry of `forced`. Raises UsageError where one is not one word."""
+    words = [tokenize(part) for part in entry.split("|")]
+    if any(len(word) != 1 for word in words):
+        raise UsageError(
+            f"decode.rules.forced: '{entry}' is not one word, nor words with | between them."
+        )
+    return [word for (word,) in words]
+
+
+class _Decoding(Protocol):
+    """What `check_decode` reads of a strategy's settings."""
+
+    @property
+    def strategy(self) -> str: ...
+    @property
+    def max_words(self) -> int: ...
+    @property
+    def rules(self) -> RuleSettings: ...
+
+
+def check_decode(settings: _Decoding, forces: bool = False) -> None:
+    """What the settings of every strategy check when they are made. forces: the strategy can make
+    words come. Raises UsageError for values out of range and rules that contradict the rest."""
+    check_ranges(settings, "decode")
+    rules = settings.rules
+    if rules.min_words > settings.max_words:
+        raise UsageError(
+            f"decode.rules.min_words ({rules.min_words}) is above decode.max_words "
+            f"({settings.max_words}); change one."
+        )
+    if rules.forced and not forces:
+        raise UsageError(
+            f"decode.rules.forced needs the strategy beam; '{settings.strategy}' can't make words "
+            "come."
+        )
+    if len(rules.forced) > settings.max_words:
+        raise UsageError(
+            f"decode.rules.forced: {len(rules.forced)} words do not fit into decode.max_words "
+            f"({settings.max_words}); change one."
+        )
 
 
 def ban(ids: Sequence[int]) -> Rule:
@@ -123,10 +181,7 @@ def rules_of(wanted: RuleSettings, vocabulary: Vocabulary, allow_unk: bool = Fal
     UsageError for a banned word that the vocabulary lacks."""
     eos = vocabulary.eos
     unknown = () if allow_unk else (vocabulary.unk,)
-    missing = [word for word in wanted.banned if word not in vocabulary.ids]
-    if missing:
-        raise UsageError(f"decode.rules.banned: the model does not know the word '{missing[0]}'.")
-    banned = (vocabulary.ids[word] for word in wanted.banned)
+    banned = [_known(word, "banned", vocabulary) for word in wanted.banned]
     rules = [ban((vocabulary.pad, vocabulary.bos, *unknown, *banned))]
     endings = [vocabulary.ids[word] for word in wanted.bad_endings if word in vocabulary.ids]
     optional = (
@@ -137,6 +192,27 @@ def rules_of(wanted: RuleSettings, vocabulary: Vocabulary, allow_unk: bool = Fal
         (bool(endings), no_bad_ending(eos, endings)),
     )
     return rules + [rule for on, rule in optional if on]
+
+
+def forced_ids(wanted: RuleSettings, vocabulary: Vocabulary) -> tuple[tuple[int, ...], ...]:
+    """Of each set of forced words the ids, of which one must come. Raises UsageError for a word
+    that the vocabulary lacks."""
+    return tuple(
+        tuple(_known(word, "forced", vocabulary) for word in alternatives(entry))
+        for entry in wanted.forced
+    )
+
+
+def _known(word: str, rule: str, vocabulary: Vocabulary) -> int:
+    if word not in vocabulary.ids and len(typed := tokenize(word)) == 1:
+        word = typed[0]
+    if word not in vocabulary.ids:
+        near = ", ".join(vocabulary.near(word))
+        hint = f" (near: {near})" if near else ""
+        raise UsageError(
+            f"decode.rules.{rule}: the model does not know the word '{word}'{hint}; choose another."
+        )
+    return vocabulary.ids[word]
 
 
 def none_left() -> UsageError:

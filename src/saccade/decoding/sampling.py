@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saccade.config import check_ranges, ranged
+from saccade.config import ranged
 from saccade.decoding.hypothesis import RUNNERS_UP, Hypothesis, Tokens, normalise
 from saccade.decoding.recorder import Recorder
-from saccade.decoding.rules import Rule, RuleSettings, none_left
+from saccade.decoding.rules import Rule, RuleSettings, check_decode, none_left
+from saccade.decoding.words import under_rules
 from saccade.models.contract import State, Stepper
 
 
@@ -34,7 +35,7 @@ class SampleSettings:
     strategy: Literal["sample"] = "sample"
 
     def __post_init__(self) -> None:
-        check_ranges(self, "decode")
+        check_decode(self)
 
     @property
     def beams(self) -> int:
@@ -115,17 +116,14 @@ def sample(
     totals = np.zeros(B * samples)
     for step in range(max_words):
         logits, state, attention = model.step(words, state)
-        logits = logits.float()
-        normaliser = logits.logsumexp(1, keepdim=True)
-        for rule in rules:
-            logits = rule(logits, history)
+        possible = under_rules(logits, rules, history)
+        logprobs = possible.cpu()
         going = torch.from_numpy(ends < 0)
-        if (logits.amax(1).cpu()[going] == -torch.inf).any():
+        if (logprobs.amax(1)[going] == -torch.inf).any():
             raise none_left()
         uniform = torch.from_numpy(np.stack([g.random(samples) for g in generators]).ravel())
-        chances = narrowed(logits, temperature, top_k, top_p, min_p).cpu()
+        chances = narrowed(possible, temperature, top_k, top_p, min_p).cpu()
         chosen = drawn(chances, uniform)
-        logprobs = (logits - normaliser).cpu()
         own = logprobs.gather(1, chosen.unsqueeze(1)).squeeze(1)
         top = tuple(
             x.unflatten(0, (B, samples)) for x in logprobs.topk(min(RUNNERS_UP, logprobs.size(1)))

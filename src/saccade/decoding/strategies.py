@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple, Protocol
 
 import torch
 
-from saccade.config import Tag
+from saccade.config import Tag, from_dict, to_dict
 from saccade.decoding.beam import BeamSettings
 from saccade.decoding.beam import run as run_beam
 from saccade.decoding.diverse import DiverseBeamSettings
@@ -19,7 +19,7 @@ from saccade.decoding.diverse import run as run_diverse
 from saccade.decoding.greedy import GreedySettings
 from saccade.decoding.greedy import run as run_greedy
 from saccade.decoding.hypothesis import Hypothesis, Tokens
-from saccade.decoding.rules import Rule, RuleSettings, rules_of
+from saccade.decoding.rules import Rule, RuleSettings, forced_ids, rules_of
 from saccade.decoding.sampling import SampleSettings
 from saccade.decoding.sampling import run as run_sample
 from saccade.errors import UsageError
@@ -78,34 +78,70 @@ ALIASES = {
 }
 
 
+_RULES = frozenset(f.name for f in fields(RuleSettings))
+
+
 def changed(settings: Any, strategy: str | None = None, **changes: Any) -> Any:
     """Settings with those changes that are not None: another strategy keeps what the two have in
-    common, a number of beams makes a greedy search a beam search, and rules (`min_words`, ...) and
-    the names of transformers are understood. Raises UsageError for what is unknown or out of
-    range."""
-    wanted = {ALIASES.get(k, k): value for k, value in changes.items() if value is not None}
-    if strategy is None and isinstance(settings, GreedySettings) and "beams" in wanted:
-        strategy = "beam"
-    if strategy is not None and strategy != settings.strategy:
-        if strategy not in STRATEGIES:
-            raise UsageError(f"there is no strategy '{strategy}'; choose {', '.join(STRATEGIES)}.")
-        made = STRATEGIES[strategy].settings()
-        common = {f.name for f in fields(made)} & {f.name for f in fields(settings)} - {"strategy"}
-        if strategy == "diverse_beam":  # a beam search's number need not be one that divides
-            common -= {"beams"}
-        settings = replace(made, **{name: getattr(settings, name) for name in common})
-    names = {f.name for f in fields(RuleSettings)}
-    ruled = {name: wanted.pop(name) for name in names & wanted.keys()}
-    if ruled:
-        wanted["rules"] = replace(settings.rules, **ruled)
-    unknown = wanted.keys() - {f.name for f in fields(settings)}
-    if unknown:
-        known = sorted({f.name for f in fields(settings)} | names)
+    common, settings that the strategy lacks choose the first of the table that has them all
+    (`beams` a beam search, `temperature` sampling), and rules (`min_words`, ...) and the names of
+    transformers are understood. Raises UsageError for what is unknown, contradicts itself or is out
+    of range."""
+    wanted: dict[str, Any] = {}
+    for typed, value in changes.items():
+        name = ALIASES.get(typed, typed)
+        if value is not None and wanted.setdefault(name, value) != value:
+            raise UsageError(f"{name} and its other name have two values; leave one out.")
+    rules = {name: wanted.pop(name) for name in _RULES & wanted.keys()}
+    if strategy is None:
+        strategy = _implied(settings.strategy, wanted.keys(), bool(rules.get("forced")))
+    elif strategy not in STRATEGIES:
+        raise UsageError(f"there is no strategy '{strategy}'; choose {', '.join(STRATEGIES)}.")
+    kind = STRATEGIES[strategy].settings
+    names = _names(strategy)
+    for name in sorted(wanted.keys() - names):
+        owners = [other for other in STRATEGIES if name in _names(other)]
+        cure = f"it is one of {' and '.join(owners)}; " if owners else ""
+        known = ", ".join(sorted(names | _RULES))
         raise UsageError(
-            f"the strategy '{settings.strategy}' has no setting '{sorted(unknown)[0]}'; it has "
-            f"{', '.join(known)}."
+            f"the strategy '{strategy}' has no setting '{name}'; {cure}{strategy} has {known}."
         )
-    return replace(settings, **wanted)
+    values = to_dict(settings)
+    kept = {name: values[name] for name in names & values.keys()}
+    if settings.strategy != strategy == "diverse_beam":
+        kept.pop("beams", None)  # a beam search's number need not be one that divides
+    ruled = {**values["rules"], **rules}
+    return from_dict(kind, {**kept, **wanted, "rules": ruled}, "decode")
+
+
+def _names(strategy: str) -> frozenset[str]:
+    """The settings of a strategy, its rules aside."""
+    every = {f.name for f in fields(STRATEGIES[strategy].settings)}
+    return frozenset(every - {"strategy", "rules"})
+
+
+def _implied(strategy: str, wanted: Iterable[str], forced: bool) -> str:
+    """The strategy, if it has all settings that are wanted, else the first that has. Raises
+    UsageError where none has."""
+    names = set(wanted)
+
+    def fits(other: str) -> bool:
+        return names <= _names(other) and (not forced or other == "beam")
+
+    found = next((other for other in (strategy, *STRATEGIES) if fits(other)), None)
+    if found is not None:
+        return found
+    owners = {name: [s for s in STRATEGIES if name in _names(s)] for name in sorted(names)}
+    if forced:
+        owners["forced"] = ["beam"]
+    for name, known in owners.items():
+        if not known:
+            every = sorted(frozenset.union(*map(_names, STRATEGIES)) | _RULES)
+            raise UsageError(
+                f"there is no setting '{name}' of decoding; there are {', '.join(every)}."
+            )
+    told = "; ".join(f"{name} of {' and '.join(known)}" for name, known in owners.items())
+    raise UsageError(f"no strategy has all of these settings: {told}; leave some out.")
 
 
 @torch.no_grad()
@@ -119,7 +155,8 @@ def search(
 ) -> list[list[Hypothesis]]:
     """Features of B pictures -> for each its hypotheses, best first. seeds (B,): of each picture,
     where sentences are drawn by chance. Raises UsageError where the rules leave no word."""
-    tokens = Tokens(vocabulary.bos, vocabulary.eos)
+    forced = forced_ids(settings.rules, vocabulary)
+    tokens = Tokens(vocabulary.bos, vocabulary.eos, forced)
     rules = rules_of(settings.rules, vocabulary, settings.allow_unk)
     state = model.start(features)
     run = STRATEGIES[settings.strategy].run

@@ -1,4 +1,4 @@
-"""The likeliest words of many hypotheses at once."""
+"""Log-probabilities under rules, and the likeliest words of many hypotheses at once."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,16 @@ from torch import Tensor
 from saccade.decoding.rules import Rule
 
 BLOCK = 64  # words; a row's best k lie in the k blocks with the highest best word
+
+
+def under_rules(logits: Tensor, rules: Sequence[Rule], history: Tensor) -> Tensor:
+    """logits (N, V), history (N, t) of the words so far -> log-probabilities (N, V), the model's
+    own but for what the rules lower or take away (-inf): none of it is given to other words."""
+    logits = logits.float()
+    normaliser = logits.logsumexp(1, keepdim=True)
+    for rule in rules:
+        logits = rule(logits, history)
+    return logits - normaliser
 
 
 def likeliest(

@@ -1,6 +1,5 @@
 """Sentences that people type, as a model of whole words reads them."""
 
-import difflib
 from collections.abc import Sequence
 
 from saccade.errors import UsageError
@@ -49,6 +48,6 @@ class VocabularyWords:
         return join(words)
 
     def _unknown(self, word: str) -> str:
-        near = difflib.get_close_matches(word, self.vocabulary.words[4:], n=3)
-        hint = f" (near: {', '.join(near)})" if near else ""
+        near = ", ".join(self.vocabulary.near(word))
+        hint = f" (near: {near})" if near else ""
         return f"the model does not know the word '{word}'{hint}"

@@ -13,10 +13,8 @@ from dataclasses import asdict, dataclass
 
 from saccade.errors import DataError
 from saccade.metrics.tokenizer import tokenize_all
+from saccade.text.english import BAD_ENDINGS
 
-BAD_ENDINGS = frozenset(
-    "a an the in for at of with before after on upon near to is are am".split()  # noqa: SIM905
-)
 UNKNOWN = ("<unk>", "unk")
 
 

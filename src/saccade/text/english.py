@@ -26,6 +26,12 @@ _FUNCTION_WORDS = """
 """
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
+# Words that no caption ends in: of Luo et al., "Discriminability objective for training descriptive
+# captions" (2018), where they mark a model that learnt to stop early.
+BAD_ENDINGS = frozenset(
+    "a an the in for at of with before after on upon near to is are am".split()  # noqa: SIM905
+)
+
 _IES = "cookie movie brownie hoodie zombie selfie smoothie veggie goalie hippie beanie birdie"
 _IRREGULAR = {  # plural: singular
     "children": "child", "people": "person", "mice": "mouse", "feet": "foot", "teeth": "tooth",

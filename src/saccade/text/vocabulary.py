@@ -1,5 +1,6 @@
 """Words to ids and back."""
 
+import difflib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -45,6 +46,10 @@ class Vocabulary:
         """Word ids, BOS and EOS not among them; unknown words become UNK."""
         words = tokenize(caption) if isinstance(caption, str) else list(caption)
         return [self.ids.get(word, self.unk) for word in words[:max_words]]
+
+    def near(self, word: str) -> list[str]:
+        """Up to three words that are spelled alike, the nearest first."""
+        return difflib.get_close_matches(word, self.words[len(SPECIALS) :], n=3)
 
     def decode(self, ids: Iterable[int]) -> list[str]:
         """Ids to words, up to EOS; PAD and BOS are left out."""
