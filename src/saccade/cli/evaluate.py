@@ -21,6 +21,7 @@ from saccade.cli.options import (
     path_option,
 )
 from saccade.cli.reading import CaptionColumn, ImageColumn, KeepRejected, choices
+from saccade.cli.stopping import ended
 
 if TYPE_CHECKING:
     from saccade.evaluation.split import Evaluation
@@ -66,15 +67,27 @@ def evaluate(
     from saccade.evaluation.split import evaluate as measure
     from saccade.files import write_json
     from saccade.text.printing import echo
+    from saccade.training.stopping import stop_flag
     from saccade.values.examples import evenly
 
     captioner = Captioner.from_pretrained(model, device="cpu" if cpu else None)
     decoding = captioner.settings(beams=beams, length_power=length_power, max_words=max_words)
-    result = measure(captioner.engine, source.examples, split, None, decoding, limit=limit)
-    show(result, f"{model} on {source.path} ({split})")
-    if json_file is not None:
-        write_json(json_file, result.to_json())
-        echo(f"All figures and captions: {json_file}")
+    with stop_flag() as flag:
+        result = measure(
+            captioner.engine,
+            source.examples,
+            split,
+            None,
+            decoding,
+            limit=limit,
+            stop=lambda: flag.asked,
+        )
+        show(result, f"{model} on {source.path} ({split})")
+        if json_file is not None:
+            write_json(json_file, result.to_json())
+            echo(f"All figures and captions: {json_file}")
+    if flag.asked:
+        raise ended(flag.number, f"{result.pictures} pictures are captioned and scored")
     if attention is not None:
         from saccade.errors import SaccadeError
         from saccade.viz.attention import save_png

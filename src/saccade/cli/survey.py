@@ -1,6 +1,8 @@
 """`saccade survey`: a checkpoint's attention on a whole split."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +12,7 @@ from saccade.cli.inputs import check_outputs, model_files
 from saccade.cli.options import (
     MOST,
     Beams,
+    Cache,
     Cpu,
     Images,
     JsonFile,
@@ -22,9 +25,20 @@ from saccade.cli.options import (
     some_text,
 )
 from saccade.cli.reading import CaptionColumn, ImageColumn, KeepRejected, choices
+from saccade.cli.stopping import ended
+
+
+class Maps(StrEnum):
+    """Which maps are compared with boxes."""
+
+    all = "all"
+    attention = "attention"
+
 
 if TYPE_CHECKING:
+    from saccade.api import Captioner
     from saccade.evaluation.survey import Survey
+    from saccade.values.examples import Example
 
 # Rows of the survey that begin a section.
 SECTIONS = (
@@ -44,9 +58,27 @@ def survey(
         Path | None,
         path_option("--boxes", help="COCO instances JSON, or a Flickr30k Entities folder."),
     ] = None,
+    maps: Annotated[
+        Maps,
+        typer.Option(
+            help="Which maps of words with a box are compared: attention alone, or all, with "
+            "verdicts (about 0.5 s a picture)."
+        ),
+    ] = Maps.all,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            callback=some_text, help="Another model to compare with, on the same pictures' boxes."
+        ),
+    ] = None,
     limit: Limit = 0,
     measured: Annotated[
-        int, typer.Option(min=1, max=MOST, help="How many pictures are measured word by word.")
+        int,
+        typer.Option(
+            min=0,
+            max=MOST,
+            help="How many pictures are measured word by word, with or without box.",
+        ),
     ] = 50,
     rank: Annotated[
         str,
@@ -64,6 +96,7 @@ def survey(
     image_column: ImageColumn = None,
     caption_column: CaptionColumn = None,
     keep_rejected: KeepRejected = False,
+    cache: Cache = None,
     cpu: Cpu = False,
 ) -> None:
     """Measure attention on a whole split: its health, its grounding, and what its words rest on.
@@ -85,41 +118,113 @@ def survey(
         [*source.files, *model_files(model), *([boxes] if boxes else [])],
     )
     from saccade.api import Captioner
+    from saccade.cli.boxes_show import show_against, show_boxes
     from saccade.cli.explain import explainer_of
     from saccade.data.boxes import read_boxes
+    from saccade.evaluation.boxfigures import compare_models
+    from saccade.explain.record import plain
     from saccade.files import write_json
     from saccade.text.printing import echo
+    from saccade.training.stopping import stop_flag
 
     known = None if boxes is None else read_boxes(boxes, [e.image for e in source.examples])
     captioner = Captioner.from_pretrained(model, device="cpu" if cpu else None)
-    result = measure(
-        captioner.engine,
-        source.examples,
-        split,
-        None,
-        captioner.settings(beams=beams, length_power=length_power),
-        known,
-        explainer_of(captioner, source.path, images),
-        measured=measured,
-        rank=rank,
-        limit=limit,
-    )
-    show(result, rank, f"{model} on {source.path} ({split})")
-    if json_file is not None:
-        write_json(json_file, result.to_json())
-        echo(f"All figures: {json_file}")
-    if html is not None:
-        from saccade.viz.explorer import write_page
-
-        write_page(
-            [item.explanation for item in result.explained],
-            html,
-            f"Where the model looked: {Path(model).name}, {split}",
-            result.rows(),
-            [_beyond(item.scores) for item in result.explained],
-            result.health.flags if result.health is not None else (),
+    decoding = captioner.settings(beams=beams, length_power=length_power)
+    explainer = explainer_of(captioner, source.path, images)
+    with stop_flag() as flag:
+        use_cache(captioner, source.examples, limit, cache)
+        result = measure(
+            captioner.engine,
+            source.examples,
+            split,
+            None,
+            decoding,
+            known,
+            explainer,
+            measured=measured,
+            rank=rank,
+            limit=limit,
+            all_maps=maps == Maps.all,
+            stop=lambda: flag.asked,
         )
-        echo(f"Page: {html}")
+        show(result, rank, f"{model} on {source.path} ({split})")
+        show_boxes(result.figures)
+        figures = result.to_json()
+        if against is not None and not flag.asked:
+            other = Captioner.from_pretrained(against, device="cpu" if cpu else None)
+            use_cache(other, source.examples, limit, cache)
+            theirs = measure(
+                other.engine,
+                source.examples,
+                split,
+                None,
+                other.settings(beams=beams, length_power=length_power),
+                known,
+                explainer_of(other, source.path, images),
+                measured=0,
+                limit=limit,
+                all_maps=maps == Maps.all,
+                stop=lambda: flag.asked,
+            )
+            show_boxes(theirs.figures, against)
+            compared = compare_models(result.boxed, theirs.boxed)
+            show_against(compared, model, against)
+            figures |= {
+                "against": {
+                    "model": against,
+                    "compared": plain(list(map(asdict, compared))),
+                    "boxes": plain(theirs.figures.to_json()) if theirs.figures else None,
+                }
+            }
+        if json_file is not None:
+            write_json(json_file, figures)
+            echo(f"All figures: {json_file}")
+        failed = 0
+        if html is not None:
+            failed = _write(result, html, f"Where the model looked: {Path(model).name}, {split}")
+    if flag.asked:
+        pictures, explained = result.evaluation.pictures, len(result.explained)
+        raise ended(
+            flag.number, f"{pictures} pictures are captioned and {explained} of them explained"
+        )
+    if failed:
+        raise typer.Exit(1)
+
+
+def use_cache(
+    captioner: "Captioner", examples: Sequence["Example"], limit: int, cache: Path | None
+) -> None:
+    """Take the pictures' cells from the feature cache, which is filled with those it lacks. Raises
+    UsageError for a captioner that has no such cache."""
+    if cache is None:
+        return
+    from saccade.engine import ModelEngine
+    from saccade.errors import UsageError
+
+    if not isinstance(captioner.engine, ModelEngine):
+        raise UsageError("--cache keeps features of captioners that Saccade has trained only.")
+    captioner.engine.use_cache((e.image for e in examples[: limit or None]), cache)
+
+
+def _write(result: "Survey", html: Path, title: str) -> int:
+    """Write the page, and return how many pictures failed; the others are on it."""
+    from saccade.errors import PictureError
+    from saccade.text.printing import echo
+    from saccade.viz.explorer import Page
+
+    flags = result.health.flags if result.health is not None else ()
+    with Page(html, title, result.rows(), flags) as page:
+        for item in result.explained:
+            try:
+                page.add(item.explanation, _beyond(item.scores))
+            except (PictureError, ValueError) as error:
+                echo(
+                    f"saccade: {item.captioned.example.image} is not on the page: {error}", err=True
+                )
+        if page.count:
+            page.finish()
+            echo(f"Page: {html}")
+    return len(result.explained) - page.count
 
 
 def _beyond(scores: Mapping[str, float]) -> dict[str, float]:
