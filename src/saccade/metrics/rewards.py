@@ -1,8 +1,8 @@
-"""CIDEr-D of sampled captions as word ids: the reward of self-critical training.
+"""CIDEr-D and BLEU-4 of sampled captions as word ids: rewards of self-critical training.
 
 Rennie et al., "Self-critical sequence training for image captioning" (2017). References are turned
 into weighted n-grams once; scoring a batch then is a few sorts and look-ups over all of it at once.
-The figures are those of `cider.cider` on the same words (and of its loop twin in the tests).
+The figures are those of `cider.cider` and `bleu.bleu` on the same words.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from saccade.errors import DataError
+from saccade.metrics.bleu import from_statistics
 from saccade.metrics.cider import SIGMA
 from saccade.metrics.frequencies import Frequencies, find
 from saccade.metrics.ngrams import ORDERS, Corpus
@@ -23,10 +24,11 @@ class CiderD:
     """Rewards against cached references.
 
     `references[p]` are the captions of picture p as word ids. `end` is the id that ends a sampled
-    caption: it and what follows are ignored, and so is `pad` anywhere. With `count_end`, captions
-    and references count as having the end token for a last word, as the well-known self-critical
-    code does: without it, nothing tells a model not to stop at "a man on a". Document frequencies
-    are counted in the references unless passed; `frequencies_of` makes them from ids."""
+    caption: it and what follows are ignored, and so is `pad` anywhere. With `count_end`, references
+    count as having the end token for a last word, and so do sampled captions that hold it, as the
+    well-known self-critical code does: without it, nothing tells a model not to stop at "a man on
+    a". A sampled caption without it was cut and has no end. Document frequencies are counted in the
+    references unless passed; `frequencies_of` makes them from ids."""
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class CiderD:
         self.keys: list[np.ndarray] = []  # sorted n-gram keys, as in `ngrams.Order.keys`
         weights: list[np.ndarray] = []  # of each n-gram
         pieces: list[tuple[np.ndarray, ...]] = []
+        counts: list[np.ndarray] = []
         # From the numbers that words and n-grams have there to those that they have here.
         from_counted = word_from_counted = np.arange(len(counted.words))
         from_corpus = np.fromiter((words[word] for word in corpus.words), np.int64)
@@ -97,6 +100,7 @@ class CiderD:
             self.keys.append(keys)
             weights.append(weight)
             pieces.append((order.ref_picture, gram, order.ref_caption, tfidf, norm))
+            counts.append(order.ref_count)
         self.offsets = np.cumsum([0] + [len(weight) for weight in weights])
         self.grams = int(self.offsets[-1])
         # All orders together, an n-gram's number offset by those of the shorter ones.
@@ -109,17 +113,15 @@ class CiderD:
         self.entry_scaled = scaled[by_key]  # divided by the reference's norm
         self.pair_keys, self.pair_starts = np.unique(key[by_key], return_index=True)
         self.pair_counts = np.diff(np.append(self.pair_starts, len(key)))
+        count = np.concatenate(counts)[by_key]
+        # The count in the reference that has the n-gram most often.
+        self.pair_most = np.maximum.reduceat(count, self.pair_starts) if len(count) else count
         self.all_weights = np.concatenate([*weights, [self.log_pictures]])  # one at least
 
     def rewards(self, ids: np.ndarray | Sequence[Ids], pictures: Ids) -> np.ndarray:
         """CIDEr-D of sampled captions: (N,). `ids` is (N, T), or N sequences; `pictures` (N,) says
         which picture's references each is scored against."""
-        owner = np.asarray(pictures, np.int64)
-        words, lengths = self._flatten(ids)
-        if len(owner) != len(lengths):
-            raise DataError(f"{len(lengths)} captions but {len(owner)} picture numbers.")
-        if len(owner) and not 0 <= owner.min() <= owner.max() < self.pictures:
-            raise DataError(f"picture numbers must be 0 to {self.pictures - 1}.")
+        owner, words, lengths = self._checked(ids, pictures)
         caption, gram, count, order = self._grams(words, lengths)
         weight = count * np.where(
             gram < 0, self.log_pictures, self.all_weights[np.maximum(gram, 0)]
@@ -144,6 +146,35 @@ class CiderD:
         total = np.bincount(owners, value, len(owner))
         return 10.0 * total / (ORDERS * self.references[owner])
 
+    def bleu(self, ids: np.ndarray | Sequence[Ids], pictures: Ids) -> np.ndarray:
+        """BLEU-4 of each of the same captions alone, 0 to 1: (N,)."""
+        owner, words, lengths = self._checked(ids, pictures)
+        caption, gram, count, order = self._grams(words, lengths)
+        pair = self._find_pairs(owner[caption], gram)
+        most = self.pair_most[pair] if len(self.pair_most) else np.zeros_like(pair)
+        clipped = np.where(pair < 0, 0, np.minimum(most, count))
+        correct = np.bincount(caption * ORDERS + order, clipped, len(owner) * ORDERS)
+        starts = np.cumsum(self.references) - self.references
+        closest = [
+            min(self.lengths[s : s + n].tolist(), key=lambda other: (abs(other - length), other))
+            for s, n, length in zip(starts[owner], self.references[owner], lengths, strict=True)
+        ]
+        guessed = np.maximum(0, lengths[:, None] - np.arange(ORDERS))
+        columns = (lengths[:, None], np.array(closest, np.int64).reshape(-1, 1), guessed)
+        return from_statistics(np.hstack((*columns, correct.reshape(-1, ORDERS))))[:, -1]
+
+    def _checked(
+        self, ids: np.ndarray | Sequence[Ids], pictures: Ids
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Whose each caption is (N,), all their words, and their lengths (N,). Raises DataError."""
+        owner = np.asarray(pictures, np.int64)
+        words, lengths = self._flatten(ids)
+        if len(owner) != len(lengths):
+            raise DataError(f"{len(lengths)} captions but {len(owner)} picture numbers.")
+        if len(owner) and not 0 <= owner.min() <= owner.max() < self.pictures:
+            raise DataError(f"picture numbers must be 0 to {self.pictures - 1}.")
+        return owner, words, lengths
+
     def _flatten(self, ids: np.ndarray | Sequence[Ids]) -> tuple[np.ndarray, np.ndarray]:
         """All words of the captions one after the other as our numbers, and the lengths."""
         if not isinstance(ids, np.ndarray):
@@ -156,10 +187,11 @@ class CiderD:
         if self.pad is not None:
             kept &= ids != self.pad
         lengths = kept.sum(axis=1)
-        if self.count_end and self.end is not None:  # one more word, after each caption's last
+        if self.count_end and self.end is not None:  # one more word, after the last of those ended
+            ended = (ids == self.end).any(axis=1)
             ids = np.concatenate([ids, np.full((len(ids), 1), self.end)], axis=1)
-            kept = np.concatenate([kept, np.ones((len(ids), 1), bool)], axis=1)
-            lengths = lengths + 1
+            kept = np.concatenate([kept, ended[:, None]], axis=1)
+            lengths = lengths + ended
         flat = ids[kept]
         place = find(self.word_ids, flat)
         unknown = place < 0

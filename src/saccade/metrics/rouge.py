@@ -8,11 +8,14 @@ one empty word, and the tokenizer's no-break spaces stay inside their word; both
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from saccade.errors import DataError
+
+Word = TypeVar("Word", str, int)  # text, or a word id
 
 _BETA2 = 1.2**2
 _LONG = 1000  # words from which on a caption is treated as a long one
@@ -20,7 +23,7 @@ _RARE = 64  # times that a word of a long caption occurs in it
 _MOST_PAIRS = 10**10  # of words, compared in about 2 seconds
 
 
-def common_length(masks: dict[str, int], length: int, words: Sequence[str]) -> int:
+def common_length(masks: Mapping[Word, int], length: int, words: Sequence[Word]) -> int:
     """Length of the longest common subsequence of two lists of words.
 
     `masks` has, for each word of the first list, the bits of its positions; `length` is how many
@@ -42,20 +45,26 @@ def sentence(hypothesis: str, references: Sequence[str]) -> float:
     words = hypothesis.split(" ")
     length = len(words)
     short = length <= _LONG
-    masks = _masks(words) if short else {}
+    masks = word_masks(words) if short else {}
     precision = recall = 0.0
     for reference in references:
         others = reference.split(" ")
         common = common_length(masks, length, others) if short else _common_of_long(words, others)
         precision = max(precision, common / length)
         recall = max(recall, common / len(others))
+    return f_measure(precision, recall)
+
+
+def f_measure(precision: float, recall: float) -> float:
+    """With beta 1.2."""
     if not precision or not recall:
         return 0.0
     return (1 + _BETA2) * precision * recall / (recall + _BETA2 * precision)
 
 
-def _masks(words: Sequence[str]) -> dict[str, int]:
-    masks: dict[str, int] = {}
+def word_masks(words: Sequence[Word]) -> dict[Word, int]:
+    """For each word the bits of its positions, for `common_length`."""
+    masks: dict[Word, int] = {}
     for position, word in enumerate(words):
         masks[word] = masks.get(word, 0) | 1 << position
     return masks
