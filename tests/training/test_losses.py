@@ -80,6 +80,17 @@ def test_the_objective_is_equation_14_per_word():
     loss = build_task(CrossEntropySettings(weight, smoothing))(model, batch, context)
     assert math.isclose(loss.total.item(), (smooth + weight * penalty) / words, rel_tol=1e-5)
     assert math.isclose(loss.sums["nll"].item(), nll, rel_tol=1e-5)
+    spread = -sum(
+        p * math.log(p)
+        for b in range(B)
+        for k in range(K)
+        for t in range(int(batch.lengths[b, k]))
+        for p in alphas[b, k, t].tolist()
+        if p > 0
+    )
+    loss = build_task(CrossEntropySettings(weight, entropy=0.3))(model, batch, context)
+    total = (nll + weight * penalty + 0.3 * spread) / words
+    assert math.isclose(loss.total.item(), total, rel_tol=1e-5)
 
 
 def test_the_regulariser_is_zero_when_every_cell_is_seen_once():

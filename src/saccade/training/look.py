@@ -37,6 +37,7 @@ class LookSettings:
 
     doubly_stochastic: float = ranged(0.0, 0.0, 1e6)
     label_smoothing: float = ranged(0.0, 0.0, 0.999)
+    entropy: float = ranged(0.0, 0.0, 1e6)
     detection: float = ranged(0.0, 0.0, 1e6)
     weight: float = ranged(0.5, 0.0, 1e6)  # of the boxes' loss beside the words'
     loss: Literal["mass", "cells"] = "mass"  # -log of the mass in the box, or its cells as targets

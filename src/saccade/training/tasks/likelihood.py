@@ -24,6 +24,7 @@ class CrossEntropySettings:
     # lambda of equation 14; at 1 every map comes out nearly uniform
     doubly_stochastic: float = ranged(0.1, 0.0, 1e6)
     label_smoothing: float = ranged(0.0, 0.0, 0.999)
+    entropy: float = ranged(0.0, 0.0, 1e6)  # weight of `attention_entropy`: sharper maps
     detection: float = ranged(0.0, 0.0, 1e6)  # weight of `word_detection`, for untrained encoders
     kind: Literal["cross_entropy"] = "cross_entropy"
 
@@ -37,6 +38,12 @@ def doubly_stochastic(alphas: Tensor, lengths: Tensor) -> Tensor:
     none."""
     excess = (1 - alphas.sum(2)) ** 2  # (B, K, L)
     return excess.sum(-1)[lengths > 0].sum()
+
+
+def attention_entropy(alphas: Tensor) -> Tensor:
+    """-sum_i alpha_ti log alpha_ti in nats, summed over words; maps alphas (..., L) of zeros count
+    nothing."""
+    return -(alphas * alphas.clamp(min=1e-12).log()).sum()
 
 
 def cross_entropy(
@@ -57,7 +64,8 @@ def cross_entropy(
 @dataclass(frozen=True)
 class CrossEntropy:
     """Maximum likelihood with the doubly stochastic regulariser (equation 14), per word:
-    (-sum log p(word) + weight * sum_i (1 - sum_t alpha_ti)^2) / words."""
+    (-sum log p(word) + weight * sum_i (1 - sum_t alpha_ti)^2) / words, and the mean entropy of
+    attention with its own weight."""
 
     settings: CrossEntropySettings | LookSettings
 
@@ -71,6 +79,8 @@ class CrossEntropy:
         if self.settings.doubly_stochastic and attention is not None:
             regulariser = doubly_stochastic(attention.weights, batch.lengths)
             total = total + self.settings.doubly_stochastic * regulariser
+        if self.settings.entropy and attention is not None:
+            total = total + self.settings.entropy * attention_entropy(attention.weights.float())
         total = total / sums["words"]
         if self.settings.detection and forward.word_scores is not None:
             assert forward.detected is not None
