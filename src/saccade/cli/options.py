@@ -80,4 +80,8 @@ Split = Annotated[
     str, typer.Option(callback=some_text, help="Which split; 'all' for every picture.")
 ]
 Limit = Annotated[int, typer.Option(min=0, max=MOST, help="Only the first N pictures; 0: all.")]
+Cache = Annotated[
+    Path | None,
+    path_option("--cache", help="Folder for grid features, as for train: encode photos once."),
+]
 Cpu = Annotated[bool, typer.Option("--cpu", help="Do not use a GPU.")]

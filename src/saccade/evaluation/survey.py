@@ -15,8 +15,11 @@ from saccade.data.scenes import absent_words, ground
 from saccade.decoding import Decoding
 from saccade.engine import Engine, encode
 from saccade.errors import PictureError, UsageError
+from saccade.evaluation.boxed import BoxedWord, boxed_words
+from saccade.evaluation.boxfigures import BoxFigures, box_figures
 from saccade.evaluation.split import Captioned, Evaluation, evaluate
 from saccade.explain.explainer import Explainer
+from saccade.explain.judging import EFFECT_SHARES
 from saccade.explain.record import plain, to_json
 from saccade.metrics import grounding as boxes_of_words
 from saccade.metrics import health as attention_health
@@ -58,6 +61,8 @@ class Survey:
     evaluation: Evaluation
     health: Health | None  # None when no caption has a word
     grounding: Grounding | None  # where boxes exist
+    boxed: tuple[BoxedWord, ...] = field(repr=False)  # words with boxes, under every map
+    figures: BoxFigures | None = field(repr=False)  # of these words
     hallucinated: tuple[Hallucination, ...]  # in no reference
     absent: tuple[Hallucination, ...]  # on scenes: not in the picture
     explained: tuple[Explained, ...]
@@ -101,6 +106,8 @@ class Survey:
             "evaluation": self.evaluation.to_json(),
             "health": None if self.health is None else plain(asdict(self.health)),
             "grounding": None if self.grounding is None else plain(asdict(self.grounding)),
+            "boxes": None if self.figures is None else plain(self.figures.to_json()),
+            "boxed words": [word.to_json() for word in self.boxed],
             "hallucinated": [plain(asdict(item)) for item in self.hallucinated],
             "absent": [plain(asdict(item)) for item in self.absent],
             "chosen": self.chosen,
@@ -126,18 +133,20 @@ def survey(
     rank: str = FAITHFULNESS,
     limit: int = 0,
     show: bool = True,
+    all_maps: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> Survey:
     """Caption a split, look at all maps, and explain `measured` of its captions word by word: those
     worst by `rank` where that is known beforehand, else pictures at even distances.
 
-    boxes: of the pictures, where they aren't drawn scenes, which know theirs. explainer: one of the
-    engine, if not the default. stop: asked after each batch and each explanation; when it is true,
+    boxes: of the pictures, where they aren't drawn scenes, which know theirs. all_maps: put every
+    map of every word with a box to the test, not only attention. explainer: one of the engine, if
+    not the default. stop: asked after each batch and each explanation; when it is true,
     the figures are of what is done. A picture that can't be read any more is not explained and in
     the evaluation's `skipped`. Raises UsageError for an unknown rank; DataError as `evaluate`."""
     check_rank(rank)
-    if measured < 1 or limit < 0:
-        raise UsageError("at least 1 picture is measured, and a limit is 0 (none) or more.")
+    if measured < 0 or limit < 0:
+        raise UsageError("the pictures to measure and the limit are 0 or more.")
     evaluation = evaluate(engine, data, split, images, decoding, limit=limit, show=show, stop=stop)
     captioned = evaluation.captioned
     scores = _scores(evaluation)
@@ -175,6 +184,14 @@ def survey(
             task.advance(1)
     evaluation = replace(evaluation, skipped=(*evaluation.skipped, *failed))
     explanations = [item.explanation for item in explained]
+    boxed = boxed_words(
+        [(item.example, item.caption) for item in captioned],
+        boxes,
+        engine,
+        _lean(explainer, captioned) if all_maps else None,
+        show,
+        stop,
+    )
     attended = [c for item in captioned if (c := item.caption).alphas is not None]
     maps = [c.alphas for c in attended if c.alphas is not None]
     return Survey(
@@ -185,6 +202,8 @@ def survey(
             for item in captioned
             if (alphas := item.caption.alphas) is not None and (words := grounded(item, boxes))
         ),
+        boxed,
+        box_figures(boxed),
         hallucinated(
             {item.example.id: item.caption.words for item in captioned},
             {item.example.id: item.example.captions for item in captioned},
@@ -196,6 +215,18 @@ def survey(
         shares(explanations, lambda _, word: is_content(word.word)),
         scores,
     )
+
+
+def _lean(explainer: Explainer, captioned: Sequence[Captioned]) -> Explainer:
+    """An explainer that measures all maps, and of the coverings only those of verdicts."""
+    attends = any(item.caption.alphas is not None for item in captioned)
+    low, high = EFFECT_SHARES
+    settings = replace(
+        explainer.settings,
+        shares=tuple(share for share in explainer.settings.shares if low <= share <= high),
+        curves=("attention" if attends else "gradient",),
+    )
+    return Explainer(explainer.engine, explainer.fillers[0], settings, explainer.covered_with)
 
 
 def check_rank(rank: str) -> None:

@@ -169,10 +169,10 @@ def mass(alpha: np.ndarray, where: Where, boxes: Sequence[Box]) -> float:
 def word_pointing(word: str, alpha: np.ndarray, where: Where, boxes: Sequence[Box]) -> WordPointing:
     """alpha, (h, w) or (L,), against the boxes, in photo pixels, of what the word names. Without a
     box (what is named is not there) no look can be right: all three are 0."""
-    hits = _hits(where, boxes)
-    even = (hits * uniform_map(where)).sum()
+    inside = hits(where, boxes)
+    even = (inside * uniform_map(where)).sum()
     return WordPointing(
-        word, float(hits.flat[int(alpha.argmax())]), float(even), _centre(where, boxes)
+        word, float(inside.flat[int(alpha.argmax())]), float(even), _centre(where, boxes)
     )
 
 
@@ -294,7 +294,7 @@ def _inside(x: np.ndarray, y: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
     return inside
 
 
-def _hits(where: Where, boxes: Sequence[Box]) -> np.ndarray:
+def hits(where: Where, boxes: Sequence[Box]) -> np.ndarray:
     """Which cells have their centre in a box: (h, w) or (L,) bool."""
     if isinstance(where, Regions):
         places = where.boxes()

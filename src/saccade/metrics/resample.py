@@ -74,12 +74,16 @@ def compare(
     compared = {}
     for name in names:
         drawn = first[:, list(a.values).index(name)] - second[:, list(b.values).index(name)]
-        low, high = np.quantile(drawn, _tails(level))
-        turned = min(int(np.sum(drawn <= 0)), int(np.sum(drawn >= 0)))
-        p = min(1.0, 2 * (turned + 1) / (resamples + 1))
-        difference = a.values[name] - b.values[name]
-        compared[name] = Comparison(name, difference, float(low), float(high), p, level)
+        compared[name] = _comparison(name, a.values[name] - b.values[name], drawn, level)
     return compared
+
+
+def _comparison(name: str, difference: float, drawn: np.ndarray, level: float) -> Comparison:
+    """drawn (R,): the difference in every resample."""
+    low, high = np.quantile(drawn, _tails(level))
+    turned = min(int(np.sum(drawn <= 0)), int(np.sum(drawn >= 0)))
+    p = min(1.0, 2 * (turned + 1) / (len(drawn) + 1))
+    return Comparison(name, difference, float(low), float(high), p, level)
 
 
 def _tails(level: float) -> tuple[float, float]:
@@ -121,6 +125,50 @@ def _figures(scores: Scores, counts: np.ndarray) -> np.ndarray:
         sums = weights @ scores.statistics.astype(np.float64)  # exact: integers below 2**53
         columns |= dict(zip(bleu.NAMES, bleu.from_statistics(sums).T, strict=True))
     return np.stack([columns[name] for name in scores.values], axis=1)
+
+
+class Resampled:
+    """One bootstrap over pictures for any number of figures, each a sum over pictures divided by
+    another (hits by words, say), so that any two figures have a paired difference.
+
+    sums, weights (P,): of each picture; a resample without weight says nothing and is left out."""
+
+    def __init__(self, pictures: int, resamples: int = 1000, seed: int = 0) -> None:
+        if resamples < 1 or pictures < 1:
+            raise DataError("a bootstrap needs at least 1 resample of at least 1 picture.")
+        self.pictures = pictures
+        # How often a picture is drawn is at most a handful: a byte each.
+        self.counts = np.concatenate(
+            [counts.astype(np.uint8) for counts in _draws(pictures, resamples, seed)]
+        )  # (R, P)
+
+    def draws(self, sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """(R,) the figure in every resample; nan where nothing has weight."""
+        columns = np.stack((sums, weights), 1).astype(np.float64)
+        rows = max(1, _CHUNK // len(columns))
+        total = np.concatenate(
+            [
+                self.counts[start : start + rows].astype(np.float64) @ columns
+                for start in range(0, len(self.counts), rows)
+            ]
+        )
+        shares = np.full(len(total), np.nan)
+        return np.divide(total[:, 0], total[:, 1], out=shares, where=total[:, 1] > 0)
+
+    def interval(self, sums: np.ndarray, weights: np.ndarray) -> Interval:
+        """sum(sums) / sum(weights) with its 95% interval."""
+        if weights.sum() <= 0:
+            raise DataError("a bootstrap interval needs at least 1 picture that counts.")
+        low, high = np.nanquantile(self.draws(sums, weights), _tails(0.95)).tolist()
+        return Interval(float(sums.sum() / weights.sum()), low, high)
+
+    def compare(
+        self, name: str, a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]
+    ) -> Comparison:
+        """The paired test of one figure (sums, weights) against another on the same pictures."""
+        drawn = self.draws(*a) - self.draws(*b)
+        difference = float(a[0].sum() / a[1].sum() - b[0].sum() / b[1].sum())
+        return _comparison(name, difference, drawn[~np.isnan(drawn)], 0.95)
 
 
 def mean_interval(

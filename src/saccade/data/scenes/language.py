@@ -24,6 +24,12 @@ NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4}
 _ARTICLES = {"a": 1, "an": 1, "the": 1}
 _KIND_OF = {plural: kind for kind, plural in PLURALS.items()} | {kind: kind for kind in KINDS}
 
+
+def is_kind(word: str) -> bool:
+    """Whether a word is the noun of a kind of thing, in the singular or the plural."""
+    return word in _KIND_OF
+
+
 _Table = dict[tuple[str, ...], str]  # a wording -> its meaning
 
 

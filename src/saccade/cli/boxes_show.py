@@ -1,0 +1,101 @@
+"""Tables of maps and boxes on the terminal."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from saccade.evaluation.boxfigures import BoxFigures, Group
+    from saccade.metrics.resample import Comparison
+    from saccade.values.evidence import Interval
+
+
+def show_boxes(figures: "BoxFigures | None", title: str = "") -> None:
+    """Every map over the words with boxes, then by size and kind, then by verdict."""
+    if figures is None:
+        return
+    of = f"{title}: " if title else ""
+    pairs = {pair.metric: pair for pair in figures.pairs}
+    for group in (figures.heads, figures.all):
+        rows = [
+            (name, _sure(group.peak[name]), _sure(group.mass[name]), *_beyond(pairs, group, name))
+            for name in figures.maps
+        ]
+        heading = f"{of}{group.name}, {_counted(group)}"
+        _table(heading, ("map", "peak in the box", "mass in the box", "peak beyond centre"), rows)
+    parts = (("boxes of the photo", figures.sizes), ("kind of thing", figures.kinds))
+    for what, groups in parts:
+        if groups:
+            rows = [
+                (group.name, str(group.words), *(_percent(group.peak[m]) for m in figures.maps))
+                for group in groups
+            ]
+            heading = f"{of}{figures.heads.name}: peak in the box"
+            _table(heading, (what, "words", *figures.maps), rows)
+    parts = (("verdict", figures.verdicts), ("needs the picture", figures.seen))
+    for what, groups in parts:
+        if groups:
+            name = figures.tested
+            rows = [
+                (
+                    g.name,
+                    str(g.words),
+                    _sure(g.peak[name]),
+                    _percent(g.peak["centre"]),
+                    _sure(g.mass[name]),
+                )
+                for g in groups
+            ]
+            heading = f"{of}{figures.heads.name}: does the {name} map name the thing?"
+            _table(heading, (what, "words", "peak in the box", "centre", "mass in the box"), rows)
+    own = [pair for pair in figures.pairs if "uniform" not in pair.metric]
+    if own:
+        _table(f"{of}maps in pairs, {figures.heads.name}", _PAIRED, [_paired(p) for p in own])
+
+
+def show_against(compared: Sequence["Comparison"], model: str, other: str) -> None:
+    """One captioner minus another."""
+    if compared:
+        rows = [_paired(item) for item in compared]
+        _table(f"{model} - {other}, on the same pictures", _PAIRED, rows)
+
+
+_PAIRED = ("difference", "points", "95% interval", "p")
+
+
+def _paired(item: "Comparison") -> tuple[str, ...]:
+    sure = "" if item.sure else " (not sure)"
+    points, low, high = (f"{100 * value:+.1f}" for value in (item.difference, item.low, item.high))
+    return item.metric, points, f"{low} to {high}{sure}", f"{item.p:.3f}"
+
+
+def _beyond(pairs: dict[str, "Comparison"], group: "Group", name: str) -> tuple[str]:
+    pair = pairs.get(f"{name} - centre, peak in the box")
+    if pair is None or group.name != "the thing's word":
+        return ("",)
+    return (f"{100 * pair.difference:+.1f} ({100 * pair.low:+.1f} to {100 * pair.high:+.1f})",)
+
+
+def _counted(group: "Group") -> str:
+    return f"{group.words:,} in {group.pictures:,} pictures"
+
+
+def _percent(share: "Interval") -> str:
+    return f"{100 * share.value:.1f}%"
+
+
+def _sure(share: "Interval") -> str:
+    return f"{_percent(share)} ({100 * share.low:.1f} to {100 * share.high:.1f})"
+
+
+def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from saccade.text.printing import Screen, printable, row
+
+    table = Table(title=Text(printable(title)), title_justify="left")
+    for number, name in enumerate(header):
+        table.add_column(name, justify="right" if number else "left", overflow="fold")
+    for cells in rows:
+        row(table, *cells)
+    Screen().table(table)
