@@ -45,6 +45,7 @@ class Boxes:
     path: Path
     kind: str  # "COCO instances" or "Flickr30k Entities"
     pictures: Mapping[str, tuple[PictureBoxes, ...]] = field(repr=False)  # by file stem
+    categories: tuple[str, ...] = ()  # that are annotated, of COCO's instances
 
     def of(
         self, picture: Path | str, width: int = 0, height: int = 0
@@ -103,12 +104,14 @@ def _coco(path: Path, stems: set[str] | None) -> Boxes:
         which = f"has no {', '.join(missing)}" if missing else "is malformed"
         raise DataError(f"{path}: {which}, so it is not a file of boxes; {_ACCEPTED}")
     images, notes, categories = lists
-    kinds = {
-        _id(path, f"categories[{i}]", entry, "id"): words_of(
-            _get(path, f"categories[{i}]", entry, "name", str).lower()
-        )
+    categorized = {
+        _id(path, f"categories[{i}]", entry, "id"): _get(
+            path, f"categories[{i}]", entry, "name", str
+        ).lower()
         for i, entry in enumerate(categories)
     }
+    kinds = {key: words_of(name) for key, name in categorized.items()}
+    there: dict[str, set[str]] = {}
     groups = {  # "person", "vehicle", "animal", ...
         _id(path, f"categories[{i}]", entry, "id"): str(entry.get("supercategory") or "")
         for i, entry in enumerate(categories)
@@ -140,6 +143,7 @@ def _coco(path: Path, stems: set[str] | None) -> Boxes:
             raise DataError(
                 f'{path}: {where}: its category_id {short(kind)} is not among "categories".'
             )
+        there.setdefault(key, set()).add(categorized[kind])
         if box is not None and not note.get("iscrowd"):
             for word in kinds[kind]:
                 named[key].setdefault(word, []).append(box)
@@ -150,10 +154,13 @@ def _coco(path: Path, stems: set[str] | None) -> Boxes:
             *sizes[key],
             {word: tuple(boxes) for word, boxes in words.items()},
             {word: tuple(theirs) for word, theirs in above.get(key, {}).items()},
+            categories=frozenset(there.get(key, ())),
         )
         for key, words in named.items()
     ]
-    return Boxes(path, "COCO instances", _by_stem(pictures, stems))
+    return Boxes(
+        path, "COCO instances", _by_stem(pictures, stems), tuple(dict.fromkeys(categorized.values()))
+    )
 
 
 def _get(path: Path, where: str, entry: Any, key: str, kind: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from saccade.data.coco_words import PAIRS
 from saccade.text.english import is_content, plural, singular, stem
+from saccade.text.naming import naming_words
 from saccade.values.examples import NamedWord
 from saccade.values.places import Box
 
@@ -30,6 +31,7 @@ class PictureBoxes:
     named: Mapping[str, tuple[Box, ...]]  # by lower-case word, or two words with a space
     kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of what these name
     phrases: tuple[BoxedPhrase, ...] = ()
+    categories: frozenset[str] = frozenset()  # of COCO's instances, crowds too
 
     def scaled(self, x: float, y: float) -> PictureBoxes:
         """The same for a picture that is x times as wide and y times as high."""
@@ -88,21 +90,8 @@ def ground_words(
 ) -> list[tuple[int, tuple[Box, ...]]]:
     """The words of a caption that name something with boxes: (index, boxes), by index.
 
-    Two words that name one thing ("traffic light") both have its boxes, and known pairs are never
-    taken for their parts: a hot dog is no dog. Of two words in a row that name different things
-    only the second counts: a bus driver is no bus."""
-    lower = [word.lower() for word in words]
-    names: list[tuple[int, int, tuple[Box, ...]]] = []  # from, to, boxes
-    at = 0
-    while at < len(lower):
-        pair = " ".join(lower[at : at + 2])
-        size = 2 if " " in pair and (pair in named or pair in PAIRS) else 1
-        boxes = named.get(pair if size == 2 else lower[at], ())
-        if boxes:
-            if names and names[-1][1] == at and names[-1][2] != boxes:
-                names.pop()
-            names.append((at, at + size, boxes))
-        at += size
+    As `naming_words` has them; of a pair both words have its boxes."""
+    names = naming_words(words, named, PAIRS)
     return [(index, boxes) for start, stop, boxes in names for index in range(start, stop)]
 
 
