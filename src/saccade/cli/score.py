@@ -28,7 +28,10 @@ Split = Annotated[
     str | None,
     _Option(callback=some_text, help='Only the references of this split, such as "test".'),
 ]
-_ALONE = {"resamples", "seed", "training", "against", "per_picture", "meteor", "spice"}
+_ALONE = {
+    *("resamples", "seed", "training", "against", "per_picture", "meteor", "spice"),
+    *("instances", "synonyms"),
+}
 _NEED_HYPOTHESES = {*_ALONE, "several", "subset", "frequencies", "json_file"}
 
 
@@ -102,6 +105,19 @@ def score(
     spice: Annotated[
         bool, _Option("--spice", help="Add SPICE (needs Java and its models).")
     ] = False,
+    instances: Annotated[
+        Path | None,
+        path_option(
+            "--instances",
+            help="COCO's instances_*.json: adds CHAIR, the objects named that are not there.",
+        ),
+    ] = None,
+    synonyms: Annotated[
+        Path | None,
+        path_option(
+            "--synonyms", help="For CHAIR: lines of a category and the words for it, by commas."
+        ),
+    ] = None,
     resamples: Annotated[
         int, _Option(min=0, max=MOST, help="Bootstrap resamples for the intervals; 0 for none.")
     ] = 1000,
@@ -127,10 +143,10 @@ def score(
 
     check_outputs(
         {**outputs, "--save-frequencies": save_frequencies},
-        captions if frequencies is None else [*captions, frequencies],
+        [*captions, *(p for p in (frequencies, instances, synonyms) if p is not None)],
     )
 
-    from saccade.cli import score_show
+    from saccade.cli import score_chair, score_show
     from saccade.cli.reading import choices as chosen
     from saccade.data.hypotheses import match_ids, read_hypotheses
     from saccade.data.references import read_references
@@ -187,6 +203,10 @@ def score(
         other = _add_java(other, groups, others, meteor, spice)
     report = score_show.figures(screen, scored, other, hypotheses, against, resamples, seed)
     report["captions"] = score_show.variety(screen, [*texts.values()], learned, characters)
+    if instances is not None:
+        report["chair"] = score_chair.chair(
+            screen, people, groups, systems, instances, synonyms, subset, resamples, seed
+        )
     report |= {
         "characters": characters,
         "references": [str(path) for path in files],
@@ -215,6 +235,8 @@ def _check_usage(
             raise UsageError(
                 f"{what}: add --hypotheses FILE (or --save-frequencies FILE to count only)."
             )
+    if "synonyms" in typed and "instances" not in typed:
+        raise UsageError("--synonyms is for CHAIR: add --instances FILE.")
     if several:
         useless = [option for name, option in typed.items() if name in _ALONE]
         if useless:

@@ -158,9 +158,8 @@ def _coco(path: Path, stems: set[str] | None) -> Boxes:
         )
         for key, words in named.items()
     ]
-    return Boxes(
-        path, "COCO instances", _by_stem(pictures, stems), tuple(dict.fromkeys(categorized.values()))
-    )
+    names = tuple(dict.fromkeys(categorized.values()))
+    return Boxes(path, "COCO instances", _by_stem(pictures, stems), names)
 
 
 def _get(path: Path, where: str, entry: Any, key: str, kind: Any) -> Any:

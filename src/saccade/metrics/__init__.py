@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from saccade.metrics.agreement import HumanAgreement, human_agreement
+    from saccade.metrics.chair import Chair, object_hallucination
     from saccade.metrics.diversity import Variety, variety
     from saccade.metrics.frequencies import Frequencies
     from saccade.metrics.hallucination import Hallucination, hallucinated
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from saccade.metrics.tokenizer import tokenize, tokenize_all
 
 _HOMES = {
+    "Chair": "chair",
     "CiderD": "rewards",
     "Comparison": "resample",
     "Frequencies": "frequencies",
@@ -36,6 +38,7 @@ _HOMES = {
     "human_agreement": "agreement",
     "intervals": "resample",
     "meteor": "java",
+    "object_hallucination": "chair",
     "score": "scores",
     "score_several": "several",
     "spice": "java",
@@ -45,6 +48,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Chair",
     "CiderD",
     "Comparison",
     "Frequencies",
@@ -59,6 +63,7 @@ __all__ = [
     "human_agreement",
     "intervals",
     "meteor",
+    "object_hallucination",
     "score",
     "score_several",
     "spice",
