@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from saccade.metrics.hallucination import Hallucination, ranked
 from saccade.metrics.resample import mean_interval
 from saccade.text.naming import naming_words
 from saccade.values.evidence import Interval
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,9 @@ class Chair:
 
 
 def object_hallucination(
-    captions: Mapping[Hashable, Sequence[str]],
-    references: Mapping[Hashable, Sequence[Sequence[str]]],
-    objects: Mapping[Hashable, frozenset[str]],
+    captions: Mapping[Key, Sequence[str]],
+    references: Mapping[Key, Sequence[Sequence[str]]],
+    objects: Mapping[Key, frozenset[str]],
     names: Mapping[str, frozenset[str]],
     pairs: Container[str] = frozenset(),
     *,
