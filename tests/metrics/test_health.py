@@ -1,4 +1,4 @@
-"""Attention health: against plain loops, exact for uniform maps, each warning on its own maps only."""
+"""Attention health: against plain loops, and exact for uniform maps."""
 
 import math
 import time
@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saccade.errors import DataError
-from saccade.metrics import health_flags as flags
 from saccade.metrics.health import Health, health, rows
 from saccade.metrics.resample import mean_interval
-from saccade.values.places import Grid, Regions
+from tests.metrics.made_maps import blob, drawn
 
 FIGURES = (
     "entropy",
@@ -24,29 +23,6 @@ FIGURES = (
     "border",
     "favourite",
 )
-
-
-def drawn(seed: int, lengths: list[int], grid: tuple[int, int], width: float = 0.3) -> list:
-    """Random maps: small `width` makes them sharp."""
-    rng = np.random.default_rng(seed)
-    cells = grid[0] * grid[1]
-    return [
-        rng.dirichlet(np.full(cells, width), length).reshape(length, *grid) for length in lengths
-    ]
-
-
-def blob(grid: tuple[int, int], row: float, column: float, width: float = 0.7) -> np.ndarray:
-    """(h, w) a bump at a place given in shares of the grid's sides."""
-    h, w = grid
-    down = np.arange(h) + 0.5 - row * h
-    across = np.arange(w) + 0.5 - column * w
-    found = np.exp(-(down[:, None] ** 2 + across[None] ** 2) / (2 * width**2))
-    return found / found.sum()
-
-
-def at(places: list[list[tuple[float, float]]], width: float = 0.7, grid=(8, 8)) -> list:
-    """Captions whose word t of picture p looks at places[p][t]."""
-    return [np.stack([blob(grid, r, c, width) for r, c in one]) for one in places]
 
 
 # Plain loops --------------------------------------------------------------------------------------
@@ -128,7 +104,7 @@ GRIDS = st.tuples(st.integers(1, 9), st.integers(1, 9))
 LENGTHS = st.lists(st.integers(0, 6), min_size=1, max_size=7).filter(any)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32), LENGTHS, GRIDS, st.sampled_from([0.02, 0.3, 50.0]))
 def test_shares_stay_shares_and_the_order_of_pictures_does_not_matter(seed, lengths, grid, width):
     maps = drawn(seed, lengths, grid, width)
@@ -147,7 +123,7 @@ def test_shares_stay_shares_and_the_order_of_pictures_does_not_matter(seed, leng
     assert len(rows(found)) == 11
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(LENGTHS, GRIDS)
 def test_uniform_maps_score_exactly_the_uniform_baseline(lengths, grid):
     cells = grid[0] * grid[1]
@@ -184,118 +160,6 @@ def test_looks_at_cells_drawn_by_chance_score_the_chance_baseline():
         expected = found.baselines["chance"][name]
         assert getattr(found, name).value == pytest.approx(expected, abs=tolerance), name
     assert found.flags == ()
-
-
-# Warnings -----------------------------------------------------------------------------------------
-
-CORNERS = [(0.2, 0.2), (0.2, 0.8), (0.8, 0.8), (0.8, 0.2), (0.5, 0.5)]
-RNG = np.random.default_rng(0)
-
-
-def moving() -> list[list[tuple[float, float]]]:
-    return [[tuple(RNG.uniform(0.1, 0.9, 2)) for _ in range(8)] for _ in range(20)]
-
-
-def within(low: float, high: float) -> list[list[tuple[float, float]]]:
-    return [[tuple(RNG.uniform(low, high, 2)) for _ in range(8)] for _ in range(20)]
-
-
-def around(edge: float) -> list[list[tuple[float, float]]]:
-    """Looks somewhere along the border."""
-    found = []
-    for _ in range(20):
-        looks = []
-        for _ in range(8):
-            side, along = RNG.integers(4), float(RNG.uniform(0, 1))
-            fixed = edge if side < 2 else 1 - edge
-            looks.append((fixed, along) if side % 2 else (along, fixed))
-        found.append(looks)
-    return found
-
-
-def course() -> list[list[tuple[float, float]]]:
-    """The same moving looks in every picture."""
-    return [[CORNERS[t % 5] for t in range(8)]] * 20
-
-
-def fixed() -> list[list[tuple[float, float]]]:
-    """One place in each picture."""
-    return [[tuple(RNG.uniform(0.1, 0.9, 2))] * 8 for _ in range(20)]
-
-
-def nearly_uniform() -> list[np.ndarray]:
-    return drawn(0, [8] * 20, (8, 8), 50.0)
-
-
-SICK = {
-    "flat": nearly_uniform,
-    "collapsed": lambda: at([[(0.19, 0.19)] * 8] * 20, width=0.2),
-    "static": lambda: at(fixed()),
-    "static-broad": lambda: at(fixed(), width=2.0),
-    "blind": lambda: at(course()),
-    "blind-broad": lambda: at(course(), width=2.0),
-    "centre": lambda: at(within(0.38, 0.62), width=0.5),
-    "border": lambda: at(around(0.06), width=0.4),
-}
-
-
-@pytest.mark.parametrize("kind", SICK)
-@pytest.mark.parametrize("noise", [0.0, 0.03])
-def test_each_warning_fires_on_its_own_maps_and_on_no_other(kind, noise):
-    maps = [
-        (1 - noise) * m + noise * n for m, n in zip(SICK[kind](), nearly_uniform(), strict=True)
-    ]
-    found = health(maps)
-    assert list(found.warnings) == [kind.split("-")[0]]
-    assert any(character.isdigit() for character in found.flags[0])
-    assert found.flags[0] in dict(rows(found))["warnings"]
-
-
-@pytest.mark.parametrize("width", [0.2, 0.7, 1.5, 2.0])
-def test_maps_that_move_have_no_warning(width):
-    found = health(at(moving(), width))
-    assert found.flags == ()
-    assert dict(rows(found))["warnings"] == "nothing"
-
-
-def test_a_slow_drift_is_no_standstill():
-    steps = np.linspace(0.1, 0.9, 121)
-    found = health(at([[(0.3, s) for s in steps], [(s, 0.5) for s in steps]] * 4))
-    assert found.distance.value < flags.STATIC * found.from_uniform.value
-    assert found.flags == ()
-
-
-def test_broad_maps_are_not_static_because_they_are_broad():
-    still, course = at(fixed(), width=2.0), at(moving(), width=0.4)
-    found = health([0.92 * a + 0.08 * b for a, b in zip(still, course, strict=True)])
-    assert flags.STATIC * found.from_uniform.value < found.distance.value < flags.STATIC
-    assert found.flags == ()
-
-
-def test_a_set_with_some_pictures_looked_at_elsewhere_is_not_stuck():
-    most = at(within(0.38, 0.62), width=0.5)
-    mixed = most[:16] + at(moving(), width=0.5)[:4]
-    assert health(mixed).centre.value > 0.7
-    assert health(mixed).flags == ()
-    assert list(health(most).warnings) == ["centre"]
-
-
-def test_what_is_true_together_is_said_together():
-    found = health(at([[(0.5, 0.5)] * 6] * 10, width=0.9))
-    assert list(found.warnings) == ["static", "blind", "centre"]
-
-
-def test_one_picture_says_nothing_about_pictures():
-    still = at([[(0.5, 0.5)] * 6] * 10, width=0.9)
-    assert list(health(still[:1]).warnings) == ["static"]
-    assert list(health(SICK["collapsed"]()[:3]).warnings) == ["static"]
-    assert list(health(still[:1] + [still[0][:0]] * 9).warnings) == ["static"]
-
-
-def test_the_collapsed_cells_are_named():
-    found = health(SICK["collapsed"]())
-    assert found.favourite_cells[0] == (1, 1)
-    assert "row 2 column 2" in found.flags[0]
 
 
 # Intervals, cost, wrong input ---------------------------------------------------------------------
@@ -359,6 +223,8 @@ def test_a_thousand_captions_take_about_a_second():
         began = time.process_time()
         found = health(maps)
         best = min(best, time.process_time() - began)
+        if best < 1.5:
+            break
     assert isinstance(found, Health)
     assert best < 1.5
 
@@ -371,59 +237,10 @@ def test_a_thousand_captions_take_about_a_second():
         ([np.full((2, 9), 1 / 9)], r"\(T, h, w\) each"),
         ([np.full((1, 3, 3), 1 / 9), np.full((1, 2, 2), 1 / 4)], "of one grid"),
         ([np.full((1, 3, 3), 1 / 9), np.full((2, 3, 3), 0.2)], "map 0 of caption 1"),
-        ([np.full((1, 3, 3), np.nan)], "map 0 of caption 0 is no shares"),
+        ([np.full((1, 3, 3), np.nan)], "map 0 of caption 0 does not hold shares"),
         ([np.array([[[1.5, -0.5]]])], "that sum to 1"),
     ],
 )
 def test_what_is_no_attention_is_refused(maps, says):
     with pytest.raises(DataError, match=says):
         health(maps)
-
-
-def test_thresholds_leave_room_between_the_warnings():
-    """No map can be flat and collapsed, and none at the centre and at the border."""
-    assert flags.COLLAPSED_ENTROPY < flags.FLAT
-    for grid in ((7, 7), (8, 8), (14, 14)):
-        baselines = health([np.full((1, *grid), 1 / (grid[0] * grid[1]))]).baselines["uniform"]
-        least = [b + flags.STUCK * (1 - b) for b in (baselines["centre"], baselines["border"])]
-        assert sum(least) > 1
-
-
-def tiled(shape: tuple[int, int], size: tuple[int, int] = (140, 140)) -> Regions:
-    """A grid's cells as regions."""
-    return Regions(*size, tuple(map(tuple, Grid(*size, (0, 0, *size), shape).boxes().tolist())))
-
-
-@pytest.mark.parametrize("make", [moving, fixed])
-def test_regions_that_tile_the_photo_are_as_healthy_as_the_grid(make):
-    """On the 16x16 cells that regions are compared on, every figure is the grid's."""
-    maps = at(make(), width=1.5, grid=(16, 16))
-    grid = health(maps, resamples=30)
-    tiles = [tiled((16, 16))] * len(maps)
-    regions = health([m.reshape(len(m), -1) for m in maps], tiles, resamples=30)
-    assert regions.regions
-    for name in ("entropy", "from_uniform", "distance", "between_words", "between_pictures"):
-        assert getattr(regions, name).value == pytest.approx(getattr(grid, name).value)
-    for name in ("centre", "border", "favourite"):
-        assert getattr(regions, name).low == pytest.approx(getattr(grid, name).low)
-    assert regions.favourite_cells == grid.favourite_cells
-    assert list(regions.warnings) == list(grid.warnings)
-    assert regions.baselines["uniform"] == pytest.approx(grid.baselines["uniform"], abs=1e-6)
-    assert "regions, their places on 16x16 cells" in dict(rows(regions))["looked at"]
-
-
-def test_each_picture_has_regions_of_its_own():
-    one = Regions(100, 100, ((0, 0, 50, 50), (50, 50, 100, 100)))
-    other = Regions(40, 80, ((0, 0, 40, 80), (-9, 2, 4, 8), (10, 20, 30, 60), (50, 90, 60, 99)))
-    maps = [np.array([[0.5, 0.5], [0.5, 0.5]]), np.array([[0.0, 0.0, 1.0, 0.0]]), np.zeros((0, 2))]
-    found = health(maps, [one, other, one], resamples=20)
-    assert (found.pictures, found.words) == (3, 3)
-    assert found.entropy.value == pytest.approx(2 / 3)  # 1, 1 and 0, each of its own largest
-    assert found.centre.value == pytest.approx((0.25 + 0.25 + 1) / 3)
-    assert set(found.baselines) == {"uniform", "centre", "chance"}
-    with pytest.raises(DataError, match="over 2 regions is"):
-        health([np.full((1, 3), 1 / 3)], [one])
-    with pytest.raises(DataError, match="not comparable"):
-        health([np.full((1, 2), 0.5)] * 2, [one, Grid(9, 9, (0, 0, 9, 9), (1, 2))])
-    with pytest.raises(DataError, match="sum to 1"):
-        health([np.full((1, 2), 0.4)], [one])

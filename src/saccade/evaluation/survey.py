@@ -10,12 +10,11 @@ import numpy as np
 
 from saccade.data.boxes import Boxes
 from saccade.data.features import Skipped
-from saccade.data.naming import ground_words
 from saccade.data.scenes import absent_words, ground
 from saccade.decoding import Decoding
 from saccade.engine import Engine, encode
 from saccade.errors import PictureError, UsageError
-from saccade.evaluation.boxed import BoxedWord, boxed_words
+from saccade.evaluation.boxed import BoxedWord, boxed_words, named_words, reference_captions
 from saccade.evaluation.boxfigures import BoxFigures, box_figures
 from saccade.evaluation.split import Captioned, Evaluation, evaluate
 from saccade.explain.explainer import Explainer
@@ -133,14 +132,17 @@ def survey(
     rank: str = FAITHFULNESS,
     limit: int = 0,
     show: bool = True,
-    all_maps: bool = False,
+    maps: Sequence[str] = ("attention",),
+    references: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> Survey:
     """Caption a split, look at all maps, and explain `measured` of its captions word by word: those
     worst by `rank` where that is known beforehand, else pictures at even distances.
 
-    boxes: of the pictures, where they aren't drawn scenes, which know theirs. all_maps: put every
-    map of every word with a box to the test, not only attention. explainer: one of the engine, if
+    boxes: of the pictures, where they aren't drawn scenes, which know theirs. maps: of
+    `saccade.explain.maps.MAPS`, those that are compared with boxes; more than attention alone takes
+    the evidence of every word with a box. references: compare over each picture's first reference
+    instead of the model's own caption. explainer: one of the engine, if
     not the default. stop: asked after each batch and each explanation; when it is true,
     the figures are of what is done. A picture that can't be read any more is not explained and in
     the evaluation's `skipped`. Raises UsageError for an unknown rank; DataError as `evaluate`."""
@@ -185,10 +187,12 @@ def survey(
     evaluation = replace(evaluation, skipped=(*evaluation.skipped, *failed))
     explanations = [item.explanation for item in explained]
     boxed = boxed_words(
-        [(item.example, item.caption) for item in captioned],
+        reference_captions(engine, [item.example for item in captioned], show, stop)
+        if references
+        else [(item.example, item.caption) for item in captioned],
         boxes,
         engine,
-        _lean(explainer, captioned) if all_maps else None,
+        _lean(explainer, maps) if tuple(maps) != ("attention",) else None,
         show,
         stop,
     )
@@ -196,7 +200,9 @@ def survey(
     maps = [c.alphas for c in attended if c.alphas is not None]
     return Survey(
         evaluation,
-        health(maps, [c.where for c in attended]) if any(map(len, maps)) else None,
+        health(maps, [c.where for c in attended], [c.elsewhere for c in attended])
+        if any(map(len, maps))
+        else None,
         grounding(
             (alphas, item.caption.where, words)
             for item in captioned
@@ -217,14 +223,14 @@ def survey(
     )
 
 
-def _lean(explainer: Explainer, captioned: Sequence[Captioned]) -> Explainer:
-    """An explainer that measures all maps, and of the coverings only those of verdicts."""
-    attends = any(item.caption.alphas is not None for item in captioned)
+def _lean(explainer: Explainer, maps: Sequence[str]) -> Explainer:
+    """An explainer that makes these maps, and of the coverings only those of verdicts."""
     low, high = EFFECT_SHARES
     settings = replace(
         explainer.settings,
         shares=tuple(share for share in explainer.settings.shares if low <= share <= high),
-        curves=("attention" if attends else "gradient",),
+        maps=tuple(maps),
+        curves=tuple(maps[:1]),
     )
     return Explainer(explainer.engine, explainer.fillers[0], settings, explainer.covered_with)
 
@@ -240,10 +246,8 @@ def grounded(item: Captioned, boxes: Boxes | None) -> list[tuple[int, tuple[Box,
     caption, example = item.caption, item.example
     if example.scene is not None:
         return ground(caption.text, example.scene)
-    if boxes is None:
-        return []
-    size = (caption.where.width, caption.where.height)
-    return ground_words(caption.words, boxes.of(example.image, *size))
+    named = named_words(example, caption, boxes)
+    return [(word.place, word.boxes) for word in named if word.head]
 
 
 def _scores(evaluation: Evaluation) -> dict[str, dict[str, float]]:

@@ -3,11 +3,15 @@
 Two maps are compared by their total variation, half the sum of absolute differences: the share of
 mass that would have to move to turn one into the other. Distance is that, similarity is 1 minus it
 (the histogram intersection of Swain & Ballard 1991). No figure stands alone: `Health.baselines` has
-what three looks that need no model would score, each in the same cells:
+what three kinds of maps without a model would score, each in the same cells:
 
 uniform   every map even over all cells
 centre    every map on the middle cell (the middle two or four where the grid has an even side)
 chance    every map on one cell, drawn anew for each word
+
+Where part of a word's attention is on no cell (a class token, a sentinel), that share is kept: it
+is one more place in every distance, masses are of all attention, and the baselines have the same
+mean share on the cells. Only entropy is of what is on the cells; with nothing there it is 1.
 
 Letters: P captions (one per picture), T words, W words in all, L grid cells. Intervals are over
 pictures (`saccade.metrics.resample`).
@@ -34,9 +38,10 @@ class Health:
     pictures: int  # captions looked at, one per picture
     words: int  # maps
     grid: tuple[int, int]  # (h, w); of regions, the cells on which their places are compared
+    elsewhere: Interval  # attention on no cell
     entropy: Interval  # mean of a map, as a share of log L
     entropy_course: tuple[Interval, ...]  # the same at word 1, 2, ...: places enough captions reach
-    from_uniform: Interval  # mean distance of a map from the uniform one
+    from_uniform: Interval  # mean distance of a map from the uniform one of its share on the cells
     distance: Interval | None  # between consecutive maps of a caption; None: no two words
     between_words: Interval | None  # similarity of two words' maps, over all pairs in a caption
     between_pictures: Interval | None  # of two pictures' maps at one place, over all pairs
@@ -57,17 +62,19 @@ class Health:
 def health(
     maps: Sequence[np.ndarray],
     where: Sequence[Where] | None = None,
+    elsewhere: Sequence[np.ndarray | None] | None = None,
     *,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Health:
     """maps: one (T, h, w) per picture's caption, T of its own (0, too), on one grid; or (T, L) over
-    the L regions that `where` has for that picture. Each map sums to 1. Raises DataError for
-    anything else, and where there is no map at all.
+    the L regions that `where` has for that picture. elsewhere: (T,) per caption, the share of
+    attention that is on no cell; None: all of it is on the cells. A map and this share sum to 1.
+    Raises DataError for anything else, and where there is no map at all.
 
     Words weigh alike in every mean; in `between_words` and `between_pictures` pairs do. Captions of
     a place are all compared, none are drawn."""
-    gathered = gather(maps, where)
+    gathered = gather(maps, where, elsewhere)
     P, of, place, grid = gathered.pictures, gathered.of, gathered.place, gathered.grid
     counts = np.bincount(of, minlength=P)  # (P,) words
     figures = _figures(gathered, resamples, seed)
@@ -81,8 +88,10 @@ def health(
     if gathered.projections:
         looks = baselines(gathered, where or (), seed)
         beside = {name: _values(_figures(look, 1, seed)) for name, look in looks.items()}
+        for figures_ in beside.values():
+            del figures_["elsewhere"]  # theirs is the maps' own
     else:
-        beside = _baselines(grid)
+        beside = _baselines(grid, 1 - gathered.elsewhere.mean())
     spoken = counts > 0
     masses = gathered.spread @ np.stack((_centre(grid), _border(grid)), 1)  # (W, 2)
     tails = {
@@ -113,6 +122,7 @@ def health(
 class _Figures:
     """The fields of `Health` of these names."""
 
+    elsewhere: Interval
     entropy: Interval
     from_uniform: Interval
     distance: Interval | None
@@ -129,13 +139,15 @@ def _figures(maps: Maps, resamples: int, seed: int) -> _Figures:
 
     P, of = maps.pictures, maps.of
     masses = maps.spread @ np.stack((_centre(maps.grid), _border(maps.grid)), 1)  # (W, 2)
-    distance, between_words = _word_figures(maps.own, of, P, resamples, seed)
+    distance, between_words = _word_figures(maps.whole(maps.own), of, P, resamples, seed)
+    pictures = maps.whole(maps.spread)
     return _Figures(
+        elsewhere=mean(maps.elsewhere),
         entropy=mean(_entropy(maps.own, maps.sizes)),
-        from_uniform=mean(_distance(maps.own, maps.even)),
+        from_uniform=mean(_distance(maps.own, maps.even * (1 - maps.elsewhere[:, None]))),
         distance=distance,
         between_words=between_words,
-        between_pictures=_between_pictures(maps.spread, of, maps.place, P, resamples, seed),
+        between_pictures=_between_pictures(pictures, of, maps.place, P, resamples, seed),
         centre=mean(masses[:, 0]),
         border=mean(masses[:, 1]),
         favourite=mean(maps.spread[:, _heaviest(maps.spread)].sum(1)),
@@ -174,13 +186,15 @@ def rows(measured: Health) -> list[tuple[str, str]]:
             for look, figures in measured.baselines.items()
             if name in figures
         )
-        return what, f"{_text(interval)}; {beside}"
+        return what, f"{_text(interval)}; {beside}" if beside else _text(interval)
 
     h, w = measured.grid
     cells = f"regions, their places on {h}x{w} cells" if measured.regions else f"{h}x{w} cells"
     course = " ".join(f"{interval.value:.2f}" for interval in measured.entropy_course)
+    none = [row("attention on no cell", "elsewhere")] if measured.elsewhere.value > 0 else []
     return [
         ("looked at", f"{measured.pictures} pictures, {measured.words} words, {cells}"),
+        *none,
         row("entropy of a map, share of the largest possible", "entropy"),
         ("its course over the words", f"{course}; uniform 1.00 at every word"),
         row("distance of a map from the uniform one", "from_uniform"),
@@ -226,12 +240,14 @@ def _few(cells: int) -> int:
 
 
 def _entropy(words: np.ndarray, sizes: np.ndarray | int) -> np.ndarray:
-    """(W, L) -> (W,) as a share of log L, which is `sizes`. On a single cell the only map is the
-    uniform one: 1."""
-    nats = -(words * np.log(np.where(words > 0, words, 1))).sum(1)
-    most = np.broadcast_to(np.log(sizes), nats.shape)
-    shares = np.divide(nats, most, out=np.ones_like(nats), where=most > 0)
-    return np.clip(shares, 0, 1)
+    """(W, L) -> (W,) of what is on the cells, as a share of log L, which is `sizes`. On a single
+    cell the only map is the uniform one: 1, as where nothing is on the cells."""
+    total = words.sum(1, keepdims=True)
+    shares = np.divide(words, total, out=np.ones_like(words), where=total > 0)
+    nats = -(shares * np.log(np.where(shares > 0, shares, 1))).sum(1)
+    most = np.log(np.broadcast_to(sizes, nats.shape))
+    known = (most > 0) & (total[:, 0] > 0)
+    return np.clip(np.divide(nats, most, out=np.ones_like(nats), where=known), 0, 1)
 
 
 def _distance(one: np.ndarray, other: np.ndarray | float) -> np.ndarray:
@@ -301,8 +317,9 @@ def _distance_to_others(maps: np.ndarray) -> np.ndarray:
     return placed.sum(0) / 2
 
 
-def _baselines(grid: tuple[int, int]) -> dict[str, dict[str, float]]:
-    """What looks without a model score, by look and by field of `Health`."""
+def _baselines(grid: tuple[int, int], cells: float) -> dict[str, dict[str, float]]:
+    """What looks without a model score, by look and by field of `Health`; cells: the share of their
+    attention that is on the cells."""
     L = grid[0] * grid[1]
     few = _few(L)
     middle = np.zeros(grid)
@@ -311,21 +328,22 @@ def _baselines(grid: tuple[int, int]) -> dict[str, dict[str, float]]:
     for name, look in (("uniform", np.full(L, 1 / L)), ("centre", middle.ravel() / middle.sum())):
         figures[name] = {
             "entropy": float(_entropy(look[None], L)[0]),
-            "from_uniform": float(_distance(look[None], 1 / L)[0]),
+            "from_uniform": cells * float(_distance(look[None], 1 / L)[0]),
             "distance": 0.0,
             "between_words": 1.0,
             "between_pictures": 1.0,
-            "centre": float(look @ _centre(grid)),
-            "border": float(look @ _border(grid)),
-            "favourite": float(np.sort(look)[-few:].sum()),
+            "centre": cells * float(look @ _centre(grid)),
+            "border": cells * float(look @ _border(grid)),
+            "favourite": cells * float(np.sort(look)[-few:].sum()),
         }
     # Of single cells; of `favourite` in the long run: few words always have favourites.
+    apart = cells * (1 - 1 / L)
     figures["chance"] = {
         **figures["uniform"],
         "entropy": float(L == 1),
-        "from_uniform": 1 - 1 / L,
-        "distance": 1 - 1 / L,
-        "between_words": 1 / L,
-        "between_pictures": 1 / L,
+        "from_uniform": apart,
+        "distance": apart,
+        "between_words": 1 - apart,
+        "between_pictures": 1 - apart,
     }
     return figures

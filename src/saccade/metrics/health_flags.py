@@ -14,7 +14,8 @@ COLLAPSED_MASS = 0.75  # of all mass on the favourite cells; a thing is seldom a
 STATIC = 0.1  # distance between maps at most, as a part of their distance from uniform: nine
 #               tenths of what a map says stay; in parts, since broad maps can't be far apart
 STUCK = 0.6  # of the way from uniform's mass to all mass; for the centre, 70 % of the mass
-STUCK_PICTURES = 0.9  # of the pictures must be so far, else some are looked at elsewhere
+ELSEWHERE = 0.9  # of attention on no cell at least: what is left on the photo tells little
+STUCK_PICTURES = 0.9  # of the pictures must be so far, else some differ
 
 
 def warnings(
@@ -27,22 +28,29 @@ def warnings(
 ) -> dict[str, str]:
     """What is wrong by name. values: by field of `Health`, where known; tails: the mass in the
     centre and at the border that all but a tenth of the pictures have; pictures: those with words.
+    Thresholds of masses are parts of the mean mass that is on the cells.
 
-    Flat maps are alike whatever they are compared with, and maps on one cell are static and lie
-    somewhere, so those two stand alone. The others can be true together."""
-    entropy, favourite = values["entropy"], values["favourite"]
+    Attention on no cell says nothing of cells, flat maps are alike whatever they are compared with,
+    and maps on one cell are static and lie somewhere, so those three stand alone. The others can be
+    true together."""
+    entropy, favourite, elsewhere = values["entropy"], values["favourite"], values["elsewhere"]
+    if elsewhere >= ELSEWHERE:
+        return {
+            "elsewhere": f"attention is hardly on the picture: {elsewhere:.1%} of it is on no cell "
+            f"(from {ELSEWHERE:.0%} on); the maps tell little about what the model looked at"
+        }
     if surely_flat:
         return {
             "flat": f"attention is nearly uniform: entropy {entropy:.3f} of the largest possible "
             f"(flat from {FLAT:g} on); it hardly tells where the model looked"
         }
-    many = pictures >= FEW_PICTURES
-    if many and entropy <= COLLAPSED_ENTROPY and favourite >= COLLAPSED_MASS:
+    many, heavy = pictures >= FEW_PICTURES, COLLAPSED_MASS * (1 - elsewhere)
+    if many and entropy <= COLLAPSED_ENTROPY and favourite >= heavy:
         where = ", ".join(f"row {row + 1} column {column + 1}" for row, column in cells)
         return {
             "collapsed": f"attention has collapsed: {favourite:.0%} of its mass is on "
             f"{len(cells)} of the cells ({where}) whatever the word and the picture (uniform "
-            f"{uniform['favourite']:.0%}, collapsed from {COLLAPSED_MASS:.0%} on), with entropy "
+            f"{uniform['favourite']:.0%}, collapsed from {heavy:.0%} on), with entropy "
             f"{entropy:.3f} (collapsed up to {COLLAPSED_ENTROPY:g})"
         }
     wrong = {}
@@ -65,8 +73,8 @@ def warnings(
             )
     for name, region in (("centre", "the middle quarter"), ("border", "the border's cells")):
         mass, baseline = values[name], uniform[name]
-        least = baseline + STUCK * (1 - baseline)
-        if many and baseline < 1 and min(mass, tails[name]) >= least:
+        least = baseline + STUCK * (1 - elsewhere - baseline)
+        if many and baseline < 1 - elsewhere and min(mass, tails[name]) >= least:
             wrong[name] = (
                 f"attention is stuck at the {name}: {mass:.0%} of its mass lies in {region}, and "
                 f"{tails[name]:.0%} or more in {STUCK_PICTURES:.0%} of the pictures (uniform "

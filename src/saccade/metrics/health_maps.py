@@ -29,7 +29,8 @@ class Maps:
     grid: tuple[int, int]  # (h, w) of `spread`
     of: np.ndarray  # (W,) each word's caption
     place: np.ndarray  # (W,) and its place there, from 0
-    own: np.ndarray  # (W, L) shares of the cells or regions; 0 beyond a picture's last region
+    own: np.ndarray  # (W, L) attention on the cells or regions; 0 beyond a picture's last region
+    elsewhere: np.ndarray  # (W,) the share on no cell: a row of `own` and this sum to 1
     sizes: np.ndarray | int  # (W,) how many regions the picture has, or the grid's L
     spread: np.ndarray  # (W, h * w)
     projections: tuple[np.ndarray, ...] = ()  # of regions: P of (L, G), how each is spread
@@ -42,15 +43,29 @@ class Maps:
         there = np.arange(self.own.shape[1]) < self.sizes[:, None]
         return there / self.sizes[:, None]
 
+    def whole(self, table: np.ndarray) -> np.ndarray:
+        """`own` or `spread` with one more place for what is on no cell."""
+        return np.hstack((table, self.elsewhere[:, None])) if self.elsewhere.any() else table
+
     def filled(self, own: np.ndarray) -> Maps:
-        """Other maps over the same regions."""
-        return replace(self, own=own, spread=_spread(own, self.of, self.projections))
+        """Other maps (W, L), which sum to 1, over the same regions, with this one's mean share on
+        them."""
+        none = np.full_like(self.elsewhere, self.elsewhere.mean())
+        own = own * (1 - none[:, None])
+        spread = _spread(own, self.of, self.projections)
+        return replace(self, own=own, elsewhere=none, spread=spread)
 
 
-def gather(maps: Sequence[np.ndarray], where: Sequence[Where] | None = None) -> Maps:
-    """maps: (T, h, w) per caption, of one grid, or (T, L) over the regions of `where`.
+def gather(
+    maps: Sequence[np.ndarray],
+    where: Sequence[Where] | None = None,
+    elsewhere: Sequence[np.ndarray | None] | None = None,
+) -> Maps:
+    """maps: (T, h, w) per caption, of one grid, or (T, L) over the regions of `where`; elsewhere:
+    (T,) per caption, the share on no cell.
 
-    Raises DataError for other shapes, for maps that don't sum to 1, and when there is none."""
+    Raises DataError for other shapes, for maps that don't sum to 1 with that share, and when there
+    is none."""
     regions = [place for place in where or () if isinstance(place, Regions)]
     if regions and len(regions) < len(maps):
         raise DataError("maps over regions and maps over a grid are not comparable.")
@@ -58,6 +73,13 @@ def gather(maps: Sequence[np.ndarray], where: Sequence[Where] | None = None) -> 
         raise DataError("there is no map to look at: no caption has a word.")
     of = np.repeat(np.arange(len(maps)), [len(m) for m in maps])
     place = np.concatenate([np.arange(len(m)) for m in maps])
+    none = [
+        np.zeros(len(m)) if share is None else np.asarray(share, dtype=np.float64)
+        for m, share in zip(maps, elsewhere or [None] * len(maps), strict=True)
+    ]
+    if [share.shape for share in none] != [(len(m),) for m in maps]:
+        raise DataError("the share of attention on no cell is one figure per word, (T,).")
+    beside = np.concatenate(none)  # (W,)
     if not regions:
         grids = {tuple(m.shape[1:]) for m in maps if m.ndim == 3}
         if any(m.ndim != 3 for m in maps) or len(grids) > 1:
@@ -67,8 +89,8 @@ def gather(maps: Sequence[np.ndarray], where: Sequence[Where] | None = None) -> 
             )
         h, w = grids.pop()
         words = np.concatenate([m.reshape(len(m), h * w) for m in maps]).astype(np.float64)
-        _check(words, of, place)
-        return Maps(len(maps), (h, w), of, place, words, h * w, words)
+        _check(words, beside, of, place)
+        return Maps(len(maps), (h, w), of, place, words, beside, h * w, words)
     longest = max(map(len, regions))
     rows = []
     for alphas, there in zip(maps, regions, strict=True):
@@ -78,11 +100,11 @@ def gather(maps: Sequence[np.ndarray], where: Sequence[Where] | None = None) -> 
             )
         rows.append(np.pad(alphas.astype(np.float64), ((0, 0), (0, longest - len(there)))))
     own = np.concatenate(rows)
-    _check(own, of, place)
+    _check(own, beside, of, place)
     sizes = np.array([len(there) for there in regions])[of]
     projections = tuple(np.pad(p, ((0, longest - len(p)), (0, 0))) for p in map(_project, regions))
     spread = _spread(own, of, projections)
-    return Maps(len(maps), COMMON, of, place, own, sizes, spread, projections)
+    return Maps(len(maps), COMMON, of, place, own, beside, sizes, spread, projections)
 
 
 def baselines(maps: Maps, where: Sequence[Where], seed: int) -> dict[str, Maps]:
@@ -99,11 +121,15 @@ def baselines(maps: Maps, where: Sequence[Where], seed: int) -> dict[str, Maps]:
     }
 
 
-def _check(words: np.ndarray, of: np.ndarray, place: np.ndarray) -> None:
-    good = (words >= 0).all(1) & (abs(words.sum(1) - 1) < 1e-3)  # False for what is no number
+def _check(words: np.ndarray, elsewhere: np.ndarray, of: np.ndarray, place: np.ndarray) -> None:
+    whole = abs(words.sum(1) + elsewhere - 1) < 1e-3  # False for what is no number
+    good = (words >= 0).all(1) & (elsewhere >= 0) & whole
     if not good.all():
         first = int(np.flatnonzero(~good)[0])
-        raise DataError(f"map {place[first]} of caption {of[first]} is no shares that sum to 1.")
+        beside = " with the share that is on no cell" if elsewhere.any() else ""
+        raise DataError(
+            f"map {place[first]} of caption {of[first]} does not hold shares that sum to 1{beside}."
+        )
 
 
 def _spread(own: np.ndarray, of: np.ndarray, projections: Sequence[np.ndarray]) -> np.ndarray:

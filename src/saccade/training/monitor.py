@@ -44,10 +44,10 @@ class Monitor:
 
     def check(self, model: CaptionModel, step: int, log: Log, say: Say) -> None:
         """Log what the model's attention is like after `step`, and say what was not said yet."""
-        maps = self.maps(model)
+        maps, elsewhere = self.maps(model)
         if not maps:  # a decoder without attention
             return
-        record = attention_record(maps)
+        record = attention_record(maps, elsewhere)
         log({"event": "attention", "step": step} | record)
         for name, sentence in record["warnings"].items():
             if name not in self.told:
@@ -55,34 +55,40 @@ class Monitor:
                 say(f"Warning, at step {step}: {sentence}")
 
     @torch.no_grad()
-    def maps(self, model: CaptionModel) -> list[np.ndarray]:
-        """(T, h, w) each: where the pictures' greedy captions looked."""
+    def maps(self, model: CaptionModel) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+        """Where the pictures' greedy captions looked, (T, h, w) each, and (T,) each the share of
+        attention on no cell, where a decoder has such."""
         model.eval()
         chosen = evenly(range(len(self.pictures)), self.count)
         hypotheses = greedy_hypotheses(model, self.pictures, self.vocabulary, chosen, self.device)
-        maps = [
-            hypothesis.alphas.reshape(-1, *self.grid)
+        attended = [
+            (hypothesis.alphas.reshape(-1, *self.grid), hypothesis.elsewhere)
             for _, hypothesis in hypotheses
             if hypothesis.alphas is not None
         ]
         model.train()
-        return maps
+        return [alphas for alphas, _ in attended], [elsewhere for _, elsewhere in attended]
 
 
-def attention_record(maps: Sequence[np.ndarray]) -> dict[str, Any]:
-    """The log's line about maps (T, h, w) each: figures of `saccade.metrics.health` beside what
-    uniform attention would have. Maps that can't be measured (the model says not one word, or its
-    weights are no numbers any more) are a warning, too: a look must not end a run."""
+def attention_record(
+    maps: Sequence[np.ndarray], elsewhere: Sequence[np.ndarray | None] | None = None
+) -> dict[str, Any]:
+    """The log's line about maps (T, h, w) each, with the share of attention on no cell (T,) each:
+    figures of `saccade.metrics.health` beside what uniform attention would have. Maps that can't be
+    measured (no caption has a word, or weights are not finite) are a warning, too: monitoring must
+    not end a run."""
     about: dict[str, Any] = {"pictures": len(maps), "words": sum(len(m) for m in maps)}
     try:
-        measured = health(maps)
+        measured = health(maps, elsewhere=elsewhere)
     except DataError as error:
         return about | {"warnings": {"unmeasured": f"attention can't be measured: {error}"}}
     figures = {name: getattr(measured, name) for name in _LOGGED}
     known = {name: interval for name, interval in figures.items() if interval is not None}
     uniform = measured.baselines["uniform"]
+    share = measured.elsewhere.value
     return {
         **about,
+        **({"elsewhere": share} if share else {}),
         **{name: interval.value for name, interval in known.items()},
         "uniform": {name: round(uniform[name], 6) for name in known},
         "warnings": dict(measured.warnings),
