@@ -13,10 +13,11 @@ from PIL import Image
 
 from saccade.checkpoint import is_checkpoint, load, save
 from saccade.data.columns import NO_CHOICES
-from saccade.decoding import Decoding, changed
+from saccade.decoding import Decoding, SampleSettings, changed
 from saccade.engine import (
     Encoded,
     Engine,
+    EnsembleEngine,
     ModelEngine,
     encode,
     encode_prepared,
@@ -26,6 +27,7 @@ from saccade.errors import CheckpointError, PictureError, UsageError
 from saccade.evaluation.split import evaluate as evaluate_split
 from saccade.explain import Explainer
 from saccade.files import hub_or_folder
+from saccade.models.ensemble import Mean
 from saccade.photos.opening import Photo
 from saccade.training.run import own_data
 from saccade.values.captions import Caption
@@ -73,10 +75,44 @@ class Captioner:
         folder = _folder(folder_or_hub_id, revision, token, cache_dir, local_files_only)
         return cls(ModelEngine(load(folder), device), folder)
 
+    @classmethod
+    def ensemble(
+        cls,
+        members: "Sequence[Captioner | Path | str]",
+        device: torch.device | str | None = None,
+        mean: Mean = "arithmetic",
+    ) -> "Captioner":
+        """Captioners with one vocabulary, of any kinds and encoders, as one: at every word the mean
+        of their probabilities ("arithmetic"), or of their log-probabilities, normalised
+        ("geometric"). Their maps are averaged in `alphas` and kept apart in `heads`. Members are
+        captioners, or what `from_pretrained` takes.
+
+        Raises UsageError for members with two vocabularies, or that see different parts of a
+        photo, CheckpointError as `from_pretrained`."""
+        captioners = [
+            member if isinstance(member, Captioner) else cls.from_pretrained(member, device)
+            for member in members
+        ]
+        names = [
+            f"member {i + 1}" if isinstance(member, Captioner) else str(member)
+            for i, member in enumerate(members)
+        ]
+        engines = []
+        for captioner, name in zip(captioners, names, strict=True):
+            if not isinstance(captioner.engine, ModelEngine):
+                raise UsageError(f"{name} can't be in an ensemble: Saccade has not trained it.")
+            engines.append(captioner.engine)
+        return cls(EnsembleEngine(engines, names, mean))
+
     def save_pretrained(self, folder: Path | str) -> None:
         """Write the checkpoint folder: config.json, vocab.json, model.safetensors, README.md.
 
         Raises CheckpointError for a captioner that Saccade has not trained."""
+        if isinstance(self.engine, EnsembleEngine):
+            raise CheckpointError(
+                "an ensemble is no single checkpoint: keep its members, or average their weights "
+                "(saccade soup)."
+            )
         if not isinstance(self.engine, ModelEngine):
             raise CheckpointError("only captioners that Saccade has trained can be saved by it.")
         save(folder, self.engine.checkpoint)
@@ -127,7 +163,7 @@ class Captioner:
         length_power: float | None = None,
         max_words: int | None = None,
         allow_unk: bool | None = None,
-        keep: int = 1,
+        keep: int | None = None,
         batch: int = 16,
         **options: Any,
     ) -> Caption: ...
@@ -140,7 +176,7 @@ class Captioner:
         length_power: float | None = None,
         max_words: int | None = None,
         allow_unk: bool | None = None,
-        keep: int = 1,
+        keep: int | None = None,
         batch: int = 16,
         **options: Any,
     ) -> list[Caption]: ...
@@ -152,20 +188,23 @@ class Captioner:
         length_power: float | None = None,
         max_words: int | None = None,
         allow_unk: bool | None = None,
-        keep: int = 1,
+        keep: int | None = None,
         batch: int = 16,
         **options: Any,
     ) -> Caption | list[Caption]:
         """A Caption for one photo, a list of them for a list. A photo is a path, a Pillow picture,
         an array (H, W, 3) or (H, W) of uint8, a file's bytes, or a file opened in binary mode.
 
-        beams 1 is greedy; scores are log-probability / words ** length_power; keep > 1 returns the
-        next best sentences as `others`. options: `strategy` ("greedy", "beam", "diverse_beam",
+        beams 1 is greedy; scores are log-probability / words ** length_power. keep: how many
+        captions of each photo, the likeliest first and the rest as its `others`; left out, 1, or
+        all samples where sentences are drawn. options: `strategy` ("greedy", "beam", "diverse_beam",
         "sample") and its settings, rules among them, by our names or those of transformers
         (docs/decoding.md). Settings left out are the checkpoint's. Raises PictureError naming the
         photo that can't be opened, and UsageError for settings that are unknown or out of range."""
         options |= {"beams": beams, "length_power": length_power}
         decoding = self.settings(max_words=max_words, allow_unk=allow_unk, **options)
+        if keep is None:
+            keep = decoding.samples if isinstance(decoding, SampleSettings) else 1
         if not isinstance(photos, Iterable) or isinstance(photos, ONE_PHOTO):
             return self.decode(self.encode([photos]), decoding, keep)[0]
         captions = []

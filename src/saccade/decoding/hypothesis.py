@@ -29,6 +29,7 @@ class Hypothesis:
     alphas: np.ndarray | None = None  # (T, L), where the model has attention
     betas: np.ndarray | None = None  # (T,) its gate
     elsewhere: np.ndarray | None = None  # (T,) the share of attention on no cell
+    heads: np.ndarray | None = None  # (T, H, L) where a step gives the maps that alphas are of
 
 
 def normalise(logprob: float, tokens: int, length_power: float) -> float:

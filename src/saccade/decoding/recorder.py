@@ -21,7 +21,7 @@ class _Record:
     logprobs: np.ndarray  # (b, K')
     top_ids: np.ndarray  # (b, K, R) runners-up, by the parent's slot
     top_values: np.ndarray
-    attention: dict[str, np.ndarray]  # weights (b, K, L), gate and elsewhere (b, K), by the parent
+    attention: dict[str, np.ndarray]  # weights (b, K, L), heads (b, K, H, L), others (b, K), by parent
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Recorder:
         kept = {}
         if attention is not None:
             parts = {"alphas": attention.weights, "betas": attention.gate,
-                     "elsewhere": attention.elsewhere}  # fmt: skip
+                     "elsewhere": attention.elsewhere, "heads": attention.heads}  # fmt: skip
             kept = {
                 name: value.float().cpu().unflatten(0, (len(active), -1)).numpy()
                 for name, value in parts.items()

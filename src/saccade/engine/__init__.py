@@ -11,12 +11,14 @@ from saccade.engine.contract import (
     encode_prepared,
     prepare_ahead,
 )
+from saccade.engine.ensemble import EnsembleEngine
 from saccade.engine.model import ModelEngine, default_device
 
 __all__ = [
     "Coverings",
     "Encoded",
     "Engine",
+    "EnsembleEngine",
     "ModelEngine",
     "Prepared",
     "Reading",

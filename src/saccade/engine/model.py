@@ -150,13 +150,14 @@ class ModelEngine:
     def caption(self, hypothesis: Hypothesis, prepared: Prepared) -> Caption:
         """A hypothesis as people read it."""
         words, spans = self.words.words(hypothesis.ids)
-        alphas = hypothesis.alphas
+        alphas, heads, shape = hypothesis.alphas, hypothesis.heads, prepared.where.shape
         return Caption(
             text=self.words.join(words),
             words=words,
             ids=hypothesis.ids,
             logprobs=hypothesis.logprobs,
-            alphas=None if alphas is None else alphas.reshape(len(words), *prepared.where.shape),
+            alphas=None if alphas is None else alphas.reshape(len(words), *shape),
+            heads=None if heads is None else heads.reshape(*heads.shape[:2], *shape),
             betas=hypothesis.betas,
             elsewhere=hypothesis.elsewhere,
             where=prepared.where,

@@ -30,6 +30,8 @@ def cover_pixels(
     caption, words, name = explanation.caption, explanation.words, explanation.verdict_on
     if not isinstance(caption.where, Grid):
         raise UsageError("covering pixels needs a grid of cells; this model looks at regions.")
+    if pixels.dim() != 3:
+        raise UsageError("covering pixels needs one input; these members take several sizes.")
     if not words:
         return PixelCheck((), 0.0, "There is no word to cover pixels for.")
     shape, T = caption.where.shape, len(words)

@@ -33,6 +33,8 @@ class Caption:
     # (T,) the share of attention that is on no cell (a class token, a sentinel): a word's map and
     # this sum to 1. None: all of it is on the cells.
     elsewhere: np.ndarray | None = field(default=None, repr=False)
+    # (T, H, *where.shape) the maps that `alphas` are the mean of: of each member of an ensemble.
+    heads: np.ndarray | None = field(default=None, repr=False)
     end_logprob: float = 0.0  # of the end token; 0 when the caption was cut at the word limit
     finished: bool = True  # False when the word limit cut it off
     runners_up: tuple[tuple[tuple[str, float], ...], ...] = ()  # per word: (word, log-probability)
@@ -72,6 +74,7 @@ class Caption:
             "photo_size": [self.where.width, self.where.height],
             **_place(self.where),
             "alphas": _rounded(self.alphas),
+            **({} if self.heads is None else {"heads": _rounded(self.heads)}),
             "others": [
                 {"caption": other.text, "score": round(other.score, 6)} for other in self.others
             ],
