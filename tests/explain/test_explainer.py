@@ -12,7 +12,7 @@ from saccade.data.sources import read
 from saccade.engine import ModelEngine, encode
 from saccade.errors import PictureError, UsageError
 from saccade.explain import Explainer, Settings, mean_of
-from saccade.explain.maps import MAPS
+from saccade.explain.maps import DEFAULTS
 from saccade.explain.pixels import cover
 from saccade.explain.record import to_json
 from saccade.models.contract import Features
@@ -130,7 +130,7 @@ def test_an_explanation_is_whole(explanation):
     assert len(explanation.words) == len(caption.words)
     assert len(explanation.beams) == len(caption.others) > 0
     for word in (*explanation.words, *(w for beam in explanation.beams for w in beam.words)):
-        assert set(word.maps) == set(word.curves) == set(MAPS)
+        assert set(word.maps) == set(word.curves) == set(DEFAULTS)
         assert all(value.shape == caption.where.shape for value in word.maps.values())
         assert set(word.agreement) == {
             "attention-gradient",
@@ -198,16 +198,18 @@ def test_uniform_attention_supports_nothing(run, photos):
 
 
 def test_any_map_can_be_put_to_the_test(explainer, captioner, explanation, photos):
-    """The attention's own maps get the same verdicts, upside-down ones are measured as such."""
+    """The attention's own maps get the same verdicts, upside-down ones are measured as such; the
+    model's own are measured beside them."""
     features = captioner.encode([photos[0]]).features
     caption = explanation.caption
     same = explainer.evidence(caption, features, maps=caption.alphas)
     turned = explainer.evidence(caption, features, maps=caption.alphas[:, ::-1])
     for own, other, third in zip(explanation.words, same.words, turned.words, strict=True):
         assert other.verdict == own.verdict
-        effects = [w.curves["attention"].effect.value for w in (own, other, third)]
-        assert effects[1] == pytest.approx(effects[0], abs=0.05)
-        np.testing.assert_allclose(third.maps["attention"], own.maps["attention"][::-1], atol=1e-5)
+        value, judged = own.curves["attention"].effect.value, other.curves["judged"].effect.value
+        assert judged == pytest.approx(value, abs=0.05)
+        np.testing.assert_allclose(third.maps["judged"], own.maps["attention"][::-1], atol=1e-5)
+        np.testing.assert_allclose(third.maps["attention"], own.maps["attention"], atol=1e-5)
     colour = next(w for w in turned.words if w.word in ("red", "green", "blue"))
     assert colour.verdict != "supported"
 
@@ -252,7 +254,16 @@ def test_questions_that_can_not_be_answered(explainer, photos, asked, says):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"shares": (0.6,)}, {"shares": ()}, {"repeats": 1}, {"curves": ("colour",)}]
+    "wrong",
+    [
+        {"shares": (0.6,)},
+        {"shares": ()},
+        {"repeats": 1},
+        {"curves": ("colour",)},
+        {"maps": ("heads.",)},
+        {"maps": ("gradient.1",)},
+        {"maps": ()},
+    ],
 )
 def test_settings_that_can_not_be(wrong):
     with pytest.raises(UsageError):

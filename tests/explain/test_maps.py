@@ -9,10 +9,12 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import spearmanr
 
 from saccade.explain.comparing import agreement, descending, shown, spearman
-from saccade.explain.maps import Measured, gradient_times_input, windows
+from saccade.explain.maps import windows
+from saccade.explain.maps.gradients import gradient_times_input
 from saccade.models.contract import Features
 from saccade.values.places import Grid, Regions
 from tests.engine.small import small_engine
+from tests.explain.measured import measured_by
 from tests.models.kinds import KINDS, F
 
 
@@ -24,9 +26,7 @@ def test_gradient_times_input_is_autograd_through_the_steps(kind):
     model, ids = engine.model.decoder, (5, 9, 4, 11)
     cells = torch.randn(1, 6, F)
     spans = ((0, 1), (1, 3), (3, 4))
-    nothing = np.zeros(0)
-    measured = Measured(engine, Features(cells), ids, spans, nothing, None, nothing, nothing)
-    scores = gradient_times_input(measured)
+    scores = gradient_times_input(measured_by(engine, cells, ids, spans))
     assert scores.shape == (3, 6)
     for row, (first, last) in zip(scores, spans, strict=True):
         at = cells.clone().requires_grad_()

@@ -17,6 +17,7 @@ from saccade.decoding import Decoding
 from saccade.engine import Encoded, Engine, encode, encode_prepared, prepare_ahead
 from saccade.errors import DataError, PictureError, UsageError
 from saccade.explain import judging
+from saccade.explain.maps import Maps
 from saccade.explain.picture import Picture
 from saccade.explain.pixels import cover_pixels
 from saccade.explain.sentences import ReadSentence, likeliest_place, teacher_forced
@@ -122,20 +123,22 @@ class Explainer:
     ) -> Explanation:
         """The same for a caption of an encoded photo.
 
-        maps (T, *where.shape), if given, are put to the test in the place of the model's attention:
-        maps of another method, say, or of people's eyes."""
+        maps (T, *where.shape), if given, are put to the test beside the model's own: maps of
+        another method, say, or of people's eyes. Verdicts are then about them."""
         picture = Picture(self.engine, self.settings, features, self.fillers, caption)
         sentence = picture.read(caption.ids)
         T = len(sentence.words)
         claimed = None if maps is None else maps.reshape(T, -1)
         words: tuple[WordEvidence, ...] = ()
-        tested = "attention" if sentence.attention is not None else "gradient"
+        tested, maps_made = self.settings.tested[0], Maps()
         if T:
-            words, tested = picture.words(sentence, range(T), claimed)
+            words, tested, maps_made = picture.words(sentence, range(T), claimed)
         return Explanation(
             caption,
             words,
             verdict_on=tested,
+            labels=maps_made.labels,
+            absent=maps_made.absent,
             typed=typed,
             instead=tuple(
                 self._instead(picture, sentence, words, word, at) for word in dict.fromkeys(instead)
@@ -143,6 +146,15 @@ class Explainer:
             beams=tuple(self.evidence(o, features) for o in caption.others) if all_beams else (),
             settings=self.record(),
         )
+
+    def words(
+        self, caption: Caption, features: Features, places: Sequence[int]
+    ) -> tuple[tuple[WordEvidence, ...], str]:
+        """Only the evidence for the words at some places of a caption, and the map that the
+        verdicts are about."""
+        picture = Picture(self.engine, self.settings, features, self.fillers, caption)
+        words, tested, _ = picture.words(picture.read(caption.ids), places)
+        return words, tested
 
     def _instead(
         self,
@@ -155,7 +167,7 @@ class Explainer:
         ids = self.engine.words.one(word)
         place = likeliest_place(sentence, ids, word, at)
         changed = picture.read((*sentence.ids[: sentence.spans[place][0]], *ids))
-        (other,), _ = picture.words(changed, (len(changed.words) - 1,))
+        (other,), *_ = picture.words(changed, (len(changed.words) - 1,))
         return Counterfactual(place, words[place], other)
 
     def record(self) -> dict[str, object]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from saccade.engine import Engine
+from saccade.errors import UsageError
 from saccade.explain import judging
 from saccade.explain.comparing import agreement, descending, shown
 from saccade.explain.covering import first_covered
-from saccade.explain.maps import MAPS, Measured, Span, windows
+from saccade.explain.maps import JUDGED, Maps, Measured, Span, make, windows
 from saccade.explain.sentences import ReadSentence, read_sentence, runners_up
 from saccade.explain.settings import Settings
 from saccade.models.contract import Features
@@ -20,6 +22,14 @@ from saccade.values.captions import Caption
 from saccade.values.evidence import Curves, WordEvidence
 
 MEAN, BLANK = 0, 1  # the fillers
+
+
+class Evidence(NamedTuple):
+    """For some words of a sentence."""
+
+    words: tuple[WordEvidence, ...]  # W
+    tested: str  # the map that verdicts are about
+    maps: Maps  # all that were made
 
 
 class Picture:
@@ -38,7 +48,7 @@ class Picture:
     ) -> None:
         self.engine, self.settings = engine, settings
         self.features, self.where = features, caption.where
-        self.coverings = engine.coverings(features, fillers)
+        self.coverings, self.filler = engine.coverings(features, fillers), fillers[MEAN]
         self.masks, self.window = windows(caption.where)
         generator = np.random.default_rng(settings.seed_of(caption))
         self.ties = generator  # after the orders, for equal cells
@@ -58,9 +68,10 @@ class Picture:
 
     def words(
         self, read: ReadSentence, places: Sequence[int], claimed: np.ndarray | None = None
-    ) -> tuple[tuple[WordEvidence, ...], str]:
-        """The evidence for the words at W places of a sentence of T words, and the map that the
-        verdicts are about; with claimed (T, L), these maps in the place of attention."""
+    ) -> Evidence:
+        """The evidence for the words at W places of a sentence of T words. Verdicts are about the
+        first of the maps that are put to the test, or about claimed (T, L) where there are such.
+        Raises UsageError where the model has none of the maps to be tested."""
         places = list(places)
         spans = tuple(read.spans[place] for place in places)
         L, W = len(self.window), len(places)
@@ -74,21 +85,32 @@ class Picture:
         random = runs[1 + len(self.masks) :].reshape(R, U, W)
         blank = self._logprobs(read.ids, spans, everything, np.ones((1, W), dtype=bool), BLANK)[0]
 
-        own = read.attention if claimed is None else claimed
         full = read.logprobs[places]
         measured = Measured(
             self.engine,
             self.features,
+            self.filler,
             read.ids,
             spans,
             full,
-            None if own is None else own[places],
+            None if read.attention is None else read.attention[places],
             window.T,
             self.window,
+            self.random,
+            random,
         )
-        scores = {name: made for name, map_ in MAPS.items() if (made := map_(measured)) is not None}
-        curves = self._curves(read.ids, spans, scores, full, mean, random)
-        tested = next(iter(curves))  # attention comes first
+        maps = make(measured, self.settings.maps)
+        if claimed is not None:
+            maps = maps.after(JUDGED, claimed[places])
+        tests = (JUDGED, *self.settings.tested)
+        names = [name for name in maps.scores if name in tests or name.partition(".")[0] in tests]
+        if not names:
+            why = "; ".join(f"{name}: {reason}" for name, reason in maps.absent.items())
+            raise UsageError(f"there is no map to test ({why}); choose another.")
+        scores, tested = maps.scores, names[0]
+        curves = self._curves(
+            read.ids, spans, {name: scores[name] for name in names}, full, mean, random
+        )
         words = tuple(
             self._word(
                 read,
@@ -100,7 +122,7 @@ class Picture:
             )
             for i, place in enumerate(places)
         )
-        return words, tested
+        return Evidence(words, tested, maps)
 
     def _logprobs(
         self,
@@ -129,7 +151,7 @@ class Picture:
         random: np.ndarray,
     ) -> dict[str, list[Curves]]:
         """Per map and word: its deletion and insertion runs, all in one batch."""
-        names = [name for name in scores if name in self.settings.curves]
+        names = list(scores)
         S, W = len(self.shares), len(spans)
         masks: list[np.ndarray] = []
         wanted = np.zeros((W * len(names) * 2 * S, W), dtype=bool)
@@ -173,7 +195,7 @@ class Picture:
         tested: str,
     ) -> WordEvidence:
         """The word at a place: its own log-probability without the picture both ways, the maps'
-        scores (L,) and curves."""
+        scores (L,) and curves, and which of them the verdict is about."""
         distribution = read.distribution[read.spans[place][0]]  # (V,) at its first piece
         logprob = float(read.logprobs[place])
         loss = judging.loss(logprob, *without)

@@ -26,6 +26,7 @@ from saccade.models.contract import (
     Attention,
     Decoder,
     Features,
+    Layers,
     PlainStepper,
     Predictions,
     State,
@@ -84,10 +85,22 @@ class _SelfAttention(nn.Module):
         return q, k, v
 
     def mix(
-        self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None, causal: bool = False
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        bias: Tensor | None = None,
+        causal: bool = False,
+        kept: list[Tensor] | None = None,
     ) -> Tensor:
-        """-> (N, T, D), what is added to x."""
-        mixed = scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=causal)
+        """-> (N, T, D), what is added to x; `kept` takes the weights (N, H, T, T)."""
+        if kept is None:
+            mixed = scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=causal)
+        else:
+            if causal:
+                bias = q.new_full((q.size(2), k.size(2)), -torch.inf).triu(1)
+            kept.append(dot_product_weights(q, k, bias))
+            mixed = kept[-1] @ v
         return self.dropout(self.out(merge_heads(mixed)))
 
 
@@ -122,8 +135,10 @@ class _EncoderLayer(nn.Module):
         super().__init__()
         self.attend, self.feed = _SelfAttention(settings), _Feedforward(settings)
 
-    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
-        x = x + self.attend.mix(*self.attend.parts(x), bias)
+    def forward(
+        self, x: Tensor, bias: Tensor | None, kept: list[Tensor] | None = None
+    ) -> Tensor:
+        x = x + self.attend.mix(*self.attend.parts(x), bias, kept=kept)
         return x + self.feed(x)
 
 
@@ -164,8 +179,11 @@ class TransformerDecoder(Decoder):
     def _layers(self) -> Sequence[_DecoderLayer]:
         return cast("Sequence[_DecoderLayer]", self.layers)
 
-    def _memory(self, features: Features) -> tuple[dict[str, Tensor], int]:
-        """What cross-attention keeps of pictures, extra vectors in front, and how many they are."""
+    def _memory(
+        self, features: Features, weights: list[Tensor] | None = None
+    ) -> tuple[dict[str, Tensor], int]:
+        """What cross-attention keeps of pictures, extra vectors in front, and how many they are;
+        `weights` takes those of the encoder's layers."""
         cells, bias = features.cells, None
         extra = 0 if features.extra is None else features.extra.size(1)
         if features.extra is not None:
@@ -176,7 +194,7 @@ class TransformerDecoder(Decoder):
             bias = bias.masked_fill_(~there, -torch.inf)[:, None, None]  # (B, 1, 1, M)
         x = self.dropout(self.project(cells))
         for layer in self.encoder:
-            x = layer(x, bias)
+            x = layer(x, bias, weights)
         x = self.seen(x)
         kept: dict[str, Tensor] = {}
         for i, layer in enumerate(self._layers()):
@@ -235,21 +253,30 @@ class TransformerDecoder(Decoder):
         """See `saccade.models.contract.Decoder`."""
         B, K, T = inputs.shape
         live = live_places(inputs, lengths)
-        pictures, extra = self._memory(features)
+        among: tuple[list[Tensor], list[Tensor]] | None = ([], []) if heads else None
+        pictures, extra = self._memory(features, among and among[0])
         x = self._words(inputs.flatten(0, 1), 0)  # (N, T, D)
-        weights = x.new_zeros(0)
+        cross: list[Tensor] = []
         for i, layer in enumerate(self._layers()):
-            x = x + layer.words.mix(*layer.words.parts(x), causal=True)
+            parts = layer.words.parts(x)
+            x = x + layer.words.mix(*parts, causal=True, kept=among and among[1])
             y = x.view(B, K * T, -1)
             added, weights = layer.cells(
                 y, pictures[f"keys{i}"], pictures[f"values{i}"], pictures.get("bias")
             )
+            cross.append(weights)
             y = y + added
             x = (y + layer.feed(y)).view_as(x)
         logits = self.output(self.norm(x.view(B, K, T, -1)[live]))
-        weights = weights.transpose(1, 2).unflatten(1, (K, T))  # (B, K, T, H, M)
+        weights = cross[-1].transpose(1, 2).unflatten(1, (K, T))  # (B, K, T, H, M)
         weights = weights * live[..., None, None]
-        return Predictions(logits, live, self._map(weights, extra, heads))
+        layers = None
+        if among is not None and K == 1:
+            cells = torch.arange(extra, cross[-1].size(3), device=x.device)
+            own, picture = tuple(among[1]), tuple(among[0])
+            pieces = torch.arange(T, device=x.device)
+            layers = Layers(pieces, cells, tuple(cross), own, picture)
+        return Predictions(logits, live, self._map(weights, extra, heads), layers)
 
     def stepper(self) -> Stepper:
         """The decoder's own steps, with their cache."""
