@@ -62,7 +62,7 @@ def test_old_forms_are_refused_with_the_new_one(old, capsys):
         ([], "name the model: saccade survey DATA --model"),
         (["DATA"], "name the model: saccade survey DATA --model"),
         (["DATA", "DATA", "-m", "RUN"], "name one DATA, not 2"),
-        (["DATA", "-m", "RUN", "--measured", "0"], "--measured"),
+        (["DATA", "-m", "RUN", "--measured", "-1"], "--measured"),
         (["DATA", "-m", "RUN", "--limit", "-4"], "--limit"),
         (["DATA", "-m", "RUN", "--rank", "x"], "there is no rank 'x'"),
         (["DATA", "-m", "RUN", "--split", "x"], "has no split 'x' (found: train, val)"),

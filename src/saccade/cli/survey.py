@@ -2,21 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saccade.cli.inputs import check_outputs, model_files
+from saccade.cli.decoding import Typed, check_decoding, decoding_of, decoding_options
+from saccade.cli.inputs import captioner_of, check_outputs, model_files
 from saccade.cli.options import (
     MOST,
-    Beams,
     Cache,
     Cpu,
     Images,
     JsonFile,
-    LengthPower,
     Limit,
     OptionalData,
     OptionalModel,
@@ -26,14 +24,6 @@ from saccade.cli.options import (
 )
 from saccade.cli.reading import CaptionColumn, ImageColumn, KeepRejected, choices
 from saccade.cli.stopping import ended
-
-
-class Maps(StrEnum):
-    """Which maps are compared with boxes."""
-
-    all = "all"
-    attention = "attention"
-
 
 if TYPE_CHECKING:
     from saccade.api import Captioner
@@ -49,6 +39,7 @@ SECTIONS = (
 )
 
 
+@decoding_options
 def survey(
     data: OptionalData = None,
     model: OptionalModel = None,
@@ -56,15 +47,24 @@ def survey(
     images: Images = None,
     boxes: Annotated[
         Path | None,
-        path_option("--boxes", help="COCO instances JSON, or a Flickr30k Entities folder."),
+        path_option("--boxes", help="COCO instances JSON, a Flickr30k Entities folder, or JSONL."),
     ] = None,
     maps: Annotated[
-        Maps,
+        str,
         typer.Option(
-            help="Which maps of words with a box are compared: attention alone, or all, with "
-            "verdicts (about 0.5 s a picture)."
+            callback=some_text,
+            help="Maps to compare with boxes, by comma. Attention alone is quick; others, with "
+            "verdicts, take about half a second a picture.",
         ),
-    ] = Maps.all,
+    ] = "attention,gradient,occlusion",
+    references: Annotated[
+        bool,
+        typer.Option(
+            "--references",
+            help="Compare with boxes over each picture's first reference: the same words for "
+            "every model.",
+        ),
+    ] = False,
     against: Annotated[
         str | None,
         typer.Option(
@@ -87,8 +87,6 @@ def survey(
             help="Name the worst by faithfulness, guessed, log-probability, CIDEr, ...",
         ),
     ] = "faithfulness",
-    beams: Beams = None,
-    length_power: LengthPower = None,
     html: Annotated[
         Path | None, path_option("--html", help="One page to explore: maps, curves, verdicts.")
     ] = None,
@@ -98,6 +96,8 @@ def survey(
     keep_rejected: KeepRejected = False,
     cache: Cache = None,
     cpu: Cpu = False,
+    *,
+    decoding: Typed,
 ) -> None:
     """Measure attention on a whole split: its health, its grounding, and what its words rest on.
 
@@ -107,8 +107,12 @@ def survey(
     from saccade.cli.data import data_of, model_of
     from saccade.evaluation.survey import check_rank
     from saccade.evaluation.survey import survey as measure
+    from saccade.explain.maps import check as check_maps
 
     check_rank(rank)
+    chosen = tuple(name.strip() for name in maps.split(","))
+    check_maps(chosen)
+    check_decoding(decoding)
     model = model_of("survey", data, model)
     source = data_of(
         model, data, split, images, choices(image_column, caption_column, keep_rejected)
@@ -117,7 +121,6 @@ def survey(
         {"--json": json_file, "--html": html},
         [*source.files, *model_files(model), *([boxes] if boxes else [])],
     )
-    from saccade.api import Captioner
     from saccade.cli.boxes_show import show_against, show_boxes
     from saccade.cli.explain import explainer_of
     from saccade.data.boxes import read_boxes
@@ -128,8 +131,9 @@ def survey(
     from saccade.training.stopping import stop_flag
 
     known = None if boxes is None else read_boxes(boxes, [e.image for e in source.examples])
-    captioner = Captioner.from_pretrained(model, device="cpu" if cpu else None)
-    decoding = captioner.settings(beams=beams, length_power=length_power)
+    captioner = captioner_of(model, cpu)
+    settings, _ = decoding_of(captioner, decoding)
+    named = ", ".join(model)
     explainer = explainer_of(captioner, source.path, images)
     with stop_flag() as flag:
         use_cache(captioner, source.examples, limit, cache)
@@ -138,37 +142,39 @@ def survey(
             source.examples,
             split,
             None,
-            decoding,
+            settings,
             known,
             explainer,
             measured=measured,
             rank=rank,
             limit=limit,
-            all_maps=maps == Maps.all,
+            maps=chosen,
+            references=references,
             stop=lambda: flag.asked,
         )
-        show(result, rank, f"{model} on {source.path} ({split})")
+        show(result, rank, f"{named} on {source.path} ({split})")
         show_boxes(result.figures)
         figures = result.to_json()
         if against is not None and not flag.asked:
-            other = Captioner.from_pretrained(against, device="cpu" if cpu else None)
+            other = captioner_of([against], cpu)
             use_cache(other, source.examples, limit, cache)
             theirs = measure(
                 other.engine,
                 source.examples,
                 split,
                 None,
-                other.settings(beams=beams, length_power=length_power),
+                decoding_of(other, decoding)[0],
                 known,
                 explainer_of(other, source.path, images),
                 measured=0,
                 limit=limit,
-                all_maps=maps == Maps.all,
+                maps=chosen,
+                references=references,
                 stop=lambda: flag.asked,
             )
             show_boxes(theirs.figures, against)
             compared = compare_models(result.boxed, theirs.boxed)
-            show_against(compared, model, against)
+            show_against(compared, named, against)
             figures |= {
                 "against": {
                     "model": against,
@@ -181,7 +187,7 @@ def survey(
             echo(f"All figures: {json_file}")
         failed = 0
         if html is not None:
-            failed = _write(result, html, f"Where the model looked: {Path(model).name}, {split}")
+            failed = _write(result, html, f"Where the model looked: {Path(model[0]).name}, {split}")
     if flag.asked:
         pictures, explained = result.evaluation.pictures, len(result.explained)
         raise ended(
@@ -198,10 +204,10 @@ def use_cache(
     UsageError for a captioner that has no such cache."""
     if cache is None:
         return
-    from saccade.engine import ModelEngine
+    from saccade.engine import EnsembleEngine, ModelEngine
     from saccade.errors import UsageError
 
-    if not isinstance(captioner.engine, ModelEngine):
+    if not isinstance(captioner.engine, ModelEngine | EnsembleEngine):
         raise UsageError("--cache keeps features of captioners that Saccade has trained only.")
     captioner.engine.use_cache((e.image for e in examples[: limit or None]), cache)
 

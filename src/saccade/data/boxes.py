@@ -1,14 +1,15 @@
-"""Boxes of what captions name: COCO's instances and Flickr30k Entities, when the user has them.
+"""Boxes of what captions name: COCO's instances, Flickr30k Entities, or a user's own.
 
-`read_boxes` reads either, and `Boxes.picture` gives what words name in one picture
-(`saccade.data.naming` finds them in a caption). Both sources are read as approximations:
+`read_boxes` reads them, and `Boxes.picture` gives what words name in one picture
+(`saccade.data.naming` finds them in a caption). Each is read as an approximation:
 
 COCO (instances_*.json): a word of the table in `saccade.data.coco_words` names all boxes of its
 kind; regions marked as crowds are left out, so attention on a crowd counts as a miss.
 Flickr30k Entities (a folder with Sentences/ID.txt and Annotations/ID.xml): the last word of each
 phrase, in the singular and the plural, names the phrase's boxes, whichever caption it is from.
+A user's (`saccade.data.labelled`): likewise.
 
-Boxes are in the pixels of the picture as annotated, before any EXIF rotation.
+Boxes of the first two are in the pixels of the picture as annotated, before any EXIF rotation.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from xml.etree import ElementTree
 
 from saccade.data.coco_words import words_of
 from saccade.data.columns import picture_id
-from saccade.data.naming import BoxedPhrase, PictureBoxes, content_stems, head_forms
+from saccade.data.labelled import read_labelled
+from saccade.data.naming import PictureBoxes, name_phrases
 from saccade.data.reading import Problem, read_lines, short
 from saccade.data.records import CURE
 from saccade.errors import DataError
@@ -31,8 +33,8 @@ from saccade.text import tokenize
 from saccade.values.places import Box
 
 _ACCEPTED = (
-    "accepted are COCO's instances_*.json and the folder of Flickr30k Entities, which holds "
-    "Sentences and Annotations."
+    'accepted are COCO\'s instances_*.json, a JSONL file of lines with "boxes", and the folder of '
+    "Flickr30k Entities, which holds Sentences and Annotations."
 )
 _LARGEST = 10**7  # pixels, of a side
 PHRASE = re.compile(r"\[/EN#(?P<id>\d+)(?P<kinds>(?:/[^\s\]]+)*)\s+(?P<words>[^\]]*)\]")
@@ -43,7 +45,7 @@ class Boxes:
     """All boxes of a source."""
 
     path: Path
-    kind: str  # "COCO instances" or "Flickr30k Entities"
+    kind: str  # "COCO instances", "Flickr30k Entities" or "boxes of phrases"
     pictures: Mapping[str, tuple[PictureBoxes, ...]] = field(repr=False)  # by file stem
     categories: tuple[str, ...] = ()  # that are annotated, of COCO's instances
 
@@ -76,12 +78,15 @@ class Boxes:
 
 
 def read_boxes(path: Path | str, pictures: Iterable[Path | str] | None = None) -> Boxes:
-    """The boxes of COCO's instances JSON or of a Flickr30k Entities folder.
+    """The boxes of COCO's instances JSON, of a Flickr30k Entities folder, or of a JSONL file with
+    "boxes" of phrases (`saccade.data.labelled`).
 
     `pictures` keeps to the pictures of these file names; Entities has two files for each picture,
     and reading all takes a while. Raises DataError at the first thing that is wrong."""
     path = Path(path)
     stems = None if pictures is None else {PurePath(picture).stem for picture in pictures}
+    if path.suffix.lower() in (".jsonl", ".ndjson"):
+        return Boxes(path, "boxes of phrases", read_labelled(path, stems))
     if not path.is_dir():
         return _coco(path, stems)
     if (path / "Sentences").is_dir() and (path / "Annotations").is_dir():
@@ -217,7 +222,7 @@ def _entities(folder: Path, stems: set[str] | None) -> Boxes:
         if path.name.startswith(".") or (stems is not None and path.stem not in stems):
             continue
         width, height, things = entity_boxes(folder / "Annotations" / f"{path.stem}.xml")
-        pictures.append(_annotated(path, width, height, things))
+        pictures.append(name_phrases(path.stem, width, height, _phrases(path, things)))
     if not pictures and stems is None:
         raise DataError(f"{folder / 'Sentences'} holds no ID.txt; unpack the annotations again.")
     return Boxes(folder, "Flickr30k Entities", _by_stem(pictures, None))
@@ -235,33 +240,16 @@ def marked_lines(path: Path) -> Iterator[str]:
         yield line
 
 
-def _annotated(
-    path: Path, width: int, height: int, things: Mapping[str, Sequence[Box]]
-) -> PictureBoxes:
-    """What the phrases of a Sentences/ID.txt name: by each form of their last words, and whole.
-    things: boxes by id; those without any are scenes, or can't be seen."""
-    named: dict[str, dict[Box, None]] = {}
-    kinds: dict[str, dict[str, None]] = {}
-    phrases: dict[BoxedPhrase, None] = {}
+def _phrases(
+    path: Path, things: Mapping[str, Sequence[Box]]
+) -> Iterator[tuple[Sequence[str], tuple[str, ...], tuple[Box, ...]]]:
+    """(words, kinds, boxes) of the phrases of a Sentences/ID.txt. things: boxes by id; none of a
+    scene, and of what can't be seen."""
     for line in marked_lines(path):
         for match in PHRASE.finditer(line):
-            words = tokenize(match["words"])
-            boxes = tuple(things.get(match["id"], ()))
-            if not boxes or not words:
-                continue
-            theirs = tuple(filter(None, match["kinds"].split("/")))
-            phrases[BoxedPhrase(content_stems(words), theirs, boxes)] = None
-            for form in head_forms(words):
-                named.setdefault(form, {}).update(dict.fromkeys(boxes))
-                kinds.setdefault(form, {}).update(dict.fromkeys(theirs))
-    return PictureBoxes(
-        path.stem,
-        width,
-        height,
-        {word: tuple(boxes) for word, boxes in named.items()},
-        {word: tuple(theirs) for word, theirs in kinds.items()},
-        tuple(phrases),
-    )
+            words, boxes = tokenize(match["words"]), tuple(things.get(match["id"], ()))
+            if words and boxes:
+                yield words, tuple(filter(None, match["kinds"].split("/"))), boxes
 
 
 def entity_boxes(path: Path) -> tuple[int, int, dict[str, list[Box]]]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from saccade.data.coco_words import PAIRS
+from saccade.text import tokenize
 from saccade.text.english import is_content, plural, singular, stem
 from saccade.text.naming import naming_words
-from saccade.values.examples import NamedWord
+from saccade.values.examples import NamedWord, PhraseBox
 from saccade.values.places import Box
 
 
@@ -93,6 +94,43 @@ def ground_words(
     As `naming_words` has them; of a pair both words have its boxes."""
     names = naming_words(words, named, PAIRS)
     return [(index, boxes) for start, stop, boxes in names for index in range(start, stop)]
+
+
+def phrase_boxes(name: str, boxes: Sequence[PhraseBox]) -> PictureBoxes:
+    """What phrases name in a picture, in whose own pixels their boxes are."""
+    phrases: dict[tuple[str, ...], dict[Box, None]] = {}
+    of: dict[tuple[str, ...], dict[str, None]] = {}
+    for entry in boxes:
+        words = tuple(tokenize(entry.phrase))
+        phrases.setdefault(words, {})[entry.box] = None
+        of.setdefault(words, {}).update(dict.fromkeys(filter(None, (entry.kind,))))
+    whole = [(words, tuple(of[words]), tuple(theirs)) for words, theirs in phrases.items()]
+    return name_phrases(name, 0, 0, whole)
+
+
+def name_phrases(
+    name: str,
+    width: int,
+    height: int,
+    phrases: Iterable[tuple[Sequence[str], tuple[str, ...], tuple[Box, ...]]],
+) -> PictureBoxes:
+    """What phrases (words, kinds, boxes) name: by each form of their last words, and whole."""
+    named: dict[str, dict[Box, None]] = {}
+    kinds: dict[str, dict[str, None]] = {}
+    whole: dict[BoxedPhrase, None] = {}
+    for words, theirs, boxes in phrases:
+        whole[BoxedPhrase(content_stems(words), theirs, boxes)] = None
+        for form in head_forms(words):
+            named.setdefault(form, {}).update(dict.fromkeys(boxes))
+            kinds.setdefault(form, {}).update(dict.fromkeys(theirs))
+    return PictureBoxes(
+        name,
+        width,
+        height,
+        {word: tuple(boxes) for word, boxes in named.items()},
+        {word: tuple(theirs) for word, theirs in kinds.items()},
+        tuple(whole),
+    )
 
 
 def content_stems(words: Iterable[str]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from saccade.data.columns import rejected_by
 from saccade.errors import DataError
 from saccade.files import read_bytes
-from saccade.values.examples import Example, Region, Scene
+from saccade.values.examples import Example, PhraseBox, Region, Scene
 
 _SPLITS = {
     "training": "train",
@@ -59,6 +59,7 @@ class Entry:
     places: list[str]  # the lines that it stands on, or its one place in JSON
     scene: Scene | None = None
     regions: tuple[Region, ...] = ()
+    boxes: tuple[PhraseBox, ...] = ()
     merges: bool = False  # whether it is one caption of several, each in a row of its own
 
     def where(self) -> str:

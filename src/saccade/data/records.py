@@ -4,7 +4,10 @@
 
 Which keys hold what is decided as for the columns of tables (`saccade.data.columns`). Objects with
 one caption each are merged by picture. Drawn scenes add "scene" (what is truly there) and
-"regions" (the box of what each word names); other keys are ignored.
+"regions" (the box of what each word names), users what phrases name and where
+(`saccade.data.labelled`); other keys are ignored:
+
+{"image": "1.jpg", "captions": ["A dog runs."], "boxes": [{"phrase": "dog", "box": [8, 9, 50, 40]}]}
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +27,7 @@ from saccade.data.columns import (
     texts,
 )
 from saccade.data.drawn import read_regions, read_scene
+from saccade.data.labelled import read_phrase_boxes, regions_of
 from saccade.data.reading import (
     Entry,
     Found,
@@ -240,8 +244,10 @@ class Rows:
         scene = None if value.get("scene") is None else read_scene(value["scene"])
         regions = value.get("regions")
         boxes = () if regions is None else read_regions(regions, captions)
-        merge = single and scene is None and not boxes
-        self._keep(value, columns, names, captions, split, where, merge, scene, boxes)
+        labelled = () if value.get("boxes") is None else read_phrase_boxes(value["boxes"])
+        boxes += regions_of(labelled, captions)
+        merge = single and scene is None and not boxes and not labelled
+        self._keep(value, columns, names, captions, split, where, merge, scene, boxes, labelled)
 
     def _take_cells(self, row: Mapping[str, str], columns: Columns, where: str) -> None:
         names = picture_names(row[columns.picture or ""])
@@ -268,6 +274,7 @@ class Rows:
         merge: bool,
         scene: Any = None,
         regions: Any = (),
+        boxes: Any = (),
     ) -> None:
         if columns.note:
             self.notes[columns.note] = None
@@ -284,7 +291,7 @@ class Rows:
                     raise DataError(
                         f"its {columns.id!r} is not an id, which is text or a whole number."
                     )
-            entry = Entry(name, key or name, list(captions), split, [where], scene, regions)
+            entry = Entry(name, key or name, list(captions), split, [where], scene, regions, boxes)
             self._add(entry, merge, columns.repeats)
 
     def _add(self, entry: Entry, merge: bool, repeats: bool) -> None:

@@ -139,6 +139,7 @@ def gather(
                 place(file, entry.where()),
                 entry.scene,
                 entry.regions,
+                entry.boxes,
             )
             for entry in entered
         )

@@ -14,13 +14,16 @@ from typing import Any
 import numpy as np
 
 from saccade.data.boxes import Boxes
+from saccade.data.naming import phrase_boxes
 from saccade.data.scenes import ground
 from saccade.data.scenes.language import is_kind
 from saccade.engine import Engine, encode
 from saccade.errors import PictureError
 from saccade.explain.explainer import Explainer
+from saccade.explain.sentences import teacher_forced
 from saccade.metrics.grounding import centre_map, coverage, hits, uniform_map
 from saccade.progress import progress
+from saccade.text import has_words
 from saccade.values.captions import Caption
 from saccade.values.evidence import WordEvidence
 from saccade.values.examples import Example, NamedWord
@@ -74,7 +77,7 @@ class BoxedWord:
 
 def named_words(example: Example, caption: Caption, boxes: Boxes | None) -> tuple[NamedWord, ...]:
     """The words of a caption that name something with boxes in the caption's photo: of drawn scenes
-    those that are true, else those that `boxes` know."""
+    those that are true, else those that `boxes` know, or without these the data themselves."""
     if example.scene is not None:
         return tuple(
             NamedWord(place, theirs, head=is_kind(caption.words[place]))
@@ -82,9 +85,36 @@ def named_words(example: Example, caption: Caption, boxes: Boxes | None) -> tupl
             if theirs
         )
     if boxes is None:
-        return ()
+        return phrase_boxes(example.image.name, example.boxes).words(caption.words)
     known = boxes.picture(example.image, caption.where.width, caption.where.height)
     return () if known is None else known.words(caption.words)
+
+
+def reference_captions(
+    engine: Engine,
+    examples: Sequence[Example],
+    show: bool = True,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[tuple[Example, Caption]]:
+    """The first reference of each picture as the engine reads it, so that all engines have the same
+    words; a word that an engine does not know is read as unknown, and names nothing. Pictures
+    without a reference, and those that can't be opened, are left out. stop: asked after each."""
+    captions = []
+    with progress("Reading references", len(examples), show) as task:
+        for example in examples:
+            task.advance()
+            first = next(filter(has_words, example.captions), None)
+            if first is None:
+                continue
+            try:
+                encoded = encode(engine, [example.image])
+            except PictureError:
+                continue
+            ids = engine.words.reference(first)
+            captions.append((example, teacher_forced(engine, encoded, ids)))
+            if stop():
+                break
+    return captions
 
 
 def boxed_words(

@@ -52,6 +52,15 @@ class NamedWord:
 
 
 @dataclass(frozen=True)
+class PhraseBox:
+    """A box of what a phrase names on the photo."""
+
+    phrase: str  # "a brown dog"; its last word is the thing's
+    box: Box  # in pixels of the photo, as it is shown (after EXIF rotation)
+    kind: str = ""  # "animals", if the data say so
+
+
+@dataclass(frozen=True)
 class Example:
     """A picture with its reference captions."""
 
@@ -62,6 +71,7 @@ class Example:
     source: str = ""  # "captions.jsonl:17", for messages
     scene: Scene | None = None
     regions: tuple[Region, ...] = ()
+    boxes: tuple[PhraseBox, ...] = ()
 
 
 def evenly(items: Sequence[T], count: int) -> list[T]:
