@@ -28,10 +28,11 @@ def demo(
     import shutil
 
     from saccade.errors import UsageError
-    from saccade.files import write_json
+    from saccade.files import check_folder, write_json
 
     if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not empty and holds no demo; name a new folder.")
+    check_folder(out)
     write_json(out / MARK, {"seed": seed})
     from saccade.api import Captioner
     from saccade.cli.evaluate import show

@@ -34,7 +34,7 @@ def scenes(
     Example: saccade scenes scenes/ --count 6000
     """
     from saccade.data.scenes import write
-    from saccade.errors import UsageError
+    from saccade.errors import SaccadeError, UsageError
     from saccade.progress import progress
 
     total = count + val + test
@@ -55,6 +55,9 @@ def scenes(
         except KeyboardInterrupt as stop:
             clear(out)
             raise ended(stop, f"{done} of {total} scenes were drawn, and removed again") from stop
+        except SaccadeError:  # the disk is full
+            clear(out)
+            raise
     (out / UNFINISHED).unlink(missing_ok=True)
     echo(f"{total} scenes: {out}")
     echo(f"Train on them: saccade train {out} --preset scenes --out RUN")
@@ -67,7 +70,7 @@ def begin(out: Path) -> None:
     """Make the folder, or take one that is empty or that an interrupted drawing left. Raises
     UsageError for any other, so that nothing in it is overwritten."""
     from saccade.errors import UsageError
-    from saccade.files import write_text
+    from saccade.files import check_folder, write_text
 
     if (out / UNFINISHED).is_file():
         clear(out)
@@ -75,6 +78,7 @@ def begin(out: Path) -> None:
         raise UsageError(f"{out} already holds captions; name another folder.")
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not an empty folder; name a new one.")
+    check_folder(out)
     write_text(out / UNFINISHED, "Scenes are being drawn here.\n")
 
 

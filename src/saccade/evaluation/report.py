@@ -13,6 +13,7 @@ from saccade.checkpoint import load
 from saccade.data.sources import read
 from saccade.engine import ModelEngine
 from saccade.evaluation.split import Captioned, Evaluation, evaluate
+from saccade.files import check_writable, refuse_inputs
 from saccade.training.run import Run, choices_of
 from saccade.values.examples import evenly
 from saccade.values.places import Grid
@@ -64,19 +65,23 @@ def report(
     pictures (0: all). split: val where nothing is said, or test or train where there is none."""
     run = Run(Path(folder))
     about = run.about()
-    engine = ModelEngine(load(run.best), "cpu" if cpu else None)
-    images = None if about["images"] is None else Path(about["images"])
-    examples = read(Path(about["data"]), images=images, choices=choices_of(about)).examples
-    splits = {e.split for e in examples}
-    split = split or next(s for s in ("val", "test", "train") if s in splits)
-    result = evaluate(engine, examples, split, limit=limit, show=show)
     path = Path(out) if out is not None else run.folder / "report.html"
+    check_writable(path)
+    records = run.records()
+    images = None if about["images"] is None else Path(about["images"])
+    dataset = read(Path(about["data"]), images=images, choices=choices_of(about))
+    examples = dataset.examples
+    refuse_inputs({"--out": path}, [dataset.path, *(e.image for e in examples)])
+    engine = ModelEngine(load(run.best), "cpu" if cpu else None)
+    splits = {e.split for e in examples}
+    split = split or next((s for s in ("val", "test", "train") if s in splits), "val")
+    result = evaluate(engine, examples, split, limit=limit, show=show)
     write_report(
         path,
         title=f"Run {run.folder.resolve().name}",
         recipe=_recipe(about, result, split),
         parameters=about["parameters"],
-        records=run.records(),
+        records=records,
         scores=_scores(result),
         yardsticks=[],
         samples=_samples(result, samples),

@@ -13,6 +13,7 @@ from saccade.files.reading import (
 from saccade.files.streams import JsonStream
 from saccade.files.writing import (
     atomic_file,
+    check_folder,
     check_writable,
     previous,
     refuse_inputs,
@@ -30,6 +31,7 @@ __all__ = [
     "HubId",
     "JsonStream",
     "atomic_file",
+    "check_folder",
     "check_writable",
     "decode",
     "hub_or_folder",

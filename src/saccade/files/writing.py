@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import os
+import re
 import shutil
 import stat
 import sys
@@ -37,6 +38,9 @@ _CURES = {
 def write_error(path: Path | str, error: OSError, kept: bool = True) -> SaccadeError:
     """What the disk refused, naming the file that was to be written and the cure. kept: what stood
     there before is untouched."""
+    told = re.search(r"\(os error (\d+)\)", str(error))  # how safetensors, in Rust, says it
+    if error.errno is None and told is not None:
+        error = OSError(int(told[1]), os.strerror(int(told[1])))
     number = 0 if error.errno is None else error.errno
     cure = _CURES.get(number, "choose another place, or free this one")
     try:
@@ -94,6 +98,30 @@ def check_writable(path: Path | str) -> None:
         raise write_error(path, error) from error
     finally:
         _remove(probe)
+
+
+def check_folder(folder: Path | str) -> None:
+    """Raise SaccadeError now for a folder that can't be made or written to."""
+    folder = Path(folder)
+    try:
+        real = Path(os.path.realpath(folder))
+        if real.exists() and not real.is_dir():
+            raise SaccadeError(f"{folder}: is a file, not a folder; name a folder to write to.")
+        while not real.exists() and real.parent != real:
+            real = real.parent
+        if not real.is_dir():
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        probe = real / temporary_name(folder)
+        try:
+            probe.touch(exist_ok=False)
+        finally:
+            _remove(probe)
+    except OSError as error:
+        raise write_error(folder, error, kept=False) from error
+    except ValueError as error:
+        raise SaccadeError(
+            f"{folder}: is no name of a folder ({error}); choose another."
+        ) from error
 
 
 @contextmanager
