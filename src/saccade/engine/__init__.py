@@ -12,6 +12,7 @@ from saccade.engine.contract import (
     prepare_ahead,
 )
 from saccade.engine.ensemble import EnsembleEngine
+from saccade.engine.foreign import ForeignEngine
 from saccade.engine.model import ModelEngine, default_device
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Encoded",
     "Engine",
     "EnsembleEngine",
+    "ForeignEngine",
     "ModelEngine",
     "Prepared",
     "Reading",

@@ -1,0 +1,304 @@
+"""`ForeignEngine`: a captioner of transformers as an engine."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saccade.decoding import Decoding
+from saccade.decoding.hypothesis import RUNNERS_UP, normalise
+from saccade.engine.contract import Coverings, Encoded, Prepared, Reading
+from saccade.engine.generating import default_decoding, generation
+from saccade.engine.model import SHOWN, default_device
+from saccade.models.contract import Attention, Features
+from saccade.models.foreign.contract import Family, Memory, look
+from saccade.models.foreign.loading import Foreign
+from saccade.photos.opening import Photo, read_photo
+from saccade.values.captions import Caption
+
+NUMBERS = 2**25  # of a decoder's memory at a time: 128 MiB
+RUNS = 64  # of one sentence at a time
+WORKING = 16  # numbers at work for each of a row that is read with the words, about
+
+
+class ForeignEngine:
+    """See `saccade.engine.contract.Engine`. The model is moved to `device`."""
+
+    def __init__(self, foreign: Foreign, device: torch.device | str | None = None) -> None:
+        self.foreign = foreign
+        self.device = torch.device(device) if device is not None else default_device()
+        foreign.model.to(self.device)  # type: ignore[arg-type]
+        self.family: Family = foreign.family
+        self.words = foreign.words
+        self.decoding: Decoding = default_decoding(self.family.generation)
+        self.mean: Tensor | None = None  # what it was trained on is not known
+        self.input_size = foreign.fitting.size
+        self.mean_colour = foreign.fitting.mean_colour()
+
+    def prepare(self, photo: Photo, keep: bool = False) -> Prepared:
+        """See `Engine`."""
+        keep = keep or not isinstance(photo, str | Path)
+        opened = read_photo(photo, None, SHOWN if keep else 0)
+        fitting = self.foreign.fitting
+        where = fitting.where(opened.size, self.family.grid)
+        return Prepared(photo, fitting.pixels(opened.image), where, opened.shown)
+
+    @torch.no_grad()
+    def encode_pixels(self, pixels: Tensor) -> Features:
+        """See `Engine`."""
+        values = self.foreign.fitting.normalised(pixels.to(self.device))
+        return self.family.encode(values.to(self.foreign.model.dtype))
+
+    def write(
+        self, encoded: Encoded, decoding: Decoding | None = None, keep: int = 1
+    ) -> list[Caption]:
+        """See `Engine`: by transformers' own `generate`; what the caption says of itself is read
+        in one pass over its final pieces."""
+        settings = decoding or self.decoding
+        captions: list[Caption] = []
+        for i, prepared in enumerate(encoded.prepared):
+            features = encoded.pictures([i]).features
+            best, *others = self._written(features, prepared, settings, keep)
+            captions.append(replace(best, others=tuple(others)))
+        return captions
+
+    @torch.no_grad()
+    def _written(
+        self, features: Features, prepared: Prepared, settings: Decoding, keep: int
+    ) -> list[Caption]:
+        """One photo's captions, best first."""
+        options = generation(settings, self.family.generation, self.words, self.family.ends)
+        with torch.random.fork_rng(devices=[]):
+            # A photo's samples are its own, whatever photos come with it.
+            mark = zlib.crc32(prepared.pixels.numpy().tobytes())
+            torch.manual_seed((getattr(settings, "seed", 0) + mark) % 2**63)
+            sequences = self.family.generate(features, options).tolist()
+        captions = []
+        for sequence in sequences:
+            stop = next((i for i, x in enumerate(sequence) if x in self.family.ends), None)
+            ids = tuple(sequence if stop is None else sequence[:stop])
+            captions.append(self._caption(features, prepared, ids, stop is not None, settings))
+        if settings.strategy == "sample":
+            captions.sort(key=lambda caption: -caption.score)
+        return captions[:keep]
+
+    def _caption(
+        self,
+        features: Features,
+        prepared: Prepared,
+        ids: tuple[int, ...],
+        finished: bool,
+        settings: Decoding,
+    ) -> Caption:
+        """Pieces as people read them, with what the model says of each."""
+        reading = self.read(features, ids, distribution=True)
+        words, spans = self.words.words(ids)
+        pieces = reading.logprobs[0].double().cpu().numpy()
+        end = float(pieces[-1]) if finished else 0.0
+        alphas = elsewhere = None
+        attention = reading.attention
+        if attention is not None and attention.elsewhere is not None:
+            alphas, elsewhere = (
+                _by_word(part[0].float().cpu().numpy(), spans)
+                for part in (attention.weights, attention.elsewhere)
+            )
+            alphas = alphas.reshape(len(words), *prepared.where.shape)
+        assert reading.distribution is not None
+        total = float(pieces[:-1].sum()) + end
+        return Caption(
+            text=self.words.decode(ids).strip(),
+            words=words,
+            ids=ids,
+            logprobs=tuple(float(pieces[first:last].sum()) for first, last in spans),
+            alphas=alphas,
+            elsewhere=elsewhere,
+            where=prepared.where,
+            score=normalise(total, len(ids) + finished, settings.length_power)
+            if ids or finished
+            else total,
+            end_logprob=end,
+            finished=finished,
+            runners_up=tuple(
+                self._runners_up(reading.distribution[0, first]) for first, _ in spans
+            ),
+            spans=spans,
+            **prepared.source(),
+        )
+
+    def _runners_up(self, logprobs: Tensor) -> tuple[tuple[str, float], ...]:
+        """logprobs (V,) -> the likeliest pieces that are shown, best first."""
+        count = min(RUNNERS_UP + len(self.words.hidden), logprobs.numel())
+        values, ids = logprobs.topk(count)
+        shown = [
+            (self.words.text(i), value)
+            for i, value in zip(ids.tolist(), values.tolist(), strict=True)
+            if i not in self.words.hidden
+        ]
+        return tuple(shown[:RUNNERS_UP])
+
+    def read(
+        self,
+        features: Features,
+        ids: Sequence[int],
+        wanted: Tensor | None = None,
+        distribution: bool = False,
+        heads: bool = False,
+    ) -> Reading:
+        """See `Engine`."""
+        device, R, P = self.device, features.cells.size(0), len(ids)
+        if wanted is None:
+            wanted = torch.ones(R, P + 1, dtype=torch.bool)
+        places = wanted.any(0).nonzero().flatten().to(device)  # (Q,)
+        sentence = torch.tensor(list(ids), dtype=torch.long, device=device)
+        if not len(places):
+            empty = torch.full((R, P + 1), torch.nan, device=device)
+            return Reading(empty, None)
+        T = int(places.max())
+        taught = self.family.teach(features, sentence[:T].expand(R, T), places, attention=True)
+        logprobs, whole = self._scattered(taught.logits, sentence, wanted.to(device), places)
+        attention = None
+        if taught.layers is not None:
+            attention = _spread(look(taught.layers, places, heads), places, P + 1)
+        return Reading(
+            logprobs, attention, whole if distribution else None, taught.layers if heads else None
+        )
+
+    def _scattered(
+        self, logits: Tensor, sentence: Tensor, wanted: Tensor, places: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """logits (R, Q, V) -> log-probabilities (R, P + 1) of the pieces and of the end, and of
+        everything (R, P + 1, V); nan where they are not wanted."""
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        every = logits.log_softmax(-1)  # (R, Q, V)
+        P = len(sentence)
+        values = []
+        for column, place in enumerate(places.tolist()):
+            row = every[:, column]
+            # A model may have several ends: the chance of any.
+            value = row[:, list(self.family.ends)].logsumexp(1)
+            values.append(row[:, sentence[place]] if place < P else value)
+        R = len(logits)
+        logprobs = logits.new_full((R, P + 1), torch.nan)
+        logprobs = logprobs.index_copy(1, places, torch.stack(values, 1))
+        logprobs = logprobs.masked_fill(~wanted, torch.nan)
+        whole = logits.new_full((R, P + 1, logits.size(-1)), torch.nan)
+        return logprobs, whole.index_copy(1, places, every)
+
+    def cover(self, features: Features, masks: Tensor, filler: Tensor) -> Features:
+        """See `Engine`."""
+        masks = masks.to(self.device)
+        X = 0 if features.extra is None else features.extra.size(1)
+        filler = filler.to(features.cells)
+        cells = torch.where(masks.unsqueeze(-1), filler[X:], features.cells)
+        extra = features.extra
+        if extra is not None:
+            extra = torch.where(masks.all(1)[:, None, None], filler[:X], extra)
+        return Features(cells, None, extra)
+
+    def coverings(self, features: Features, fillers: Tensor) -> Coverings:
+        """See `Engine`."""
+        return ForeignCoverings(self, features, fillers, self.family.memory(features, fillers))
+
+    @torch.no_grad()
+    def likelihood(
+        self, features: Features, captions: Sequence[Sequence[Sequence[int]]]
+    ) -> tuple[float, int]:
+        """See `Engine`."""
+        total, count = 0.0, 0
+        for i, sentences in enumerate(captions):
+            picture = features.pictures(slice(i, i + 1))
+            for ids in sentences:
+                total -= float(self.read(picture, ids).logprobs.sum())
+                count += len(ids) + 1
+        return total, count
+
+
+@dataclass(frozen=True)
+class ForeignCoverings:
+    """Runs read in batches, those that want the same places together, each batch only as far as
+    needed and without keeping attention; a test holds it equal to `ReadCoverings`.
+
+    Of a decoder that attends to keys and values of each row by itself, those of a covered picture
+    are put together from the picture's and the filler's, computed once."""
+
+    engine: ForeignEngine
+    features: Features  # of one picture
+    fillers: Tensor  # (F', M, F)
+    memory: Memory | None
+
+    @torch.no_grad()
+    def logprobs(
+        self, masks: np.ndarray, ids: tuple[int, ...], wanted: np.ndarray, filler: int = 0
+    ) -> np.ndarray:
+        """See `saccade.engine.contract.Coverings`."""
+        engine, P = self.engine, len(ids)
+        values = np.full(wanted.shape, np.nan)
+        order = np.lexsort((*wanted.T, (wanted * np.arange(1, P + 1)).max(1, initial=0)))[::-1]
+        order = order[wanted[order].any(1)]
+        sentence = torch.tensor(ids, dtype=torch.long, device=engine.device)
+        block = self._block()
+        for start in range(0, len(order), block):
+            runs = order[start : start + block]
+            places = torch.from_numpy(np.flatnonzero(wanted[runs].any(0))).to(engine.device)
+            T, R = int(places.max()), len(runs)
+            features, cache = self._covered(torch.from_numpy(masks[runs]), filler)
+            inputs = sentence[:T].expand(R, T)
+            logits = engine.family.teach(features, inputs, places, cache=cache).logits.float()
+            chosen = sentence[places].view(1, -1, 1).expand(R, -1, 1)
+            found = logits.gather(2, chosen).squeeze(2) - logits.logsumexp(2)  # (R, Q)
+            part = np.full((R, P), np.nan)
+            part[:, places.cpu().numpy()] = found.double().cpu().numpy()
+            values[runs] = np.where(wanted[runs], part, np.nan)
+        return values
+
+    def _covered(self, masks: Tensor, filler: int) -> tuple[Features, Any]:
+        """masks (R, L) -> what `Family.teach` takes: features, or the decoder's memory."""
+        if self.memory is None:
+            return self.engine.cover(self.features, masks, self.fillers[filler]), None
+        X = self.fillers.size(1) - masks.size(1)
+        rows = torch.cat((masks.all(1, keepdim=True).expand(-1, X), masks), 1)  # (R, M)
+        return _repeated(self.features, len(masks)), self.memory.covered(rows, filler)
+
+    def _block(self) -> int:
+        """How many runs are read at a time."""
+        if self.memory is None:
+            numbers = WORKING * self.features.rows()[0].numel()
+        else:
+            numbers = self.memory.numbers
+        return int(max(1, min(RUNS, NUMBERS // numbers)))
+
+
+def _repeated(features: Features, runs: int) -> Features:
+    """One picture's features R times, nothing copied."""
+    cells, _, extra = features
+    return Features(
+        cells.expand(runs, -1, -1), None, None if extra is None else extra.expand(runs, -1, -1)
+    )
+
+
+def _by_word(pieces: np.ndarray, spans: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """(P + 1, ...) -> (T, ...): the mean over each word's pieces."""
+    if not spans:
+        return pieces[:0]
+    return np.stack([pieces[first:last].mean(0) for first, last in spans])
+
+
+def _spread(attention: Attention, places: Tensor, count: int) -> Attention:
+    """Attention of Q places (R, Q, ...) -> of all (R, count, ...), 0 where nothing was asked."""
+
+    def spread(part: Tensor | None) -> Tensor | None:
+        if part is None or len(places) == count:
+            return part
+        shape = (part.size(0), count, *part.shape[2:])
+        return part.new_zeros(shape).index_copy(1, places, part)
+
+    weights = spread(attention.weights)
+    assert weights is not None
+    return Attention(weights, spread(attention.elsewhere), None, spread(attention.heads))

@@ -1,0 +1,62 @@
+"""The families there are: a model's `model_type` -> its class in transformers and what builds it.
+
+A new family is a function (or a file of its own) and a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from saccade.errors import CheckpointError
+from saccade.models.foreign.contract import Family, Parts
+from saccade.models.foreign.cross import blip, vision_encoder_decoder
+from saccade.models.foreign.prefix import git, idefics3, llava, paligemma
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table."""
+
+    model: str  # the class of transformers that has the language head
+    build: Callable[[Parts], Family]
+    fitting: Mapping[str, Any] = field(default_factory=dict)  # settings laid over the processor's
+
+
+FAMILIES: Mapping[str, Row] = {
+    "vision-encoder-decoder": Row("VisionEncoderDecoderModel", vision_encoder_decoder),
+    "blip": Row("BlipForConditionalGeneration", blip),
+    "git": Row("GitForCausalLM", git),
+    "llava": Row("LlavaForConditionalGeneration", llava),
+    "paligemma": Row("PaliGemmaForConditionalGeneration", paligemma),
+    "idefics3": Row("Idefics3ForConditionalGeneration", idefics3, {"do_image_splitting": False}),
+    "smolvlm": Row("SmolVLMForConditionalGeneration", idefics3, {"do_image_splitting": False}),
+}
+
+# Between their picture and their words stands a second, smaller set of vectors that attends to the
+# picture: attention would have to be followed through both.
+TWO_HOPS = ("blip-2", "instructblip", "instructblipvideo", "kosmos-2", "kosmos-2.5")
+
+
+def row_of(model_type: object, name: str, own_code: bool) -> Row:
+    """Raises CheckpointError, listing what is supported, for a type that is not in the table.
+    own_code: the folder brings Python files."""
+    row = FAMILIES.get(model_type) if isinstance(model_type, str) else None
+    if row is not None:
+        return row
+    known = ", ".join(sorted(FAMILIES))
+    if model_type in TWO_HOPS:
+        raise CheckpointError(
+            f"{name} is a {model_type}, which sees the picture through a second set of vectors, so "
+            f"that its attention is of no cell; such models are not supported. These are: {known}."
+        )
+    if own_code:
+        raise CheckpointError(
+            f"{name} brings its own Python code (auto_map in its config.json), which is never run; "
+            f"use a captioner that transformers has itself: {known}."
+        )
+    raise CheckpointError(
+        f"{name} is a {model_type}, not a captioner that Saccade can read; of transformers' models "
+        f"it reads {known}."
+    )

@@ -1,0 +1,345 @@
+"""Every family of transformers' captioners against the library itself: tiny random models."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from PIL import Image
+
+from saccade.engine import Encoded, ForeignEngine, encode
+from saccade.engine.coverings import ReadCoverings
+from saccade.engine.generating import generation
+from saccade.models.contract import Features
+from saccade.models.foreign.contract import look
+from saccade.models.foreign.loading import load_foreign
+from saccade.models.foreign.table import FAMILIES
+from tests.models.foreign.makers import CROSS, MAKERS
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> dict[str, Path]:
+    made = {}
+    for name, make in MAKERS.items():
+        made[name] = tmp_path_factory.mktemp("foreign") / name
+        make(made[name])
+    return made
+
+
+@pytest.fixture(scope="module")
+def engines(folders) -> dict[str, ForeignEngine]:
+    return {name: ForeignEngine(load_foreign(path), "cpu") for name, path in folders.items()}
+
+
+def photo(seed: int, size: tuple[int, int] = (60, 40)) -> Image.Image:
+    noise = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    return Image.fromarray(noise)
+
+
+@pytest.fixture(scope="module")
+def encoded(engines) -> dict[str, Encoded]:
+    return {name: encode(engine, [photo(0), photo(1)]) for name, engine in engines.items()}
+
+
+every = pytest.mark.parametrize("name", MAKERS)
+
+
+def test_every_family_of_the_table_is_tested():
+    assert set(MAKERS) == set(FAMILIES)
+
+
+def plain_inputs(name: str, folder: Path, start: tuple[int, ...]) -> tuple[Any, dict[str, Any]]:
+    """The model as transformers loads it, and its own inputs for two photos."""
+    model = getattr(transformers, FAMILIES[name].model).from_pretrained(folder).eval()
+    processor = transformers.AutoImageProcessor.from_pretrained(folder, **FAMILIES[name].fitting)
+    pixels = processor(images=[photo(0), photo(1)], return_tensors="pt").pixel_values
+    if name in ("idefics3", "smolvlm"):  # one photo of each of two sentences
+        pixels = pixels.reshape(2, 1, *pixels.shape[-3:])
+    inputs: dict[str, Any] = {"pixel_values": pixels}
+    if name not in CROSS:
+        ids = torch.tensor(start).expand(2, -1)
+        inputs |= {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    if name == "paligemma":
+        inputs["token_type_ids"] = torch.zeros_like(inputs["input_ids"])
+    return model, inputs
+
+
+@every
+def test_one_pass_over_the_final_pieces_is_what_generate_said(name, folders, engines, encoded):
+    """Captions, and each piece's log-probability, of the model untouched, from pixels."""
+    engine = engines[name]
+    start = engine.family.start
+    model, inputs = plain_inputs(name, folders[name], start)
+    greedy = {"do_sample": False, "num_beams": 1, "max_new_tokens": 8}
+    out = model.generate(**inputs, **greedy, return_dict_in_generate=True, output_logits=True)
+    captions = engine.write(encoded[name], settings_of(engine))
+    for row, caption in enumerate(captions):
+        ids = out.sequences[row].tolist()[len(start) :]
+        assert tuple(ids[: len(caption.ids)]) == caption.ids
+        assert caption.finished == (len(caption.ids) < 8)
+        said = torch.stack([step[row] for step in out.logits]).float().log_softmax(-1)
+        expected = [float(said[t, piece]) for t, piece in enumerate(caption.ids)]
+        picture = encoded[name].pictures([row]).features
+        read = engine.read(picture, caption.ids).logprobs[0]
+        np.testing.assert_allclose(read[:-1], expected, atol=2e-5)
+        np.testing.assert_allclose(sum(caption.logprobs), sum(expected), atol=1e-4)
+    assert captions[0].ids != captions[1].ids  # or nothing was shown
+
+
+def settings_of(engine: ForeignEngine, beams: int = 1) -> Any:
+    from saccade.decoding import BeamSettings
+
+    return BeamSettings(beams=beams, max_words=8)
+
+
+@every
+def test_beams_are_the_librarys_own(name, folders, engines, encoded):
+    engine = engines[name]
+    start = engine.family.start
+    model, inputs = plain_inputs(name, folders[name], start)
+    out = model.generate(
+        **inputs, num_beams=3, num_return_sequences=3, max_new_tokens=8, length_penalty=0.0
+    )
+    captions = engine.write(encoded[name], settings_of(engine, 3), keep=3)
+    for row, caption in enumerate(captions):
+        ids = [tuple(x[len(start) :]) for x in out[3 * row : 3 * row + 3].tolist()]
+        found = [caption.ids, *(other.ids for other in caption.others)]
+        assert [x[: len(f)] for x, f in zip(ids, found, strict=True)] == found
+        assert caption.score == pytest.approx(caption.logprob, abs=1e-4)
+
+
+def coverings(engine: ForeignEngine, features: Features, runs: int) -> Any:
+    generator = np.random.default_rng(3)
+    masks = generator.random((runs, features.cells.size(1))) < 0.5
+    masks[0], masks[1] = True, False
+    wanted = generator.random((runs, 5)) < 0.6
+    return masks, wanted
+
+
+@every
+def test_coverings_at_once_are_those_one_by_one(name, engines, encoded):
+    """To rounding: the library that multiplies matrices sums in another order for other sizes."""
+    engine = engines[name]
+    features = encoded[name].pictures([0]).features
+    fillers = torch.stack([encoded[name].features.rows()[1], torch.zeros_like(features.rows()[0])])
+    ids = (7, 9, 11, 8, 10)
+    masks, wanted = coverings(engine, features, 9)
+    for filler in range(2):
+        fast = engine.coverings(features, fillers)
+        found = fast.logprobs(masks, ids, wanted, filler)
+        assert (np.isnan(found) == ~wanted).all()
+        plain = ReadCoverings(engine, features, fillers).logprobs(masks, ids, wanted, filler)
+        np.testing.assert_allclose(found, plain, atol=2e-5)
+        for run in range(len(masks)):
+            one = fast.logprobs(masks[run : run + 1], ids, wanted[run : run + 1], filler)
+            np.testing.assert_allclose(one[0], found[run], atol=2e-5)
+
+
+@every
+def test_covering_every_cell_changes_what_is_said(name, engines, encoded):
+    engine = engines[name]
+    features = encoded[name].pictures([0]).features
+    other = encoded[name].features.rows()[1]
+    L = features.cells.size(1)
+    masks = torch.ones(2, L, dtype=torch.bool)
+    masks[1, L // 2 :] = False
+    covered = engine.cover(features, masks, other)
+    assert torch.equal(covered.rows()[0], other)  # extra vectors as well
+    said = engine.read(features, (7, 9, 11)).logprobs
+    changed = engine.read(covered, (7, 9, 11)).logprobs
+    assert (said - changed).abs().amax(1).min() > 1e-3
+    if features.extra is not None:  # which know the whole picture, but belong to no cell
+        assert torch.equal(covered.extra[1], features.extra[0])
+
+
+@pytest.mark.parametrize("name", CROSS)
+def test_a_mask_over_the_picture_changes_nothing(name, folders, engines, encoded):
+    """Why cells are covered by replacing their rows."""
+    model, inputs = plain_inputs(name, folders[name], engines[name].family.start)
+    ids = torch.tensor([[0, 7, 9]]).expand(2, -1)
+    rows = encoded[name].features.rows()
+    mask = torch.ones(rows.shape[:2])
+    mask[:, 5:] = 0
+    with torch.no_grad():
+        if name == "blip":
+            outputs = [
+                model.text_decoder(
+                    input_ids=ids, encoder_hidden_states=rows, encoder_attention_mask=part
+                )
+                for part in (torch.ones_like(mask), mask)
+            ]
+        else:
+            outputs = [
+                model(decoder_input_ids=ids, attention_mask=part, **inputs)
+                for part in (torch.ones_like(mask), mask)
+            ]
+    assert torch.equal(outputs[0].logits, outputs[1].logits)
+
+
+@every
+def test_attention_and_elsewhere_are_all_of_it(name, engines, encoded):
+    """A word's map is the mean over layers and heads of what the model itself returns."""
+    engine = engines[name]
+    features = encoded[name].features
+    ids = (7, 9, 11, 8)
+    reading = engine.read(features, ids, heads=True)
+    attention, layers = reading.attention, reading.layers
+    assert attention.weights.shape == (2, 5, features.cells.size(1))
+    assert attention.heads.shape == (2, 5, 4, features.cells.size(1))
+    torch.testing.assert_close(attention.weights + 0, attention.heads.mean(2))
+    seen = layers.cross or layers.own
+    torch.testing.assert_close(seen[0].sum(-1), torch.ones_like(seen[0].sum(-1)))
+    torch.testing.assert_close(
+        attention.weights.sum(-1) + attention.elsewhere, torch.ones(2, 5), atol=1e-5, rtol=0
+    )
+    assert (attention.elsewhere > 1e-4).any() or features.extra is None
+    for part in layers.own:  # no place looks ahead of itself, but inside the picture and prompt
+        ahead = part[:, :, layers.pieces][..., layers.pieces].triu(1)
+        assert float(ahead.max()) == 0.0
+
+
+@every
+def test_gradients_at_the_cells_are_finite_differences(name, folders):
+    engine = ForeignEngine(load_foreign(folders[name]), "cpu")
+    engine.foreign.model.double()
+    features = encode(engine, [photo(0)]).features
+    cells = features.cells.detach().double().requires_grad_()
+    extra = None if features.extra is None else features.extra.double()
+    ids = (7, 9, 11)
+
+    def value(cells: torch.Tensor) -> torch.Tensor:
+        return engine.read(Features(cells, None, extra), ids).logprobs[0, 1]
+
+    (gradient,) = torch.autograd.grad(value(cells), cells)
+    assert gradient.abs().max() > 1e-4
+    for cell in (0, 1, 3):
+        step = torch.zeros_like(cells)
+        step[0, cell] = 1e-5 * torch.randn(cells.size(2), dtype=torch.double)
+        with torch.no_grad():
+            found = value(cells + step) - value(cells - step)
+        torch.testing.assert_close(found, 2 * (gradient * step).sum(), rtol=1e-4, atol=1e-9)
+
+
+@every
+def test_only_the_places_that_are_wanted_are_read(name, engines, encoded):
+    engine = engines[name]
+    features = encoded[name].features
+    ids = (7, 9, 11, 8)
+    whole = engine.read(features, ids, distribution=True)
+    wanted = torch.zeros(2, 5, dtype=torch.bool)
+    wanted[0, 1] = wanted[1, 2] = True
+    part = engine.read(features, ids, wanted)
+    assert (part.logprobs.isnan() == ~wanted).all()
+    torch.testing.assert_close(part.logprobs[wanted], whole.logprobs[wanted], atol=2e-5, rtol=0)
+    total = whole.distribution.exp().sum(-1)
+    torch.testing.assert_close(total, torch.ones_like(total), atol=1e-4, rtol=0)
+    nll, count = engine.likelihood(features, [[ids], [ids]])
+    assert count == 10
+    assert nll == pytest.approx(-float(whole.logprobs.sum()), abs=1e-3)
+
+
+@every
+@pytest.mark.parametrize("size", [(90, 60), (40, 64)])
+def test_a_marker_is_found_in_the_cell_that_lies_on_it(name, size, engines):
+    """Photo, processor, patches, merging and the order of cells in one: of all cells the one that
+    is said to lie on the marked part of the photo changes most before rows see each other."""
+    engine = engines[name]
+    blank = Image.new("RGB", size, (120, 120, 120))
+    where = engine.prepare(blank).where
+    h, w = where.shape
+    plain = first_rows(engine, blank)
+    for row, column in {(0, 0), (h - 1, 0), (h // 2, w - 1)}:
+        x0, y0, x1, y1 = where.cell_box(row, column)
+        marked = blank.copy()
+        marked.paste((255, 255, 255), tuple(map(round, (x0 + 1, y0 + 1, x1 - 1, y1 - 1))))
+        moved = (first_rows(engine, marked) - plain).abs().sum(-1)
+        assert int(moved.argmax()) == row * w + column
+
+
+def first_rows(engine: ForeignEngine, picture: Image.Image) -> torch.Tensor:
+    """(L, F) cells of an encoder whose attention is turned off: each sees its own pixels alone."""
+    model = engine.foreign.model
+    vision = [
+        module
+        for part, module in model.named_modules()
+        if module.__class__.__name__.endswith(("Attention", "SdpaAttention"))
+        and any(
+            key in part for key in ("vision", "image_encoder", "encoder.encoder", "encoder.layer")
+        )
+        and not part.startswith(("text_decoder", "decoder", "git.encoder", "model.text_model"))
+    ]
+    assert vision
+    hooks = [module.register_forward_hook(_nothing) for module in vision]
+    cells = encode(engine, [picture]).features.cells[0]
+    for hook in hooks:
+        hook.remove()
+    return cells
+
+
+def _nothing(module: Any, inputs: Any, output: Any) -> Any:
+    if isinstance(output, tuple):
+        return (torch.zeros_like(output[0]), *output[1:])
+    return torch.zeros_like(output)
+
+
+@every
+def test_sampling_is_the_photos_own_and_rules_reach_generate(name, engines, encoded):
+    from saccade.decoding import RuleSettings, SampleSettings
+    from saccade.errors import UsageError
+
+    engine = engines[name]
+    settings = SampleSettings(samples=3, max_words=6, seed=1)
+    both = engine.write(encoded[name], settings, keep=3)
+    alone = engine.write(encoded[name].pictures([1]), settings, keep=3)
+    assert both[1].ids == alone[0].ids
+    assert both[0].score >= both[0].others[0].score >= both[0].others[1].score
+    rules = RuleSettings(min_words=4)
+    config = generation(
+        SampleSettings(rules=rules), engine.family.generation, engine.words, engine.family.ends
+    )
+    assert config.min_new_tokens == 4
+    with pytest.raises(UsageError, match=r"trigram_penalty works on Saccade's own models"):
+        engine.write(encoded[name], SampleSettings(rules=RuleSettings(trigram_penalty=1.0)))
+
+
+def test_prompts_reach_those_that_take_them(folders):
+    from saccade.errors import UsageError
+
+    ids = {}
+    for name, folder in folders.items():
+        if name == "vision-encoder-decoder":
+            with pytest.raises(UsageError, match="takes no prompt"):
+                load_foreign(folder, prompt="a red")
+            continue
+        foreign = load_foreign(folder, prompt="a red")
+        ids[name] = foreign.family.start
+        assert "a red" in foreign.words.tokenizer.decode(ids[name])
+    assert "ASSISTANT:" in engines_text(folders["llava"], ids["llava"])
+
+
+def engines_text(folder: Path, ids: tuple[int, ...]) -> str:
+    return str(load_foreign(folder).words.tokenizer.decode(ids))
+
+
+def test_a_map_by_hand():
+    """Two layers of one head over two rows of a class token and one cell."""
+    from saccade.models.contract import Layers
+
+    cross = (
+        torch.tensor([[[[0.25, 0.75], [0.5, 0.5]]]]),
+        torch.tensor([[[[0.75, 0.25], [1.0, 0]]]]),
+    )
+    layers = Layers(torch.tensor([0, 1]), torch.tensor([1]), cross)
+    found = look(layers, torch.tensor([0, 1]))
+    torch.testing.assert_close(found.weights, torch.tensor([[[0.5], [0.25]]]))
+    torch.testing.assert_close(found.elsewhere, torch.tensor([[0.5, 0.75]]))
+
+
+def test_nothing_is_warned_about(folders):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        engine = ForeignEngine(load_foreign(folders["blip"]), "cpu")
+        engine.write(encode(engine, [photo(0)]))
