@@ -13,15 +13,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import CURE, Browser, program
-from made_up import explain, scenes
 from PIL import Image
 
 from saccade.errors import PictureError
 from saccade.text.english import is_content
 from saccade.values.evidence import MAPS
+from saccade.values.places import Grid
 from saccade.viz.explorer import write_page
 from saccade.viz.explorer.packing import MAP_LOSS, pack, pack_map
+from tests.viz.browser import CURE, Browser, program
+from tests.viz.made_up import explain, scenes
 
 EVIL = "</script><script>window.hit=1</script><img src=x onerror=window.hit=1> &amp; {{script}}"
 
@@ -86,13 +87,17 @@ def test_a_map_keeps_its_peak_and_loses_at_most_what_is_said():
     rng = np.random.default_rng(0)
     for grid in ((1, 1), (7, 7), (14, 5)):
         values = rng.dirichlet(np.ones(grid[0] * grid[1]) / 4).reshape(grid)
-        peak, cells = pack_map(values, grid)
-        back = np.frombuffer(base64.b64decode(cells), np.uint8).reshape(grid) * (peak / 255)
+        packed = pack_map(values, Grid(90, 60, (0.0, 0.0, 90.0, 60.0), grid))
+        peak, cells = packed["peak"], base64.b64decode(packed["cells"])
+        back = np.frombuffer(cells, np.uint8).reshape(grid) * (peak / 255)
         assert np.abs(back - values).max() <= peak * MAP_LOSS * 1.001
         assert peak == pytest.approx(values.max(), rel=1e-6)
-    assert pack_map(np.zeros((2, 2)), (2, 2)) == [0.0, base64.b64encode(bytes(4)).decode()]
+    where = Grid(90, 60, (0.0, 0.0, 90.0, 60.0), (2, 3))
+    nothing = pack_map(np.zeros((2, 3)), where)
+    assert (nothing["peak"], nothing["at"], nothing["flat"]) == (0.0, None, False)
+    assert base64.b64decode(nothing["cells"]) == bytes(6)
     with pytest.raises(ValueError, match="the grid"):
-        pack_map(np.zeros((2, 3)), (3, 2))
+        pack_map(np.zeros((3, 2)), where)
 
 
 def test_only_the_beams_that_were_measured_carry_evidence(made):
@@ -232,24 +237,27 @@ def test_verdicts_are_text_for_eyes_and_for_screen_readers(browser, page, made):
 
 
 FRAMES = """new Promise((done) => {
+  // A clock of 60 ms a frame, however busy the machine.
+  const frame = window.requestAnimationFrame.bind(window);
+  let clock = 0;
+  performance.now = () => clock;
+  window.requestAnimationFrame = (f) => frame(() => f(clock += 60));
   const seen = new Set(), canvas = document.querySelector('#map');
   const look = () => seen.add(canvas.toDataURL());
   look();
-  document.dispatchEvent(new KeyboardEvent('keydown', {key: 'End', bubbles: true}));
-  const until = performance.now() + 700;
-  const step = () => { look(); performance.now() < until ? requestAnimationFrame(step) : done(seen.size); };
+  document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'End', bubbles: true}));
+  const step = () => { look(); clock < 900 ? requestAnimationFrame(step) : done(seen.size); };
   requestAnimationFrame(step);
 })"""
 
 
 def test_the_map_glides_unless_motion_is_unwanted(browser, page, made):
-    dispatch = FRAMES.replace("document.dispatch", "document.body.dispatch")
     browser.look(calm=True)
     browser.open(page, address(made))
-    assert browser.run(dispatch) == 2  # before and after
+    assert browser.run(FRAMES) == 2  # before and after
     browser.look(calm=False)
     browser.open(page, address(made))
-    assert browser.run(dispatch) > 3
+    assert browser.run(FRAMES) > 3
 
 
 # Maps on the photo ------------------------------------------------------------------------------

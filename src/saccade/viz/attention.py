@@ -18,18 +18,21 @@ from PIL import Image
 from saccade.files import atomic_file
 from saccade.text import join
 from saccade.values.captions import Caption
+from saccade.values.places import Grid
 from saccade.viz import lettering
 from saccade.viz.gif import save_gif
 from saccade.viz.overlay import (
-    CMAP,
-    STRENGTH,
     Normalise,
     blend,
-    default_sigma,
     heats,
-    on_grid,
     photo_of,
     render_photo,
+)
+from saccade.viz.scale import (
+    CMAP,
+    LEAST,
+    STRENGTH,
+    nearly_uniform,
     times_uniform,
 )
 
@@ -41,9 +44,10 @@ DPI = 160
 # In points (1/72 inch).
 _MARGIN, _GAP, _ROW_GAP = 28.0, 13.0, 17.0
 _LABEL = 31.0  # under each tile: the word and its probability, then the small print
+_REMARK = 10.0  # one more line of small print
 _NARROWEST, _WIDEST, _TALLEST = 92.0, 232.0, 330.0
 _TITLE, _WORD, _SMALL = 16.0, 10.5, 7.2
-_BETA_ROOM = 112.0  # narrower tiles have no room for the gate beside the peak
+_BESIDE_ROOM = 112.0  # narrower tiles have room for a short peak beside the gate
 
 
 @dataclass(frozen=True)
@@ -143,12 +147,6 @@ class _Sheet:
         )
 
 
-def percent(logprob: float) -> str:
-    """A probability for people: "97%", "<1%"."""
-    value = 100 * math.exp(min(0.0, logprob))
-    return "<1%" if value < 1 else f"{value:.0f}%"
-
-
 NO_ATTENTION = (
     "This model has no attention: there is no map of its own to draw. saccade explain measures "
     "which parts of the photo its words depend on."
@@ -158,18 +156,36 @@ NO_ATTENTION = (
 def _note(caption: Caption, sigma: float | None, normalise: Normalise, beta: bool) -> list[str]:
     if caption.alphas is None:
         return [NO_ATTENTION]
-    where, _ = on_grid(caption)
-    h, w = where.shape
-    blur = default_sigma(where) if sigma is None else sigma
+    where = caption.where
+    grid, _ = where.drawn(caption.alphas[:0])
+    blur = grid.blur if sigma is None else sigma
     scale = "its own peak" if normalise == "each" else "the highest peak of all words"
+    cells = isinstance(where, Grid)
+    over = f"{grid.shape[0]}×{grid.shape[1]} grid" if cells else f"{len(where)} regions"
     lines = [
-        f"Colour: each map is scaled to {scale}; {h}×{w} grid, upsampled, blur σ = {blur:.3g} "
-        "photo pixels. %: the model's probability of the word.",
-        f"× uniform: the most attended cell beside attention spread evenly (1/{h * w}).",
+        f"Colour: each map is scaled to {scale}, but to at least {LEAST:g}× uniform; {over}, "
+        f"blur σ = {blur:.3g} photo pixels. %: the model's probability of the word.",
+        f"× uniform: the most attended {'cell' if cells else 'region'} beside attention spread "
+        f"evenly (1/{len(where)}).",
     ]
     if beta:
         lines[1] += " β: the gate, how much of the picture was let in (0 to 1)."
     return lines
+
+
+def _remarks(caption: Caption, t: int, gate: bool) -> list[str]:
+    """Lines about a word's map, beneath its peak; gate: the gate stands beside the peak, where the
+    share on no cell would else stand."""
+    lines = []
+    if caption.alphas is not None and nearly_uniform(caption.alphas[t : t + 1])[0]:
+        lines.append("nearly uniform")
+    if gate and caption.elsewhere is not None:
+        lines.append(_elsewhere(caption.elsewhere[t]))
+    return lines
+
+
+def _elsewhere(share: float) -> str:
+    return f"{float(share):.0%} on no cell"
 
 
 def figure(
@@ -190,7 +206,7 @@ def figure(
     The photo comes from `photo`, else from the caption. `sigma` is the blur in photo pixels
     (default: 0.4 of a grid cell), `columns` the tiles in a row (default: whatever looks best),
     `normalise` "each" (every map to its own peak) or "shared" (all to the highest peak)."""
-    where, alphas = on_grid(caption)
+    where, alphas = caption.where, caption.alphas
     aspect = where.width / where.height
     tiles = 1 if alphas is None else len(caption.words) + 1
     plan = _layout(tiles, aspect, 72 * width, columns)
@@ -219,7 +235,9 @@ def figure(
         for words in [[f" {word}" for word in note.split()]]
         for line in lettering.wrap(words, total - 2 * _MARGIN, _SMALL)
     ]
-    height = top + plan.rows * (down + _LABEL) + (plan.rows - 1) * _ROW_GAP
+    remarks = [_remarks(caption, t, beta) for t in range(tiles - 1)]
+    label = _LABEL + _REMARK * max(map(len, remarks), default=0)
+    height = top + plan.rows * (down + label) + (plan.rows - 1) * _ROW_GAP
     foot = height + 20
     height = foot + len(notes) * _SMALL * 1.5 + 16 + _MARGIN * 0.6
 
@@ -235,7 +253,7 @@ def figure(
     for number in range(tiles):
         row, column = divmod(number, plan.columns)
         x = left + column * (across + _GAP)
-        y = top + row * (down + _LABEL + _ROW_GAP)
+        y = top + row * (down + label + _ROW_GAP)
         if number == 0:
             sheet.picture(x, y, np.asarray(plain), tile)
             sheet.text(x, y + down + 13.5, "photo", _WORD, color=SOFT)
@@ -243,21 +261,22 @@ def figure(
             continue
         t = number - 1
         sheet.picture(x, y, np.asarray(blend(plain, maps[t], cmap, strength)), tile)
-        chance = percent(caption.logprobs[t])
+        chance = lettering.percent(caption.logprobs[t])
         room = across - lettering.width(chance, _WORD) - 6
         word, size = lettering.fit(caption.words[t], room, _WORD, 7.0, bold=True)
         sheet.text(x, y + down + 13.5, word, size, bold=True, color=INK)
         sheet.text(x + across, y + down + 13.5, chance, _WORD, color=SOFT, ha="right")
-        peak = f"{peaks[t]:.1f}× uniform"
-        if across < _BETA_ROOM and beta:
-            peak = f"{peaks[t]:.1f}×"
-        sheet.text(x, y + down + 25.5, peak, _SMALL, color=SOFT)
+        beside = ""
         if betas is not None:
-            gate = f"β {float(betas[t]):.2f}"
-            sheet.text(x + across, y + down + 25.5, gate, _SMALL, color=SOFT, ha="right")
+            beside = f"β {float(betas[t]):.2f}"
         elif caption.elsewhere is not None:
-            share = f"{float(caption.elsewhere[t]):.0%} on no cell"
-            sheet.text(x + across, y + down + 25.5, share, _SMALL, color=SOFT, ha="right")
+            beside = _elsewhere(caption.elsewhere[t])
+        narrow = across < _BESIDE_ROOM and beside
+        peak = f"{peaks[t]:.1f}×" if narrow else f"{peaks[t]:.1f}× uniform"
+        sheet.text(x, y + down + 25.5, peak, _SMALL, color=SOFT)
+        sheet.text(x + across, y + down + 25.5, beside, _SMALL, color=SOFT, ha="right")
+        for line, remark in enumerate(remarks[t], 1):
+            sheet.text(x, y + down + 25.5 + line * _REMARK, remark, _SMALL, color=ACCENT)
 
     if alphas is not None:
         _colour_bar(sheet, left, foot, cmap)

@@ -13,20 +13,13 @@ from saccade.files import atomic_file
 from saccade.text import join
 from saccade.values.captions import Caption
 from saccade.viz import lettering
-from saccade.viz.overlay import (
-    CMAP,
-    STRENGTH,
-    Normalise,
-    blend,
-    heats,
-    on_grid,
-    photo_of,
-    render_photo,
-)
+from saccade.viz.overlay import Normalise, blend, heats, photo_of, render_photo
+from saccade.viz.scale import CMAP, STRENGTH, nearly_uniform, peak_text, times_uniform
 
 _PAPER, _INK, _SOFT, _MARK = "#ffffff", "#16181d", "#a3a9b4", "#ffe08a"
+_FAINT = "#5c6370"
 _DPI = 144  # two pixels a point
-_SIZE = 15.0  # points
+_SIZE, _SMALL = 15.0, 9.0  # points
 _NARROWEST = 480  # pixels: tall photos stand in the middle of a frame this wide
 
 
@@ -39,16 +32,28 @@ def _tokens(caption: Caption) -> list[str]:
     return tokens
 
 
+def _small_print(caption: Caption, t: int) -> str:
+    """One word's probability, and the peak of its map."""
+    parts = [lettering.percent(caption.logprobs[t])]
+    if caption.alphas is not None:
+        one = caption.alphas[t : t + 1]
+        parts.append(f"peak {peak_text(times_uniform(one)[0], nearly_uniform(one)[0])}")
+    if caption.elsewhere is not None:
+        parts.append(f"{float(caption.elsewhere[t]):.0%} on no cell")
+    return " · ".join(parts)
+
+
 def _strip(caption: Caption, current: int | None, width: int) -> np.ndarray:
     """The caption under a frame, `width` pixels wide, with one word marked: (H, W, 3) uint8.
 
-    Words not yet said are pale, as when somebody reads along."""
+    Words not yet said are pale, as when somebody reads along; the last line is about the marked
+    one's map."""
     scale = _DPI / 72
     margin, leading = 16.0, _SIZE * 1.55
     tokens = _tokens(caption) or ["(no words)"]
     room = width / scale - 2 * margin
     lines = lettering.wrap(tokens, room, _SIZE)
-    height = margin * 1.5 + leading * len(lines)
+    height = margin * 1.5 + leading * len(lines) + _SMALL * 1.6
     pixels = width, round(height * scale)
     drawn = Figure(figsize=(pixels[0] / _DPI, pixels[1] / _DPI), dpi=_DPI, facecolor=_PAPER)
     canvas = FigureCanvasAgg(drawn)
@@ -71,6 +76,16 @@ def _strip(caption: Caption, current: int | None, width: int) -> np.ndarray:
                 bbox={"boxstyle": "round,pad=0.18", "fc": _MARK, "ec": "none"} if now else None,
             )
             x += lettering.width(token, _SIZE)
+    if current is not None:
+        text, size = lettering.fit(_small_print(caption, current), room, _SMALL, 6.0)
+        drawn.text(
+            margin * scale / pixels[0],
+            margin * 0.75 * scale / pixels[1],
+            text,
+            fontproperties=lettering.font(text, size),
+            color=_FAINT,
+            va="baseline",
+        )
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
@@ -86,7 +101,7 @@ def frames(
     size: int = 560,
 ) -> list[Image.Image]:
     """The photo, then one RGB picture per word, all of one size; the photo's long side: `size`."""
-    plain = render_photo(photo_of(caption, photo), on_grid(caption)[0], size)
+    plain = render_photo(photo_of(caption, photo), caption.where, size)
     maps = heats(caption, sigma, normalise=normalise, size=size)
     pictures = [plain, *(blend(plain, heat, cmap, strength) for heat in maps)]
     if caption.alphas is None:  # the words over time, without a map
@@ -113,7 +128,7 @@ def _palette(pictures: list[Image.Image]) -> Image.Image:
         sheet.paste(picture, (0, top))
         top += picture.height
     # Flat colours of our own are kept exact: dithered paper would look dirty.
-    own = [ImageColor.getrgb(colour) for colour in (_PAPER, _INK, _SOFT, _MARK)]
+    own = [ImageColor.getrgb(colour) for colour in (_PAPER, _INK, _SOFT, _MARK, _FAINT)]
     colours = sheet.quantize(256 - len(own), method=Image.Quantize.MEDIANCUT).getpalette() or []
     chosen = Image.new("P", (1, 1))
     chosen.putpalette(

@@ -7,6 +7,7 @@ box here, rather than left to warn when somebody saves the figure later.
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
@@ -22,6 +23,12 @@ _MEASURING = Lock()
 # Fonts that have a picture of a box for every character there is.
 _STAND_INS = ("lastresort", "notdef", "adobeblank", "unicodebmpfallback")
 _ELLIPSIS = "…"
+
+
+def percent(logprob: float) -> str:
+    """A probability for people: "97%", "<1%"."""
+    value = 100 * math.exp(min(0.0, logprob))
+    return "<1%" if value < 1 else f"{value:.0f}%"
 
 
 @lru_cache(maxsize=8)

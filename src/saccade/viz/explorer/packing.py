@@ -19,7 +19,8 @@ from saccade.text.english import is_content
 from saccade.values.captions import Caption
 from saccade.values.evidence import MAPS, Curves, Explanation, WordEvidence
 from saccade.values.places import Grid, Where
-from saccade.viz.overlay import on_grid
+from saccade.viz import scale
+from saccade.viz.overlay import top_of
 
 MAP_LOSS = 1 / 510  # of the map's peak, at most
 
@@ -46,17 +47,30 @@ def plain(value: object) -> Any:
     return value.name if isinstance(value, Path) else str(value)
 
 
-def pack_map(values: np.ndarray, grid: tuple[int, int]) -> list[Any]:
-    """One map (h, w) as [its peak, its cells as base64 of uint8, row by row].
+def pack_map(values: np.ndarray, where: Where) -> dict[str, Any]:
+    """One map, of the shape of `where`: its highest weight and its cells as base64 of uint8, row by
+    row, on the grid that it is drawn on; then what `saccade.viz.scale` says of it: the weight at
+    which the colours end (at the default blur), and how the peak stands beside uniform.
 
-    Raises ValueError when the map's shape is not the grid's."""
+    Raises ValueError when the map's shape is not that of `where`."""
     values = np.nan_to_num(np.asarray(values, dtype=np.float64), posinf=0.0, neginf=0.0)
-    if values.shape != tuple(grid):
-        raise ValueError(f"the map is {values.shape}, the grid {tuple(grid)}")
+    if values.shape != tuple(where.shape):
+        raise ValueError(f"the map is {values.shape}, the grid {tuple(where.shape)}")
     values = np.maximum(values, 0)
-    peak = float(values.max(initial=0.0))
-    cells = np.rint(values * (255 / peak)) if peak > 0 else values
-    return [float(f"{peak:.7g}"), base64.b64encode(cells.astype(np.uint8).tobytes()).decode()]
+    grid, cells = where.drawn(values)
+    peak = float(cells.max(initial=0.0))
+    steps = np.rint(cells * (255 / peak)) if peak > 0 else cells
+    total = float(values.sum())
+    shares = values[values > 0] / total if total > 0 else values[:0]
+    return {
+        "peak": float(f"{peak:.7g}"),
+        "cells": base64.b64encode(steps.astype(np.uint8).tobytes()).decode(),
+        "top": float(f"{top_of(cells, grid, len(where)):.7g}"),
+        "at": int(values.argmax()) if total > 0 else None,  # of the cells or regions
+        "times": number(scale.times_uniform(values[None])[0]),
+        "flat": bool(scale.nearly_uniform(values[None])[0]),
+        "entropy": number(float(-(shares * np.log(shares)).sum())) if total > 0 else None,
+    }
 
 
 def pack_curves(curves: Curves) -> dict[str, Any]:
@@ -77,13 +91,7 @@ def pack_curves(curves: Curves) -> dict[str, Any]:
 
 def pack_word(evidence: WordEvidence, where: Where) -> dict[str, Any]:
     """Everything known about one word."""
-    maps: Mapping[str, np.ndarray] = evidence.maps
-    if isinstance(where, Grid):
-        grid = where.shape
-    else:
-        fine, spread = where.on_grid()
-        grid = fine.shape
-        maps = {name: (values @ spread).reshape(grid) for name, values in maps.items()}
+    maps = evidence.maps
     ordered = [name for name in MAPS if name in maps] + sorted(maps.keys() - set(MAPS))
     return {
         "word": evidence.word,
@@ -96,7 +104,7 @@ def pack_word(evidence: WordEvidence, where: Where) -> dict[str, Any]:
         "seen": evidence.seen,
         "verdict": evidence.verdict,
         "reason": evidence.reason,
-        "maps": {name: pack_map(maps[name], grid) for name in ordered},
+        "maps": {name: pack_map(maps[name], where) for name in ordered},
         "curves": {
             name: pack_curves(evidence.curves[name]) for name in ordered if name in evidence.curves
         },
@@ -109,15 +117,14 @@ def pack_word(evidence: WordEvidence, where: Where) -> dict[str, Any]:
 
 def _unmeasured(caption: Caption, place: int) -> dict[str, Any]:
     """A word of a beam that nobody measured: what the caption itself knows."""
-    where, alphas = on_grid(caption)
-    grid = where.shape
+    where, alphas = caption.where, caption.alphas
     runners_up = caption.runners_up[place] if place < len(caption.runners_up) else ()
     return {
         "word": caption.words[place],
         "logprob": number(caption.logprobs[place]),
         "runners_up": [[word, number(value)] for word, value in runners_up],
         "beta": None if caption.betas is None else number(float(caption.betas[place])),
-        "maps": {} if alphas is None else {"attention": pack_map(alphas[place], grid)},
+        "maps": {} if alphas is None else {"attention": pack_map(alphas[place], where)},
         "curves": {},
         "agreement": {},
     }
@@ -166,12 +173,18 @@ def _sentence(caption: Caption, explanation: Explanation | None) -> dict[str, An
     }
 
 
-def _geometry(where: Grid) -> dict[str, Any]:
+def _geometry(where: Where) -> dict[str, Any]:
+    """The photo's size, the grid that maps are drawn on, and what maps are over: `count` cells or
+    regions, and the regions' boxes."""
+    grid, _ = where.drawn(np.zeros((0, *where.shape)))
+    regions = None if isinstance(where, Grid) else np.round(where.boxes(), 2).tolist()
     return {
         "width": where.width,
         "height": where.height,
-        "box": [round(float(edge), 4) for edge in where.box],
-        "grid": list(where.shape),
+        "box": [round(float(edge), 4) for edge in grid.box],
+        "grid": list(grid.shape),
+        "count": len(where),
+        "regions": regions,
     }
 
 
@@ -183,7 +196,7 @@ def pack(explanation: Explanation) -> dict[str, Any]:
     beams |= {key: beam.caption for key, beam in measured.items() if key not in beams}
     others = [_sentence(other, measured.get(key)) for key, other in beams.items()]
     return {
-        "geometry": _geometry(on_grid(caption)[0]),
+        "geometry": _geometry(caption.where),
         "sentences": [_sentence(caption, explanation), *others],
         "settings": plain(explanation.settings),
         "pixels": None if explanation.pixels is None else explanation.pixels.sentence,

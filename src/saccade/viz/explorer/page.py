@@ -21,15 +21,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from PIL import Image
 
 from saccade.files import atomic_file, write_error
 from saccade.text.printing import encodable
 from saccade.values.evidence import Explanation
+from saccade.values.places import BLUR
 from saccade.viz.explorer.packing import MAP_LOSS, number, pack, row
 from saccade.viz.overlay import photo_of
+from saccade.viz.scale import LEAST, inks
 
 LONG_SIDE, QUALITY = 900, 85  # of the photos in the page: pixels, and JPEG quality
 THUMB_SIDE, THUMB_QUALITY = 240, 70
@@ -143,6 +144,7 @@ class Page:
             "warnings": list(self._warnings),
             "photos": [_ROWS],
             "colours": {name: _colours(name) for name in COLOURS},
+            "blur": BLUR,
             "loss": MAP_LOSS,
             "long_side": LONG_SIDE,
         }
@@ -193,6 +195,7 @@ def _front(title: str, head: dict[str, Any]) -> tuple[str, str]:
         "style": style,
         "script": script,
         "head": _json(head),
+        "least": f"{LEAST:g}",
     }
     # In one pass, so that a title that holds a placeholder stays a title.
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
@@ -230,6 +233,6 @@ def _jpeg(photo: Image.Image, quality: int) -> str:
 
 
 def _colours(name: str) -> str:
-    """A colour map as base64 of 256 x 3 bytes."""
-    table = matplotlib.colormaps[name](np.arange(256), bytes=True)[:, :3]
+    """What is laid over the photo for a heat of 0 to 1, as base64 of 256 x 4 bytes."""
+    table = np.rint(255 * inks(name)).astype(np.uint8)
     return base64.b64encode(np.ascontiguousarray(table).tobytes()).decode()

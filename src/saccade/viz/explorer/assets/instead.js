@@ -31,10 +31,9 @@ function renderInstead() {
 }
 
 function side(word, role) {
-  const cells = mapOf(word, state.map);
-  const peak = cells && peakOf(cells, state.photo.geometry);
+  const peak = peakOf(word, state.map, state.photo.geometry);
   const told = peak && peak.ratio !== null
-    ? `${MAP_NAMES[state.map]}: peak at ${peak.place}, ${times(peak.ratio)}\u00a0uniform`
+    ? `${MAP_NAMES[state.map]}: peak at ${peak.place}, ${peakText(peak)}`
     : `${MAP_NAMES[state.map]}: not measured`;
   const picture = el("canvas", { className: "side-map", role: "img" });
   picture.setAttribute("aria-label", `${word.word}. ${told}`);
@@ -56,7 +55,7 @@ function drawSides() {
     const cells = mapOf(picture.word, state.map);
     if (cells) {
       const { heat } = heatOf(cells, grid);
-      paintHeat(context, geometry, grid, heat, topOf(cells), state.opacity, state.colours);
+      paintHeat(context, geometry, grid, heat, topOf(picture.word), state.opacity, state.colours);
     }
     if (photo.complete && photo.naturalWidth) {
       context.globalCompositeOperation = "destination-over";

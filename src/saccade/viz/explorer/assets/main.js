@@ -61,7 +61,7 @@ async function open(place) {
   const row = head.photos[place];
   const photo = JSON.parse(data.textContent);
   Object.assign(state, { photo, place, sentence: 0, word: 0, preview: null });
-  Object.assign(drawn, { cells: null, key: "", sharedKey: "", cell: null });
+  Object.assign(drawn, { cells: null, lattices: {}, cell: null });
   const { geometry } = state.photo;
   byId("index").hidden = true;
   byId("photo").hidden = false;

@@ -9,7 +9,7 @@ function mapOf(word, kind) {
   if (!packed) return null;
   word.unpacked ??= {};
   if (!word.unpacked[kind]) {
-    const [peak, cells] = packed;
+    const { peak, cells } = packed;
     word.unpacked[kind] = Float32Array.from(bytes(cells), (value) => (value * peak) / 255);
   }
   return word.unpacked[kind];
@@ -47,9 +47,11 @@ function lattice(geometry, blur) {
   const [h, w] = geometry.grid;
   const [x0, y0, x1, y1] = geometry.box;
   const longest = Math.max(x1 - x0, y1 - y0);
+  const [dx, dy] = [(x1 - x0) / w, (y1 - y0) / h];
+  const spread = blur * Math.sqrt(dx * dy); // the same in both directions, in photo pixels
   const nx = Math.max(1, Math.round((RASTER * (x1 - x0)) / longest));
   const ny = Math.max(1, Math.round((RASTER * (y1 - y0)) / longest));
-  return { h, w, nx, ny, across: axis(w, nx, blur), down: axis(h, ny, blur) };
+  return { h, w, nx, ny, across: axis(w, nx, spread / dx), down: axis(h, ny, spread / dy) };
 }
 
 /** Heat in the unit of the weights: ny x nx, and its peak. */
@@ -75,22 +77,11 @@ function heatOf(cells, { h, w, nx, ny, across, down }) {
   return { heat, peak };
 }
 
+/** By name: 256 times red, green, blue and opacity, of what is laid over the photo for a heat of 0 to
+ * 1 (saccade.viz.scale). */
 const tables = Object.fromEntries(
   Object.entries(head.colours).map(([name, table]) => [name, bytes(table)]),
 );
-
-/** Colour and opacity (0-255 each) of a heat t between 0 and 1 laid over the photo: where it is
- * low the photo is darkened, where it is high it is tinted. */
-function ink(t, table, opacity, into, at) {
-  const dark = 0.55 * opacity * (1 - t);
-  const tint = 0.78 * opacity * t ** 0.75;
-  const whole = 1 - (1 - dark) * (1 - tint);
-  // The dark end of the table would only blacken what is darkened already: begin where it glows.
-  const colour = 3 * Math.round(255 * (0.25 + 0.7 * t));
-  const part = whole > 0 ? tint / whole : 0;
-  for (let k = 0; k < 3; k += 1) into[at + k] = table[colour + k] * part;
-  into[at + 3] = 255 * whole;
-}
 
 const sheet = document.createElement("canvas");
 
@@ -104,7 +95,9 @@ function paintHeat(context, geometry, grid, heat, top, opacity, colours) {
   const image = brush.createImageData(nx, ny);
   const table = tables[colours];
   for (let i = 0; i < heat.length; i += 1) {
-    ink(top > 0 ? Math.min(1, heat[i] / top) : 0, table, opacity, image.data, 4 * i);
+    const at = 4 * Math.round(255 * (top > 0 ? Math.min(1, heat[i] / top) : 0));
+    for (let k = 0; k < 3; k += 1) image.data[4 * i + k] = table[at + k];
+    image.data[4 * i + 3] = opacity * table[at + 3];
   }
   brush.putImageData(image, 0, 0);
   const sx = canvas.width / geometry.width;
@@ -129,33 +122,26 @@ function paintHeat(context, geometry, grid, heat, top, opacity, colours) {
   }
 }
 
-/** Where a map is highest and how that stands beside uniform weights. */
-function peakOf(cells, geometry) {
-  const [h, w] = geometry.grid;
-  let at = 0;
-  let total = 0;
-  for (let i = 0; i < cells.length; i += 1) {
-    total += cells[i];
-    if (cells[i] > cells[at]) at = i;
-  }
-  const [row, column] = [Math.floor(at / w), at % w];
-  let entropy = 0;
-  for (const cell of cells) if (cell > 0) entropy -= (cell / total) * Math.log(cell / total);
-  return {
-    row,
-    column,
-    weight: cells[at],
-    uniform: 1 / cells.length,
-    ratio: total > 0 ? (cells[at] * cells.length) / total : null,
-    entropy: total > 0 ? entropy : null,
-    flat: Math.log(cells.length),
-    place: total > 0 ? placeName(row, column, geometry) : "nowhere",
-  };
+/** Where a word's map is highest and how that stands beside uniform weights; null without a map. */
+function peakOf(word, kind, geometry) {
+  const map = word?.maps?.[kind];
+  if (!map) return null;
+  const { times: ratio, flat, entropy, at } = map;
+  if (at === null) return { ratio: null, flat, entropy, place: "nowhere", where: "" };
+  const width = geometry.grid[1];
+  const cell = [Math.floor(at / width), at % width];
+  const box = geometry.regions ? geometry.regions[at] : cellBox(...cell, geometry);
+  const where = geometry.regions ? `region ${at + 1} of ${geometry.count}`
+    : `row ${cell[0] + 1}, column ${cell[1] + 1}`;
+  return { ratio, flat, entropy, place: placeName(box, geometry), where };
 }
 
-/** "upper left", "middle": the third of the photo in which a cell's centre lies. */
-function placeName(row, column, geometry) {
-  const [x0, y0, x1, y1] = cellBox(row, column, geometry);
+/** "8.3 × uniform", and that a map names no place. */
+const peakText = ({ ratio, flat }) =>
+  `${times(ratio)}\u00a0uniform${flat ? ": nearly\u00a0uniform" : ""}`;
+
+/** "the top left", "the middle": the third of the photo in which a box's centre lies. */
+function placeName([x0, y0, x1, y1], geometry) {
   const third = (value) => Math.min(2, Math.max(0, Math.floor(3 * value)));
   const across = ["left", "centre", "right"][third((x0 + x1) / 2 / geometry.width)];
   const down = ["top", "middle", "bottom"][third((y0 + y1) / 2 / geometry.height)];

@@ -101,8 +101,8 @@ const line = (what, value, beside = "") =>
     el("td", { className: "num" }, value, beside ? el("small", {}, beside) : null));
 
 function figures(word) {
-  const cells = mapOf(word, state.map);
-  const peak = cells && peakOf(cells, state.photo.geometry);
+  const { count } = state.photo.geometry;
+  const peak = peakOf(word, state.map, state.photo.geometry);
   const entropy = known(word.entropy);
   const rows = [
     line("Log\u2011probability", nats(word.logprob)),
@@ -113,9 +113,9 @@ function figures(word) {
   ];
   if (peak && peak.ratio !== null) {
     rows.push(
-      line(`Peak of the ${state.map} map`, `${times(peak.ratio)}\u00a0uniform`,
-        `${peak.weight.toPrecision(2)} beside 1/${cells.length} = ${peak.uniform.toPrecision(2)}`),
-      line("Its entropy", nats(peak.entropy), `uniform: ${peak.flat.toFixed(2)}`),
+      line(`Peak of the ${state.map} map`, peakText(peak),
+        `${(peak.ratio / count).toPrecision(2)} beside 1/${count} = ${(1 / count).toPrecision(2)}`),
+      line("Its entropy", nats(peak.entropy), `uniform: ${Math.log(count).toFixed(2)}`),
     );
   }
   return el("section", { className: "block" }, el("h3", {}, "Figures"),

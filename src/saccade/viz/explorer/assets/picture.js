@@ -25,7 +25,7 @@ function mapLayer(word, width, height) {
     const grid = currentLattice();
     const { heat } = heatOf(cells, grid);
     const brush = layer.getContext("2d");
-    paintHeat(brush, state.photo.geometry, grid, heat, topOf(cells), state.opacity, state.colours);
+    paintHeat(brush, state.photo.geometry, grid, heat, topOf(word), state.opacity, state.colours);
   }
   return layer;
 }
@@ -52,12 +52,11 @@ function lettering(place, width) {
   }
   const word = sentence().words[place];
   if (word) {
-    const cells = mapOf(word, state.map);
-    const peak = cells && peakOf(cells, state.photo.geometry);
+    const peak = peakOf(word, state.map, state.photo.geometry);
     const told = [`${word.word}: ${percent(word.logprob)}`,
       word.verdict ? `${word.seen}, ${word.verdict}` : "not measured",
       MAP_NAMES[state.map].toLowerCase() +
-        (peak?.ratio ? `, peak ${times(peak.ratio)}\u00a0uniform` : "")];
+        (peak?.ratio ? `, peak ${peakText(peak)}` : "")];
     y += Math.round(size * 0.4);
     for (const text of told.join(" · ").split(/(?<= )/).reduce((lines, part) => {
       const joined = lines.at(-1) + part;

@@ -5,41 +5,34 @@ const canvas = byId("map");
 const GLIDE = 420; // milliseconds from one map to the next
 
 const drawn = {
-  lattice: null,
-  key: "", // of the lattice
+  lattices: {}, // of the photo, by blur
   cells: null, // the map on the canvas now, (h * w)
   top: 0, // the heat that is drawn as 1
   frame: 0, // of the animation, 0 when none runs
   cell: null, // [row, column] under the mouse or the keys
 };
 
-function currentLattice() {
-  const key = `${state.place} ${state.blur}`;
-  if (drawn.key !== key) {
-    drawn.key = key;
-    drawn.lattice = lattice(state.photo.geometry, state.blur);
-  }
-  return drawn.lattice;
+/** The lattice of this photo at a blur (of a cell), kept until photo or blur change. */
+function latticeAt(blur) {
+  drawn.lattices[blur] ??= lattice(state.photo.geometry, blur);
+  return drawn.lattices[blur];
 }
+const currentLattice = () => latticeAt(state.blur);
 
 /** The map to show: of the word under the mouse or the chosen one, or null. */
 const wanted = () => mapOf(sentence().words[shown()], state.map);
 
-const LEAST = 4; // times uniform: a map that is flat shall not shine like one that is sharp
-
-/** The heat that is drawn as 1: this map's peak (but at least some times uniform), or the highest
- * of all the sentence's maps. */
-function topOf(cells) {
-  const grid = currentLattice();
-  if (state.scale === "each") return heatOf(cells, grid).peak;
-  if (state.scale === "least") return Math.max(LEAST / cells.length, heatOf(cells, grid).peak);
-  const key = `${drawn.key} ${state.sentence} ${state.map}`;
-  if (drawn.sharedKey !== key) {
-    const maps = sentence().words.map((word) => mapOf(word, state.map)).filter(Boolean);
-    drawn.shared = Math.max(...maps.map((map) => heatOf(map, grid).peak));
-    drawn.sharedKey = key;
-  }
-  return drawn.shared;
+/** The heat that is drawn as 1: what the file says of a map at the default blur (saccade.viz.scale);
+ * another blur moves it as it moves the map's own peak. Or the highest of all the sentence's. */
+function topOf(word, kind = state.map) {
+  const words = state.scale === "shared" ? sentence().words : [word];
+  return Math.max(0, ...words.filter((one) => one.maps[kind]).map((one) => {
+    const { top } = one.maps[kind];
+    if (state.blur === head.blur) return top;
+    const [usual, now] = [head.blur, state.blur].map((blur) =>
+      heatOf(mapOf(one, kind), latticeAt(blur)).peak);
+    return usual > 0 ? (top * now) / usual : top;
+  }));
 }
 
 function paint() {
@@ -64,7 +57,7 @@ function showMap(glide = true) {
   const target = wanted();
   describe(target);
   const from = drawn.cells;
-  const top = target ? topOf(target) : 0;
+  const top = target ? topOf(sentence().words[shown()]) : 0;
   const moves = glide && !still.matches && from && target && from.length === target.length;
   if (!moves) {
     Object.assign(drawn, { cells: target, top });
@@ -97,29 +90,29 @@ function describe(cells) {
     caption.replaceChildren(text);
     return;
   }
-  const peak = peakOf(cells, state.photo.geometry);
+  const peak = peakOf(word, state.map, state.photo.geometry);
   const text =
     peak.ratio === null
       ? `${MAP_NAMES[state.map]} for “${word.word}”: says nothing, all cells are zero.`
       : `${MAP_NAMES[state.map]} for “${word.word}”: peak at ${peak.place} ` +
-        `(row ${peak.row + 1}, column ${peak.column + 1}), ${times(peak.ratio)}\u00a0uniform.`;
+        `(${peak.where}), ${peakText(peak)}.`;
   canvas.setAttribute("aria-label", text);
-  caption.replaceChildren(el("span", {}, text), legend(cells));
+  caption.replaceChildren(el("span", {}, text), legend(word));
 }
 
 /** The colour scale, with a line where uniform weights would be. */
-function legend(cells) {
-  const top = topOf(cells);
+function legend(word) {
+  const top = topOf(word);
   const strip = el("canvas", { width: 256, height: 1 });
   const context = strip.getContext("2d");
   const image = context.createImageData(256, 1);
   for (let i = 0; i < 256; i += 1) {
-    const at = 3 * Math.round(255 * (0.25 + (0.7 * i) / 255));
-    for (let k = 0; k < 3; k += 1) image.data[4 * i + k] = tables[state.colours][at + k];
-    image.data[4 * i + 3] = 255;
+    const [r, g, b, opacity] = tables[state.colours].subarray(4 * i, 4 * i + 4);
+    const over = [r, g, b].map((value) => 150 + ((value - 150) * opacity) / 255); // a grey photo
+    image.data.set([...over, 255], 4 * i);
   }
   context.putImageData(image, 0, 0);
-  const uniform = 1 / cells.length;
+  const uniform = 1 / state.photo.geometry.count;
   const line = el("i", { title: "uniform weights" });
   line.style.left = `${top > 0 ? Math.min(100, (100 * uniform) / top) : 0}%`;
   return el(

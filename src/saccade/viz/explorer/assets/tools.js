@@ -62,9 +62,9 @@ const state = {
   word: 0,
   preview: null,
   map: "attention",
-  opacity: 0.8,
-  blur: 0.4, // of a cell
-  scale: "least",
+  opacity: 1,
+  blur: head.blur, // of a cell
+  scale: "own",
   colours: Object.keys(head.colours)[0],
   rival: 0, // which "why not?" of the chosen word
 };

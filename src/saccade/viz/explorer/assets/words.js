@@ -98,7 +98,7 @@ function weighWords(cell) {
     here.textContent = words.length ? invitation : "";
     return;
   }
-  const width = state.photo.geometry.grid[1];
+  const { grid: [, width], count, regions } = state.photo.geometry;
   const at = cell[0] * width + cell[1];
   const highest = Math.max(...maps.filter(Boolean).map((map) => Math.max(...map)));
   const found = [];
@@ -106,12 +106,13 @@ function weighWords(cell) {
     const bar = group.children[place].querySelector(".weight i");
     const weight = map ? map[at] : 0;
     bar.style.width = `${highest > 0 ? (100 * weight) / highest : 0}%`;
-    if (map) found.push([weight * map.length, words[place].word]);
+    if (map) found.push([weight * count, words[place].word]);
   }
   found.sort((a, b) => b[0] - a[0]);
   const told = found.slice(0, 3).map(([ratio, word]) => `${word} ${times(ratio)}`);
   here.textContent =
-    `Row ${cell[0] + 1}, column ${cell[1] + 1}, as multiples of uniform weights: ` +
+    `${regions ? "Here" : `Row ${cell[0] + 1}, column ${cell[1] + 1}`}, ` +
+    "as multiples of uniform weights: " +
     `${told.join(", ")}.`;
 }
 
