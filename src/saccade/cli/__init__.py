@@ -6,6 +6,7 @@ torch, transformers, matplotlib or numpy.
 
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -96,14 +97,15 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    pass
+    keep_memory()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit code (0 fine, 1 bad input, 2 bad usage, 130 stopped)."""
-    keep_memory()
     never_fail()
     typed = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments is None and (not typed or {"-h", "--help"} & set(typed)):
+        _load_help()
     try:
         refuse_old_forms(typed)
         code = app(typed or ["--help"], prog_name="saccade", standalone_mode=False)
@@ -121,6 +123,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         echo(f"saccade: {name}{error.strerror or error}.", err=True)
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _load_help() -> None:
+    """Load typer's help without the parts of rich that take longest, which its Markdown mode and
+    tracebacks need; this program uses neither. Only where the process is the program's own."""
+    unused = [name for name in ("rich.markdown", "rich.traceback") if name not in sys.modules]
+    for name in unused:
+        stand_in = ModuleType(name)
+        vars(stand_in)["__getattr__"] = lambda _: object
+        sys.modules[name] = stand_in
+    try:
+        import typer.rich_utils  # noqa: F401
+    finally:
+        for name in unused:
+            del sys.modules[name]
 
 
 _Misuse: Any = typer.BadParameter.__base__  # typer has it from click, or from its own copy of it

@@ -5,7 +5,6 @@ the next layer; half of an encoder's time went into that (22 photos/s against 70
 docs/results.md). The program turns it off for its own process; the library leaves it alone.
 """
 
-import ctypes
 import sys
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # malloc.h
@@ -15,6 +14,8 @@ def keep_memory() -> bool:
     """Ask glibc to keep what is freed. Returns whether it did (other systems have no glibc)."""
     if not sys.platform.startswith("linux"):
         return False
+    import ctypes  # slow to load
+
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):
