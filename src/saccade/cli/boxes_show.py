@@ -25,28 +25,18 @@ def show_boxes(figures: "BoxFigures | None", title: str = "") -> None:
     parts = (("boxes of the photo", figures.sizes), ("kind of thing", figures.kinds))
     for what, groups in parts:
         if groups:
-            rows = [
+            shares = [
                 (group.name, str(group.words), *(_percent(group.peak[m]) for m in figures.maps))
                 for group in groups
             ]
             heading = f"{of}{figures.heads.name}: peak in the box"
-            _table(heading, (what, "words", *figures.maps), rows)
+            _table(heading, (what, "words", *figures.maps), shares)
     parts = (("verdict", figures.verdicts), ("needs the picture", figures.seen))
     for what, groups in parts:
         if groups:
-            name = figures.tested
-            rows = [
-                (
-                    g.name,
-                    str(g.words),
-                    _sure(g.peak[name]),
-                    _percent(g.peak["centre"]),
-                    _sure(g.mass[name]),
-                )
-                for g in groups
-            ]
-            heading = f"{of}{figures.heads.name}: does the {name} map name the thing?"
-            _table(heading, (what, "words", "peak in the box", "centre", "mass in the box"), rows)
+            judged = [_judged(group, figures.tested) for group in groups]
+            heading = f"{of}{figures.heads.name}: does the {figures.tested} map name the thing?"
+            _table(heading, (what, "words", "peak in the box", "centre", "mass in the box"), judged)
     own = [pair for pair in figures.pairs if "uniform" not in pair.metric]
     if own:
         _table(f"{of}maps in pairs, {figures.heads.name}", _PAIRED, [_paired(p) for p in own])
@@ -66,6 +56,11 @@ def _paired(item: "Comparison") -> tuple[str, ...]:
     sure = "" if item.sure else " (not sure)"
     points, low, high = (f"{100 * value:+.1f}" for value in (item.difference, item.low, item.high))
     return item.metric, points, f"{low} to {high}{sure}", f"{item.p:.3f}"
+
+
+def _judged(group: "Group", name: str) -> tuple[str, ...]:
+    peak, centre, mass = group.peak[name], group.peak["centre"], group.mass[name]
+    return group.name, str(group.words), _sure(peak), _percent(centre), _sure(mass)
 
 
 def _beyond(pairs: dict[str, "Comparison"], group: "Group", name: str) -> tuple[str]:

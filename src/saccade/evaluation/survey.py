@@ -197,11 +197,11 @@ def survey(
         stop,
     )
     attended = [c for item in captioned if (c := item.caption).alphas is not None]
-    maps = [c.alphas for c in attended if c.alphas is not None]
+    alphas = [c.alphas for c in attended if c.alphas is not None]
     return Survey(
         evaluation,
-        health(maps, [c.where for c in attended], [c.elsewhere for c in attended])
-        if any(map(len, maps))
+        health(alphas, [c.where for c in attended], [c.elsewhere for c in attended])
+        if any(map(len, alphas))
         else None,
         grounding(
             (alphas, item.caption.where, words)

@@ -208,10 +208,15 @@ def _others(path: Path, examples: Sequence[Example]) -> dict[str, list[Named]]:
 
 
 def _own(example: Example) -> Iterator[Named]:
-    """The regions that an example brings: their words are split at white space."""
+    """The regions that an example brings, those of one word together: their words are split at
+    white space."""
+    boxes: dict[tuple[int, int], tuple[Box, ...]] = {}
     for region in example.regions:
-        words = example.captions[region.caption].split()
-        start = len(tokenize(" ".join(words[: region.word])))
-        stop = start + len(tokenize(words[region.word]))
+        key = region.caption, region.word
+        boxes[key] = (*boxes.get(key, ()), region.box)
+    for (caption, word), theirs in boxes.items():
+        words = example.captions[caption].split()
+        start = len(tokenize(" ".join(words[:word])))
+        stop = start + len(tokenize(words[word]))
         if stop > start:
-            yield Named(region.caption, start, stop, (region.box,))
+            yield Named(caption, start, stop, theirs)
