@@ -127,16 +127,6 @@ def test_pictures_of_the_readme_show_outside_the_repository():
         assert (ROOT / address.removeprefix(start)).is_file()
 
 
-def test_links_between_pages_lead_somewhere():
-    for page in PAGES:
-        for address in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
-            start = "https://github.com/saccade-captioner/saccade/blob/main/"
-            if address.startswith(start):
-                assert (ROOT / address.removeprefix(start)).exists(), f"{name(page)}: {address}"
-            elif "://" not in address:
-                assert (page.parent / address).exists(), f"{name(page)}: {address}"
-
-
 def test_every_file_that_the_readme_draws_is_there():
     """The annotated tree at the README's end, both ways."""
     (tree,) = re.findall(
@@ -151,3 +141,34 @@ def test_every_file_that_the_readme_draws_is_there():
         if path.is_dir() and path.name not in ("__pycache__", "presets")
     }
     assert rooms <= drawn
+
+
+LINK = re.compile(r"!?\[[^\]]*\]\(<?([^)>\s]+)>?\)")
+OWN = re.compile(
+    r"https://(?:github\.com/saccade-captioner/saccade/(?:blob|tree)"
+    r"|raw\.githubusercontent\.com/saccade-captioner/saccade)/main/"
+)
+LINKS = [(name(page), link) for page in PAGES for link in LINK.findall(page.read_text("utf-8"))]
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", FENCED.sub("", page.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize(("page", "link"), sorted(set(LINKS)))
+def test_a_link_leads_to_a_file_and_heading_of_the_repository(page, link):
+    target, _, anchor = OWN.sub("", link).partition("#")
+    if "://" in target:
+        return
+    folder = ROOT if OWN.match(link) else (ROOT / page).parent
+    path = (folder / target).resolve() if target else ROOT / page
+    assert path.is_relative_to(ROOT)
+    assert path.exists(), f"{page}: {link}"
+    assert not anchor or anchor in headings(path), f"{page}: {link}"
+
+
+def test_every_page_of_docs_is_linked_from_the_readme():
+    linked = {OWN.sub("", link) for page, link in LINKS if page == "README.md"}
+    assert {name(page) for page in PAGES if page.parent.name == "docs"} <= linked
