@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from saccade.evaluation.boxfigures import BoxFigures, Group
+    from saccade.evaluation.chances import ChanceFigures
     from saccade.metrics.resample import Comparison
     from saccade.values.evidence import Interval
 
@@ -47,6 +48,30 @@ def show_against(compared: Sequence["Comparison"], model: str, other: str) -> No
     if compared:
         rows = [_paired(item) for item in compared]
         _table(f"{model} - {other}, on the same pictures", _PAIRED, rows)
+
+
+def show_chances(figures: "ChanceFigures | None") -> None:
+    """How well chances of pointing right tell right from wrong, and how right they are."""
+    if figures is None:
+        return
+    rows = [
+        (
+            row.name,
+            f"{row.area.value:.3f} ({row.area.low:.3f} to {row.area.high:.3f})",
+            f"{row.error.value:.3f} ({row.error.low:.3f} to {row.error.high:.3f})",
+        )
+        for row in figures.rows
+    ]
+    heading = (
+        f"a word's chance that its {figures.kept.tested} points right, from what is known without "
+        f"boxes: {figures.words:,} words, each by a model of the other half of the pictures "
+        f"(right chances would be off by {figures.by_luck:.3f} by luck)"
+    )
+    _table(heading, ("known", "area under ROC", "calibration error"), rows)
+    bins = [
+        (f"{entry.chance:.2f}", f"{entry.share:.2f}", str(entry.words)) for entry in figures.bins
+    ]
+    _table("all clues, words of about the same chance", ("chance", "right", "words"), bins)
 
 
 _PAIRED = ("difference", "points", "95% interval", "p")

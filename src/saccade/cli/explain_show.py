@@ -65,6 +65,9 @@ def _table(words: tuple[WordEvidence, ...], tested: str, width: int) -> Table:
     others = ", ".join(pair.partition("-")[2] for pair in pairs) if width >= 100 else ""
     if others:
         table.add_column(f"agrees with {others}", justify="right", no_wrap=True)
+    chances = any(word.chance is not None for word in words)
+    if chances:
+        table.add_column("points right", justify="right", no_wrap=True)
     for word in words:
         effect = word.curves[tested].effect
         lost = loss(word.logprob, word.without_mean, word.without_blank)
@@ -79,6 +82,8 @@ def _table(words: tuple[WordEvidence, ...], tested: str, width: int) -> Table:
         ]
         if others:
             cells.append("  ".join(f"{word.agreement[pair].rank:+.2f}" for pair in pairs))
+        if chances:
+            cells.append("" if word.chance is None else f"{word.chance:.2f}")
         row(table, *cells)
     return table
 

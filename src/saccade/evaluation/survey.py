@@ -16,6 +16,7 @@ from saccade.engine import Engine, encode
 from saccade.errors import PictureError, UsageError
 from saccade.evaluation.boxed import BoxedWord, boxed_words, named_words, reference_captions
 from saccade.evaluation.boxfigures import BoxFigures, box_figures
+from saccade.evaluation.chances import ChanceFigures, measure_chances
 from saccade.evaluation.split import Captioned, Evaluation, evaluate
 from saccade.explain.explainer import Explainer
 from saccade.explain.judging import EFFECT_SHARES
@@ -62,6 +63,7 @@ class Survey:
     grounding: Grounding | None  # where boxes exist
     boxed: tuple[BoxedWord, ...] = field(repr=False)  # words with boxes, under every map
     figures: BoxFigures | None = field(repr=False)  # of these words
+    chances: ChanceFigures | None = field(repr=False)  # of pointing right, where they were measured
     hallucinated: tuple[Hallucination, ...]  # in no reference
     absent: tuple[Hallucination, ...]  # on scenes: not in the picture
     explained: tuple[Explained, ...]
@@ -106,6 +108,7 @@ class Survey:
             "health": None if self.health is None else plain(asdict(self.health)),
             "grounding": None if self.grounding is None else plain(asdict(self.grounding)),
             "boxes": None if self.figures is None else plain(self.figures.to_json()),
+            "chances": None if self.chances is None else self.chances.to_json(),
             "boxed words": [word.to_json() for word in self.boxed],
             "hallucinated": [plain(asdict(item)) for item in self.hallucinated],
             "absent": [plain(asdict(item)) for item in self.absent],
@@ -143,7 +146,7 @@ def survey(
     `saccade.explain.maps.MAPS`, those that are compared with boxes; more than attention alone takes
     the evidence of every word with a box. references: compare over each picture's first reference
     instead of the model's own caption. explainer: one of the engine, if
-    not the default. stop: asked after each batch and each explanation; when it is true,
+    not the default. stop: called after each batch and each explanation; when it returns true,
     the figures are of what is done. A picture that can't be read any more is not explained and in
     the evaluation's `skipped`. Raises UsageError for an unknown rank; DataError as `evaluate`."""
     check_rank(rank)
@@ -210,6 +213,7 @@ def survey(
         ),
         boxed,
         box_figures(boxed),
+        measure_chances(boxed),
         hallucinated(
             {item.example.id: item.caption.words for item in captioned},
             {item.example.id: item.example.captions for item in captioned},

@@ -49,7 +49,7 @@ class Curves:
     random_deletion_area: float
     random_insertion_area: float
     effect: (
-        Interval  # how far the log-probability falls beyond the control's fall, mean over 5-50 %
+        Interval  # how far the log-probability falls beyond the control's fall, mean over 5-50%
     )
 
 
@@ -82,6 +82,7 @@ class WordEvidence:
     agreement: Mapping[str, Agreement] = field(
         repr=False, default_factory=dict
     )  # "attention-gradient"
+    chance: float | None = None  # that the peak is on the thing (`saccade.explain.chance`)
 
 
 @dataclass(frozen=True)
