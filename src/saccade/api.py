@@ -18,6 +18,7 @@ from saccade.engine import (
     Encoded,
     Engine,
     EnsembleEngine,
+    ForeignEngine,
     ModelEngine,
     encode,
     encode_prepared,
@@ -28,10 +29,14 @@ from saccade.evaluation.split import evaluate as evaluate_split
 from saccade.explain import Explainer
 from saccade.files import hub_or_folder
 from saccade.models.ensemble import Mean
+from saccade.models.foreign.loading import is_foreign, load_foreign
 from saccade.photos.opening import Photo
 from saccade.training.run import own_data
 from saccade.values.captions import Caption
 from saccade.values.evidence import Explanation
+
+# What is fetched of a model: nothing that could be run.
+HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,13 +71,24 @@ class Captioner:
         token: str | bool | None = None,
         cache_dir: Path | str | None = None,
         local_files_only: bool = False,
+        prompt: str | None = None,
     ) -> "Captioner":
-        """A captioner from a checkpoint folder (or a run's folder: its best), or from the hub by
-        its id ("owner/name", or "hf:owner/name" where a folder `owner` is here, too). revision,
-        token, cache_dir and local_files_only are the hub's.
+        """A captioner from a checkpoint folder (or a run's folder: its best), from a folder with a
+        captioner of transformers (docs/foreign.md), or from the hub by its id ("owner/name", or
+        "hf:owner/name" where a folder `owner` is here, too). revision, token, cache_dir and
+        local_files_only are the hub's. prompt: what a captioner of transformers is asked, in the
+        place of its own default.
 
-        Raises CheckpointError naming what is missing, damaged or unreachable."""
+        Raises CheckpointError naming what is missing, damaged, unreachable or not supported,
+        UsageError for a prompt to a model that takes none."""
         folder = _folder(folder_or_hub_id, revision, token, cache_dir, local_files_only)
+        if is_foreign(folder):
+            foreign = load_foreign(folder, str(folder_or_hub_id), prompt)
+            return cls(ForeignEngine(foreign, device), folder)
+        if prompt is not None:
+            raise UsageError(
+                f"{folder_or_hub_id} was trained by Saccade and takes no prompt; leave it out."
+            )
         return cls(ModelEngine(load(folder), device), folder)
 
     @classmethod
@@ -110,7 +126,7 @@ class Captioner:
         Raises CheckpointError for a captioner that Saccade has not trained."""
         if isinstance(self.engine, EnsembleEngine):
             raise CheckpointError(
-                "an ensemble is no single checkpoint: keep its members, or average their weights "
+                "an ensemble is not a single checkpoint: keep its members, or average their weights "
                 "(saccade soup)."
             )
         if not isinstance(self.engine, ModelEngine):
@@ -197,10 +213,11 @@ class Captioner:
 
         beams 1 is greedy; scores are log-probability / words ** length_power. keep: how many
         captions of each photo, the likeliest first and the rest as its `others`; left out, 1, or
-        all samples where sentences are drawn. options: `strategy` ("greedy", "beam", "diverse_beam",
-        "sample") and its settings, rules among them, by our names or those of transformers
-        (docs/decoding.md). Settings left out are the checkpoint's. Raises PictureError naming the
-        photo that can't be opened, and UsageError for settings that are unknown or out of range."""
+        all samples where sentences are drawn. options: `strategy` ("greedy", "beam",
+        "diverse_beam", "sample") and its settings, rules among them, by our names or those of
+        transformers (docs/decoding.md). Settings left out are the checkpoint's. Raises PictureError
+        naming the photo that can't be opened, and UsageError for settings that are unknown or out
+        of range."""
         options |= {"beams": beams, "length_power": length_power}
         decoding = self.settings(max_words=max_words, allow_unk=allow_unk, **options)
         if keep is None:
@@ -301,9 +318,10 @@ def _folder(
     """The checkpoint's folder: local, a run's best, or fetched from the hub."""
     name = hub_or_folder(folder_or_hub_id, CheckpointError, "checkpoint folder")
     if isinstance(name, Path):
-        # A run's folder is what people have at hand; its best checkpoint is what they mean.
+        # Users name the run's folder and mean its best checkpoint.
         return name / "best" if not is_checkpoint(name) and is_checkpoint(name / "best") else name
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError
 
     try:
         return Path(
@@ -313,9 +331,14 @@ def _folder(
                 token=token,
                 cache_dir=cache_dir,
                 local_files_only=local_files_only,
-                allow_patterns=["*.json", "*.safetensors"],
+                allow_patterns=HUB_FILES,
             )
         )
+    except GatedRepoError as error:
+        raise CheckpointError(
+            f"{name} is gated: accept its terms on its page of the hub, then log in with "
+            "`hf auth login`."
+        ) from error
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"{name}: there is no such folder, and the hub did not give a checkpoint of that id "

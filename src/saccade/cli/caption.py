@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saccade.cli.decoding import Typed, check_decoding, decoding_of, decoding_options
 from saccade.cli.inputs import (
+    captioner_of,
     check_outputs,
     check_pictures,
     finish,
@@ -15,12 +17,11 @@ from saccade.cli.inputs import (
     picture_names,
 )
 from saccade.cli.options import (
-    Beams,
     Cpu,
-    LengthPower,
-    MaxWords,
+    Geometric,
     Model,
     Photos,
+    Prompt,
     finite,
     path_option,
     some_text,
@@ -32,15 +33,10 @@ if TYPE_CHECKING:
     from saccade.values.captions import Caption
 
 
+@decoding_options
 def caption(
     photos: Photos,
     model: Model,
-    beams: Beams = None,
-    length_power: LengthPower = None,
-    max_words: MaxWords = None,
-    allow_unk: Annotated[
-        bool, typer.Option("--allow-unk", help="Allow <unk>, a word not in the vocabulary.")
-    ] = False,
     attention: Annotated[
         Path | None,
         path_option("--attention", help="Folder for attention-over-time pictures (PNG)."),
@@ -63,11 +59,16 @@ def caption(
             "a name in .jsonl, else a JSON list.",
         ),
     ] = None,
+    geometric: Geometric = False,
+    prompt: Prompt = None,
     cpu: Cpu = False,
+    *,
+    decoding: Typed,
 ) -> None:
     """Caption photos with a trained model.
 
     Example: saccade caption photo.jpg --model runs/mine/best --attention maps/
+    Drawn captions: saccade caption photo.jpg --model runs/mine --samples 5 --temperature 0.8
     """
     from saccade.errors import PictureError, UsageError
     from saccade.files import JsonStream
@@ -81,26 +82,20 @@ def caption(
         if colours not in matplotlib.colormaps:
             raise UsageError(f"--cmap: there is no colour map '{colours}'; try inferno or viridis.")
         style["cmap"] = colours
+    check_decoding(decoding)
     paths, readable = photos_of(photos)
     names = picture_names(paths)
     suffixes = (".png", ".gif") if gif else (".png",)
     check_outputs({"--json": json_file}, [*paths, *model_files(model)])
     if attention is not None:
         check_pictures(attention, names, suffixes)
-    from saccade.api import Captioner
-
-    captioner = Captioner.from_pretrained(model, device="cpu" if cpu else None)
-    decoding = captioner.settings(
-        beams=beams,
-        length_power=length_power,
-        max_words=max_words,
-        allow_unk=True if allow_unk else None,
-    )
+    captioner = captioner_of(model, cpu, geometric, prompt)
+    settings, count = decoding_of(captioner, decoding)
     done = drawn = 0
     with stoppable(), ExitStack() as stack:
         stream = None if json_file is None else stack.enter_context(JsonStream(json_file))
         results = captioner.stream(
-            paths, decoding, keep=decoding.beams, keep_photos=attention is not None
+            paths, settings, keep=max(count, settings.beams), keep_photos=attention is not None
         )
         try:
             for path, result in results:
@@ -109,11 +104,12 @@ def caption(
                     if stream is not None:
                         stream.add({"photo": str(path), "error": str(result)})
                     continue
-                sentence = result.text or "(no words)"
-                if len(paths) > 1:
-                    echo(path, sentence, separator="\t")
-                else:
-                    echo(sentence)
+                for one in (result, *result.others[: count - 1]):
+                    sentence = one.text or "(no words)"
+                    if len(paths) > 1:
+                        echo(path, sentence, separator="\t")
+                    else:
+                        echo(sentence)
                 if stream is not None:
                     stream.add(result.to_json())
                 if attention is not None:

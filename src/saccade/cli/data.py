@@ -23,14 +23,14 @@ class Data:
     files: tuple[Path, ...]  # all that must not be overwritten
 
 
-def model_of(command: str, data: Sequence[Path] | None, model: str | None) -> str:
-    """The model. Raises UsageError for none, naming the new form where the old was typed."""
-    if model is None and data and len(data) == 2:
+def model_of(command: str, data: Sequence[Path] | None, model: list[str] | None) -> list[str]:
+    """The models. Raises UsageError for none, naming the new form where the old was typed."""
+    if not model and data and len(data) == 2:
         old, new = shlex.quote(str(data[0])), shlex.quote(str(data[1]))
         raise UsageError(
             f"the model is now named by an option: saccade {command} {new} --model {old}"
         )
-    if model is None:
+    if not model:
         raise UsageError(f"name the model: saccade {command} DATA --model CHECKPOINT_OR_RUN")
     if data and len(data) > 1:
         raise UsageError(f"name one DATA, not {len(data)}: saccade {command} DATA --model MODEL")
@@ -60,14 +60,14 @@ def _parts(word: str) -> list[str]:
 
 
 def data_of(
-    model: str,
+    models: Sequence[str],
     data: Sequence[Path] | None,
     split: str,
     images: Path | None,
     choices: "Choices",
 ) -> Data:
-    """The pictures of a split, of the data named or else of those that the model's run was trained
-    on. Raises UsageError when neither is known, DataError as the readers do."""
+    """The pictures of a split, of the data named or else of those that the first run among the
+    models was trained on. Raises UsageError when neither is known, DataError as the readers do."""
     from saccade.data.columns import NO_CHOICES
     from saccade.data.sources import read
     from saccade.training.run import own_data
@@ -75,10 +75,10 @@ def data_of(
     if data:
         path = data[0]
     else:
-        own = own_data(Path(model))
-        if own is None:
-            raise UsageError(f"{model} is no run that knows its data: name DATA.")
-        path, folder, own_choices = own
+        own = [entry for model in models if (entry := own_data(Path(model))) is not None]
+        if not own:
+            raise UsageError(f"{', '.join(models)} is not a run that knows its data: name DATA.")
+        path, folder, own_choices = own[0]
         images = images or folder
         choices = own_choices if choices == NO_CHOICES else choices
     dataset = read(path, images=images, choices=choices)

@@ -5,18 +5,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saccade.cli.inputs import check_outputs, check_pictures, model_files, picture_names
+from saccade.cli.decoding import Typed, check_decoding, decoding_of, decoding_options
+from saccade.cli.inputs import (
+    captioner_of,
+    check_outputs,
+    check_pictures,
+    model_files,
+    picture_names,
+)
 from saccade.cli.options import (
     MOST,
-    Beams,
+    Cache,
     Cpu,
+    Geometric,
     Images,
     JsonFile,
-    LengthPower,
     Limit,
-    MaxWords,
     OptionalData,
     OptionalModel,
+    Prompt,
     Split,
     path_option,
 )
@@ -27,14 +34,12 @@ if TYPE_CHECKING:
     from saccade.evaluation.split import Evaluation
 
 
+@decoding_options
 def evaluate(
     data: OptionalData = None,
     model: OptionalModel = None,
     split: Split = "val",
     images: Images = None,
-    beams: Beams = None,
-    length_power: LengthPower = None,
-    max_words: MaxWords = None,
     limit: Limit = 0,
     json_file: JsonFile = None,
     attention: Annotated[
@@ -47,42 +52,52 @@ def evaluate(
     image_column: ImageColumn = None,
     caption_column: CaptionColumn = None,
     keep_rejected: KeepRejected = False,
+    cache: Cache = None,
+    geometric: Geometric = False,
+    prompt: Prompt = None,
     cpu: Cpu = False,
+    *,
+    decoding: Typed,
 ) -> None:
     """Caption a split and score it: loss, perplexity, BLEU and more.
 
     DATA may be left out for a run, which knows its own.
     Example: saccade evaluate captions.jsonl --model runs/mine --split val
+    The best and the average of ten: add --samples 10
     """
     from saccade.cli.data import data_of, model_of
 
+    check_decoding(decoding)
     model = model_of("evaluate", data, model)
     source = data_of(
         model, data, split, images, choices(image_column, caption_column, keep_rejected)
     )
     check_outputs({"--json": json_file}, [*source.files, *model_files(model)])
     if attention is not None:
-        check_pictures(attention, picture_names(e.image for e in source.examples), (".png",))
-    from saccade.api import Captioner
+        named = picture_names(e.image for e in source.examples)
+        check_pictures(attention, named, (".png",), source.files)
+    from saccade.cli.survey import use_cache
     from saccade.evaluation.split import evaluate as measure
     from saccade.files import write_json
     from saccade.text.printing import echo
     from saccade.training.stopping import stop_flag
     from saccade.values.examples import evenly
 
-    captioner = Captioner.from_pretrained(model, device="cpu" if cpu else None)
-    decoding = captioner.settings(beams=beams, length_power=length_power, max_words=max_words)
+    captioner = captioner_of(model, cpu, geometric, prompt)
+    settings, count = decoding_of(captioner, decoding)
     with stop_flag() as flag:
+        use_cache(captioner, source.examples, limit, cache)
         result = measure(
             captioner.engine,
             source.examples,
             split,
             None,
-            decoding,
+            settings,
             limit=limit,
             stop=lambda: flag.asked,
+            keep=count,
         )
-        show(result, f"{model} on {source.path} ({split})")
+        show(result, f"{', '.join(model)} on {source.path} ({split})")
         if json_file is not None:
             write_json(json_file, result.to_json())
             echo(f"All figures and captions: {json_file}")
@@ -112,19 +127,25 @@ def show(result: "Evaluation", title: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from saccade.cli import score_show
     from saccade.text.printing import Screen, printable, row
 
     table = Table(title=Text(printable(title)), title_justify="left", show_header=False)
     table.add_column("what")
     table.add_column("value", justify="right")
     row(table, "pictures", result.pictures)
-    row(table, "beams", result.decode.beams)
+    row(table, "strategy", f"{result.decode.strategy}, {result.decode.beams}")
+    row(table, "search, ms per picture", f"{1000 * result.seconds / result.pictures:.0f}")
     row(table, "loss per word", f"{result.loss:.4f}")
     row(table, "perplexity", f"{result.perplexity:.2f}")
     for name, value in result.scores.items():
         row(table, name, f"{value:.2f}")
     screen = Screen()
     screen.table(table, wrap=False)
+    if result.several is not None:
+        score_show.several(screen, result.several)
+    if result.variety is not None:
+        score_show.variety(screen, result.variety)
     if result.truth is not None:
         screen.line(
             f"True captions: {result.truth:.1%} (every object, colour, count and relation that is "

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saccade.cli.inputs import check_outputs, finish, model_files, photos_of
+from saccade.cli.decoding import Typed, check_decoding, decoding_of, decoding_options
+from saccade.cli.inputs import captioner_of, check_outputs, finish, model_files, photos_of
 from saccade.cli.options import (
-    Beams,
     Cpu,
     Images,
-    LengthPower,
     Model,
     Photos,
+    Prompt,
     path_option,
     some_text,
 )
@@ -23,8 +23,10 @@ from saccade.text.printing import echo
 if TYPE_CHECKING:
     from saccade.api import Captioner
     from saccade.explain import Explainer
+    from saccade.explain.chance import PointingChance
 
 
+@decoding_options
 def explain(
     photos: Photos,
     model: Model,
@@ -42,8 +44,6 @@ def explain(
         int | None,
         typer.Option(min=1, max=10_000, help="The word of the caption that --instead replaces."),
     ] = None,
-    beams: Beams = None,
-    length_power: LengthPower = None,
     all_beams: Annotated[
         bool, typer.Option("--all-beams", help="Also measure the other beams.")
     ] = False,
@@ -69,7 +69,17 @@ def explain(
         ),
     ] = None,
     images: Images = None,
+    chance: Annotated[
+        Path | None,
+        path_option(
+            "--chance",
+            help="Say each word's chance of pointing right: a file of saccade survey --chance.",
+        ),
+    ] = None,
+    prompt: Prompt = None,
     cpu: Cpu = False,
+    *,
+    decoding: Typed,
 ) -> None:
     """See, word by word, what the model attended to, and whether that mattered.
 
@@ -80,22 +90,25 @@ def explain(
 
     if at is not None and not instead:
         raise UsageError("--at is the place of --instead WORD; name the word.")
-    if all_beams and (caption is not None or beams == 1):
+    if all_beams and (caption is not None or decoding.get("beams") == 1):
         raise UsageError("--all-beams needs a search with 2 beams or more.")
+    check_decoding(decoding)
     paths, readable = photos_of(photos)
-    check_outputs({"--json": json_file, "--html": html}, [*paths, *model_files(model)])
-    from saccade.api import Captioner
+    inputs = [*paths, *model_files(model), *([chance] if chance else [])]
+    check_outputs({"--json": json_file, "--html": html}, inputs)
     from saccade.cli.explain_show import legend, show
+    from saccade.explain.chance import with_chances
     from saccade.explain.record import to_json
     from saccade.viz.explorer import Page
 
-    captioner = Captioner.from_pretrained(model, device="cpu" if cpu else None)
-    for word in instead or ():  # what is wrong for every photo is said before the first one
+    captioner = captioner_of(model, cpu, prompt=prompt)
+    for word in instead or ():  # check before the first photo what would fail for all
         captioner.engine.words.one(word)
     if caption is not None:
         captioner.engine.words.ids(caption)
-    decoding = captioner.settings(beams=beams, length_power=length_power)
+    settings, _ = decoding_of(captioner, decoding)
     explainer = explainer_of(captioner, data, images)
+    chances = None if chance is None else chances_of(chance, captioner)
     done, tested = 0, ""
     with stoppable(), ExitStack() as stack:
         stream = None if json_file is None else stack.enter_context(JsonStream(json_file))
@@ -110,12 +123,14 @@ def explain(
                         None if at is None else at - 1,
                         all_beams,
                         pixels,
-                        decoding,
+                        settings,
                     )
                 except (PictureError, UsageError) as error:  # the others go on
                     name = "" if isinstance(error, PictureError) else f"{path}: "
                     echo(f"saccade: {name}{error}", err=True)
                     continue
+                if chances is not None:
+                    explanation = with_chances(explanation, chances)
                 show(explanation)
                 tested = explanation.verdict_on
                 if stream is not None:
@@ -142,6 +157,21 @@ def explain(
     if page is not None and page.count:
         echo(f"Page: {html}")
     finish(done, len(paths), "explained", readable)
+
+
+def chances_of(path: Path, captioner: "Captioner") -> "PointingChance":
+    """The chances in a file; says so when they were fitted on another checkpoint."""
+    from saccade.explain.chance import fingerprint, read_chance
+
+    chances = read_chance(path)
+    own = fingerprint(captioner.source)
+    if own and chances.checkpoint and own != chances.checkpoint:
+        echo(
+            f"The chances of {path} were fitted on another checkpoint, and may not hold for this "
+            "one; fit them with: saccade survey DATA --model MODEL --boxes BOXES --chance FILE",
+            err=True,
+        )
+    return chances
 
 
 def explainer_of(captioner: "Captioner", data: Path | None, images: Path | None) -> "Explainer":

@@ -1,15 +1,20 @@
 """What commands do before they work: find photos, and see that outputs can be written."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from saccade.text.printing import echo
 
+if TYPE_CHECKING:
+    from saccade.api import Captioner
+
 _RUN = ("run.json", "log.jsonl", "skipped.jsonl")
 _CHECKPOINTS = (".", "best", "last")
 _CHECKPOINT = ("config.json", "vocab.json", "README.md")
+_KINDS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")  # a folder of transformers
 
 
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path]) -> None:
@@ -23,20 +28,39 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path]) ->
             check_writable(path)
 
 
-def model_files(model: str) -> Iterator[Path]:
-    """The files of a local checkpoint or run."""
-    for folder in _CHECKPOINTS:
-        place = Path(model) / folder
-        for name in _CHECKPOINT:
-            yield place / name
-        yield from place.glob("*.safetensors")
-    for name in _RUN:
-        yield Path(model) / name
+def model_files(models: Iterable[str]) -> Iterator[Path]:
+    """The files of local checkpoints and runs."""
+    for model in models:
+        for folder in _CHECKPOINTS:
+            place = Path(model) / folder
+            for name in _CHECKPOINT:
+                yield place / name
+            for kind in _KINDS:
+                yield from place.glob(kind)
+        for name in _RUN:
+            yield Path(model) / name
+
+
+def captioner_of(
+    models: Sequence[str], cpu: bool, geometric: bool = False, prompt: str | None = None
+) -> "Captioner":
+    """The captioner that was named, or the ensemble of several."""
+    from saccade.api import Captioner
+    from saccade.errors import UsageError
+
+    device = "cpu" if cpu else None
+    if len(models) > 1 and prompt is not None:
+        raise UsageError("--prompt is for one captioner of transformers, not for several models.")
+    if len(models) > 1:
+        return Captioner.ensemble(models, device, "geometric" if geometric else "arithmetic")
+    if geometric:
+        raise UsageError("--geometric is a mean of several models: name them with --model each.")
+    return Captioner.from_pretrained(models[0], device=device, prompt=prompt)
 
 
 def photos_of(paths: list[Path]) -> tuple[list[Path], bool]:
     """The photos of files and folders, and whether all folders could be read; what is left out is
-    said on standard error."""
+    printed to standard error."""
     from saccade.photos.folders import find_photos
 
     photos = find_photos(paths)
@@ -62,18 +86,34 @@ def picture_names(paths: Iterable[Path]) -> dict[Path, str]:
     return names
 
 
-def check_pictures(folder: Path, names: Mapping[Path, str], suffixes: Iterable[str]) -> None:
-    """Raise UsageError where a picture of attention would take the place of a photo."""
-    from saccade.errors import UsageError
+def check_pictures(
+    folder: Path,
+    names: Mapping[Path, str],
+    suffixes: Iterable[str],
+    inputs: Iterable[Path] = (),
+) -> None:
+    """Raise SaccadeError for a folder of attention pictures that can't be written to, UsageError
+    where one of them (by the name of each photo's) would take the place of a photo, or of another
+    input."""
+    from contextlib import suppress
 
-    inputs = {path.resolve() for path in names}
-    for name in names.values():
-        for suffix in suffixes:
-            picture = folder / f"{name}{suffix}"
-            if picture.resolve() in inputs:
+    from saccade.errors import UsageError
+    from saccade.files import check_folder
+
+    check_folder(folder)
+    places: dict[tuple[int, int], Path] = {}
+    pictures = [folder / f"{name}{suffix}" for name in names.values() for suffix in suffixes]
+    for picture in pictures if folder.exists() else ():
+        with suppress(OSError):
+            status = picture.stat()  # where links lead
+            places[status.st_dev, status.st_ino] = picture
+    for path in (*names, *inputs) if places else ():
+        with suppress(OSError):
+            status = path.stat()
+            if (status.st_dev, status.st_ino) in places:
                 raise UsageError(
-                    f"--attention: {picture} is one of the photos and would be overwritten; "
-                    "name another folder."
+                    f"--attention: {places[status.st_dev, status.st_ino]} is one of the photos and "
+                    "would be overwritten; name another folder."
                 )
 
 

@@ -30,28 +30,56 @@ def finite(value: float | None) -> float | None:
     return value
 
 
+def some_models(names: list[str] | None) -> list[str] | None:
+    """Models as typed, each with an option of its own or with commas between them."""
+    if not names:
+        return names
+    models = [part for name in names for part in _by_comma(name)]
+    if not all(model.strip() for model in models):
+        raise typer.BadParameter("a name is empty; name checkpoint folders, runs or hub ids.")
+    return models
+
+
+def _by_comma(name: str) -> list[str]:
+    return [name] if Path(name).exists() else name.split(",")
+
+
 def path_option(*names: str, help: str) -> typer.models.OptionInfo:
     """An option that takes the path of a file or a folder."""
     return typer.Option(*names, parser=some_path, metavar="PATH", help=help)
 
 
 Model = Annotated[
-    str,
+    list[str],
     typer.Option(
         "--model",
         "-m",
-        callback=some_text,
-        help="Checkpoint folder, run folder (its best checkpoint), or hub id.",
+        callback=some_models,
+        help="Checkpoint folder, run folder (its best checkpoint), folder of a captioner of "
+        "transformers, or hub id; several make an ensemble.",
     ),
 ]
 OptionalModel = Annotated[  # `evaluate` and `survey` say themselves what is missing
-    str | None,
+    list[str] | None,
     typer.Option(
         "--model",
         "-m",
-        callback=some_text,
-        help="Checkpoint folder, run folder (its best checkpoint), or hub id (required).",
+        callback=some_models,
+        help="Checkpoint folder, run folder (its best checkpoint), folder of a captioner of "
+        "transformers, or hub id (required); several make an ensemble.",
     ),
+]
+Prompt = Annotated[
+    str | None,
+    typer.Option(
+        "--prompt",
+        callback=some_text,
+        help="What a captioner of transformers is asked, e.g. 'Describe the image.'",
+    ),
+]
+Geometric = Annotated[
+    bool,
+    typer.Option("--geometric", help="Average the log-probabilities of an ensemble's members."),
 ]
 OptionalData = Annotated[
     list[Path] | None,

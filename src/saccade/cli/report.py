@@ -36,6 +36,6 @@ def report(
     """
     from saccade.evaluation.report import report as gather
 
-    check_outputs({"--out": out}, model_files(str(run)))
+    check_outputs({"--out": out}, model_files([str(run)]))
     path, _ = gather(run, out, limit, samples, cpu, split=split)
     echo(f"Report: {path} (one file; opens offline)")

@@ -153,6 +153,7 @@ def score(
     from saccade.files import write_json
     from saccade.metrics import frequencies as counting
     from saccade.metrics import scores
+    from saccade.metrics.diversity import variety
     from saccade.metrics.tokenizer import tokenize_all
     from saccade.text.printing import Screen
 
@@ -202,7 +203,9 @@ def score(
             other = scores.score(groups, others, frequencies=known, characters=characters)
         other = _add_java(other, groups, others, meteor, spice)
     report = score_show.figures(screen, scored, other, hypotheses, against, resamples, seed)
-    report["captions"] = score_show.variety(screen, [*texts.values()], learned, characters)
+    captioned = variety([*texts.values()], learned, characters=characters)
+    score_show.variety(screen, captioned, characters)
+    report["captions"] = captioned.to_json()
     if instances is not None:
         report["chair"] = score_chair.chair(
             screen, people, groups, systems, instances, synonyms, subset, resamples, seed
@@ -283,7 +286,7 @@ def _same_pictures(
     subset: bool,
 ) -> dict[str, tuple[str, ...]]:
     """The references of the pictures that all `systems` have, which lose the others. What has no
-    caption that counts (`left_out`) or is of another split (`elsewhere`) is no mistake.
+    caption that counts (`left_out`) or is of another split (`elsewhere`) is not a mistake.
 
     Raises DataError where they are others, unless `subset`."""
     from saccade.errors import DataError

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from saccade.metrics.diversity import Variety
     from saccade.metrics.resample import Comparison
     from saccade.metrics.scores import Scores
     from saccade.metrics.several import SeveralScores
@@ -85,13 +86,8 @@ def figures(
     return report
 
 
-def variety(
-    screen: Screen, texts: list[str], training: list[str] | None, characters: bool
-) -> dict[str, Any]:
-    """Print what the captions are like; returns it as JSON values."""
-    from saccade.metrics.diversity import variety as describe
-
-    about = describe(texts, training, characters=characters)
+def variety(screen: Screen, about: Variety, characters: bool = False) -> None:
+    """Print what captions are like."""
     tokens = "characters" if characters else "words"
     novel = "" if about.novel is None else f"{100 * about.novel:.1f}% novel, "
     unknown = f", {100 * about.unknown_words:.1f}% unknown words" if about.unknown_words else ""
@@ -102,7 +98,6 @@ def variety(
         f"{about.mean_length:.1f} {tokens} ({about.shortest} to {about.longest}), "
         f"{100 * about.bad_endings:.1f}% bad endings{empty}{unknown}."
     )
-    return about.to_json()
 
 
 def several(screen: Screen, result: SeveralScores) -> None:

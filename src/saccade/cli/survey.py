@@ -1,7 +1,7 @@
 """`saccade survey`: a checkpoint's attention on a whole split."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +18,7 @@ from saccade.cli.options import (
     Limit,
     OptionalData,
     OptionalModel,
+    Prompt,
     Split,
     path_option,
     some_text,
@@ -95,6 +96,14 @@ def survey(
     caption_column: CaptionColumn = None,
     keep_rejected: KeepRejected = False,
     cache: Cache = None,
+    chance: Annotated[
+        Path | None,
+        path_option(
+            "--chance",
+            help="Write the fitted chances of pointing right, for saccade explain --chance.",
+        ),
+    ] = None,
+    prompt: Prompt = None,
     cpu: Cpu = False,
     *,
     decoding: Typed,
@@ -118,20 +127,22 @@ def survey(
         model, data, split, images, choices(image_column, caption_column, keep_rejected)
     )
     check_outputs(
-        {"--json": json_file, "--html": html},
+        {"--json": json_file, "--html": html, "--chance": chance},
         [*source.files, *model_files(model), *([boxes] if boxes else [])],
     )
-    from saccade.cli.boxes_show import show_against, show_boxes
+    from saccade.cli.boxes_show import show_against, show_boxes, show_chances
     from saccade.cli.explain import explainer_of
     from saccade.data.boxes import read_boxes
+    from saccade.errors import UsageError
     from saccade.evaluation.boxfigures import compare_models
+    from saccade.explain.chance import fingerprint
     from saccade.explain.record import plain
     from saccade.files import write_json
     from saccade.text.printing import echo
     from saccade.training.stopping import stop_flag
 
     known = None if boxes is None else read_boxes(boxes, [e.image for e in source.examples])
-    captioner = captioner_of(model, cpu)
+    captioner = captioner_of(model, cpu, prompt=prompt)
     settings, _ = decoding_of(captioner, decoding)
     named = ", ".join(model)
     explainer = explainer_of(captioner, source.path, images)
@@ -154,6 +165,7 @@ def survey(
         )
         show(result, rank, f"{named} on {source.path} ({split})")
         show_boxes(result.figures)
+        show_chances(result.chances)
         figures = result.to_json()
         if against is not None and not flag.asked:
             other = captioner_of([against], cpu)
@@ -185,6 +197,15 @@ def survey(
         if json_file is not None:
             write_json(json_file, figures)
             echo(f"All figures: {json_file}")
+        if chance is not None:
+            if result.chances is None:
+                raise UsageError(
+                    "--chance: no chances were fitted; that takes --boxes, several --maps and "
+                    "some dozens of words with a box."
+                )
+            kept = replace(result.chances.kept, checkpoint=fingerprint(captioner.source))
+            write_json(chance, kept.to_json())
+            echo(f"Chances: {chance} (saccade explain PHOTO --model {model[0]} --chance {chance})")
         failed = 0
         if html is not None:
             failed = _write(result, html, f"Where the model looked: {Path(model[0]).name}, {split}")

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from saccade.config import to_dict
@@ -14,8 +15,10 @@ from saccade.decoding import Decoding
 from saccade.engine import Encoded, Engine, encode_prepared, prepare_ahead
 from saccade.errors import DataError, PictureError
 from saccade.metrics import Scores, score
+from saccade.metrics.diversity import Variety, variety
 from saccade.metrics.grounding import Pointing, WordPointing, pointing, word_pointing
 from saccade.metrics.perplexity import perplexity
+from saccade.metrics.several import SeveralScores, score_several
 from saccade.progress import progress
 from saccade.text import has_words
 from saccade.values.captions import Caption
@@ -48,12 +51,18 @@ class Evaluation:
     skipped: tuple[Skipped, ...] = field(repr=False)
     scored: Scores | None = field(repr=False, default=None)  # by picture; None without references
     notes: tuple[str, ...] = ()  # what to know about the scores
+    several: SeveralScores | None = None  # of all captions, where several of each were kept
+    variety: Variety | None = None  # of the captions alone, the best of each picture
+    seconds: float = 0.0  # that searching took, encoding not counted
     complete: bool = True  # False: it was stopped before all pictures were captioned
 
     def to_json(self) -> dict[str, Any]:
         """The figures and every caption, as plain JSON values (alphas not among them)."""
         return {
             "pictures": self.pictures,
+            "several": None if self.several is None else self.several.to_json(),
+            "variety": None if self.variety is None else self.variety.to_json(),
+            "search_seconds": round(self.seconds, 3),
             "complete": self.complete,
             "loss": round(self.loss, 6),
             "perplexity": round(self.perplexity, 4),
@@ -67,6 +76,7 @@ class Evaluation:
                     "id": item.example.id,
                     "caption": item.caption.text,
                     "logprob": round(item.caption.logprob, 4),
+                    **_others(item.caption),
                     "references": list(item.example.captions),
                     **({} if item.truth is None else {"true": item.truth, "faults": item.faults}),
                 }
@@ -85,12 +95,14 @@ def evaluate(
     limit: int = 0,
     show: bool = True,
     stop: Callable[[], bool] = lambda: False,
+    keep: int = 1,
 ) -> Evaluation:
     """Caption every picture of a split and measure. `data` is a source for `read`, or examples.
 
-    split "all" takes every picture; limit > 0 only the first so many. A picture that can't be
-    decoded is listed in `skipped`. stop: asked after each batch; when it is true, the figures are
-    of the pictures captioned until then. Raises DataError when nothing is left."""
+    split "all" takes every picture; limit > 0 only the first `limit`. A picture that can't be
+    decoded is listed in `skipped`. stop: called after each batch; when it returns true, the figures are
+    of the pictures captioned until then. keep: captions of each picture; `scores` are of the best
+    of each, `several` of all. Raises DataError when nothing is left."""
     examples = _examples(data, split, images)
     if limit:
         examples = examples[:limit]
@@ -98,30 +110,36 @@ def evaluate(
     captioned: list[Captioned] = []
     skipped: list[Skipped] = []
     totals = [0.0, 0]
+    seconds = 0.0
     with progress("Captioning", len(examples), show) as task:
         for kept, encoded in _encoded(engine, examples, batch, skipped, task.advance):
             nll, words = _likelihood(engine, kept, encoded)
             totals[0] += nll
             totals[1] += words
-            captions = engine.write(encoded, decoding)
+            began = perf_counter()
+            captions = engine.write(encoded, decoding, keep)
+            seconds += perf_counter() - began
             captioned += [_judge(e, c) for e, c in zip(kept, captions, strict=True)]
             if stop():
                 break
     if not captioned:
         raise DataError(f"no picture of the split '{split}' can be decoded: {skipped[0].reason}")
     scored = [item for item in captioned if any(map(has_words, item.example.captions))]
-    scores = None
+    scores = several = None
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always", UserWarning)
         if scored:
-            scores = score(
-                _references(item.example for item in scored),
-                {item.example.id: item.caption.text for item in scored},
-            )
+            references = _references(item.example for item in scored)
+            scores = score(references, {item.example.id: item.caption.text for item in scored})
+            if keep > 1:
+                several = score_several(
+                    references,
+                    {item.example.id: _texts(item.caption) for item in scored},
+                )
     loss = totals[0] / totals[1] if totals[1] else float("nan")
     truths = [item.truth for item in captioned if item.truth is not None]
     done = len(captioned) + len(skipped)
-    notes = [str(note.message) for note in noted]
+    notes = list(dict.fromkeys(str(note.message) for note in noted))
     if done < len(examples):
         notes.append(
             f"stopped after {done:,} of {len(examples):,} pictures, whose figures these are."
@@ -138,8 +156,20 @@ def evaluate(
         tuple(skipped),
         scores,
         tuple(notes),
+        several,
+        variety([item.caption.text for item in captioned]),
+        seconds,
         done == len(examples),
     )
+
+
+def _texts(caption: Caption) -> list[str]:
+    """A caption and its others."""
+    return [one.text for one in (caption, *caption.others)]
+
+
+def _others(caption: Caption) -> dict[str, list[str]]:
+    return {"others": _texts(caption)[1:]} if caption.others else {}
 
 
 def _references(examples: Iterable[Example]) -> dict[str, tuple[str, ...]]:
