@@ -53,7 +53,7 @@ class Checkpoint:
 
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-AGAIN = "copy the checkpoint folder again, whole"  # the cure for most
+AGAIN = "copy the checkpoint folder again, whole"  # fixes most
 
 
 def write_into(folder: Path, checkpoint: Checkpoint) -> None:
@@ -99,7 +99,7 @@ def _sha256(path: Path) -> str:
 
 
 def save(folder: Path | str, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint folder in one go; an older one is replaced only when all is written.
+    """Write a checkpoint folder atomically; an older one is replaced only when all is written.
 
     Raises SaccadeError when the disk refuses."""
     replace_folder(folder, lambda fresh: write_into(fresh, checkpoint))
@@ -185,7 +185,7 @@ def read_config(folder: Path | str) -> dict[str, Any]:
     config = _json(path)
     number = config.get("format") if isinstance(config, dict) else None
     if type(number) is not int:
-        raise CheckpointError(f"{path} is no checkpoint's (it names no format); {AGAIN}.")
+        raise CheckpointError(f"{path} is not a checkpoint's (it names no format); {AGAIN}.")
     if number not in READABLE:
         raise CheckpointError(
             f"{path} is of format {number}, and this Saccade ({version('saccade-captioner')}) "

@@ -169,7 +169,7 @@ class TrainConfig:
     weight_decay: float = ranged(0.0, 0.0, 100.0)
     clip: float = ranged(5.0, 0.0, 1e30, above=True)  # gradient norm
     task: Any = field(default_factory=dict)  # what is minimised: a task's settings, by its kind
-    flip: bool = False  # also train on mirrored pictures (half of the looks)
+    flip: bool = False  # also train on mirrored pictures (half of the time)
     min_count: int = ranged(5, 1, 10**9)  # of a word, to enter the vocabulary
     max_words: int = ranged(20, 1, 10_000)  # longer captions are cut for training
     validate_every: int = ranged(0, 0, 10**9)  # steps; 0: once an epoch
@@ -177,7 +177,7 @@ class TrainConfig:
     select: Literal["loss", "BLEU-4", "CIDEr"] = "loss"  # what makes a checkpoint the best
     patience: int = ranged(0, 0, 10**9)  # validations without a better one, then stop; 0: never
     average: float = ranged(0.0, 0.0, 0.999_999_9)  # decay of the weights' moving average; 0: off
-    max_steps: int = ranged(0, 0, 10**12)  # stop after so many steps; 0: never (for trials)
+    max_steps: int = ranged(0, 0, 10**12)  # stop after this many steps; 0: never (for trials)
     monitor: int = ranged(8, 0, 10**6)  # validation pictures whose attention is checked; 0: none
 
     def __post_init__(self) -> None:
@@ -187,7 +187,7 @@ class TrainConfig:
 @dataclass(frozen=True)
 class Config:
     """Everything a run is made of. Decoders, decoding strategies and training tasks bring their own
-    settings; `from_dict` is told of them by `Tag`s."""
+    settings; `from_dict` learns of them from `Tag`s."""
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: Any = field(default_factory=dict)  # by its kind: saccade.models.build

@@ -1,4 +1,4 @@
-"""Errors that a user can act on: one sentence with the name of what is wrong and the cure."""
+"""Errors that a user can act on: one sentence that names what is wrong and how to fix it."""
 
 
 class SaccadeError(Exception):

@@ -121,7 +121,7 @@ BAD = {  # arguments -> exit code and what the one sentence must say
     "no arguments to train": (["train"], 2, "saccade train DATA --out RUN"),
     "no out": (["train", "DATA"], 2, "saccade train DATA --out RUN"),
     "resume and data": (["train", "DATA", "--resume", "x"], 2, "leave DATA"),
-    "resume nothing": (["train", "--resume", "nothing"], 1, "is no run"),
+    "resume nothing": (["train", "--resume", "nothing"], 1, "is not a run"),
     "train on nothing": (["train", "nothing", "--out", "r"], 1, "nothing"),
     "train on an empty folder": (["train", "EMPTY", "--out", "r"], 1, "EMPTY"),
     "unknown preset": (
@@ -152,7 +152,7 @@ BAD = {  # arguments -> exit code and what the one sentence must say
         "nonsense",
     ),
     "unknown split": (["evaluate", "DATA", "-m", "RUN", "--split", "x"], 1, "has no split 'x'"),
-    "report on nothing": (["report", "nothing"], 1, "is no run"),
+    "report on nothing": (["report", "nothing"], 1, "is not a run"),
     "scenes over data": (["scenes", "DATA"], 2, "already holds captions"),
     "no scenes": (["scenes", "r", "--count", "0", "--val", "0", "--test", "0"], 2, "not all 0"),
     "check nothing": (["check", "nothing"], 1, "nothing"),

@@ -70,7 +70,7 @@ def test_old_forms_are_refused_with_the_new_one(old, capsys):
         (["DATA", "-m", "RUN", "--json", "DATA/captions.jsonl"], "would be overwritten"),
         (["DATA", "-m", "RUN", "--html", "DATA/images/000.png"], "would be overwritten"),
         (["DATA", "-m", "RUN", "--html", "RUN/run.json"], "would be overwritten"),
-        (["-m", "nothing"], "is no run that knows its data: name DATA"),
+        (["-m", "nothing"], "is not a run that knows its data: name DATA"),
     ],
 )
 def test_wrong_arguments_get_one_sentence(run, data, capsys, typed, says):

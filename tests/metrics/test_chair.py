@@ -89,7 +89,7 @@ def test_ones_own_words(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("dgo, hound", r"words.txt:1: dgo is no annotated category.*such as dog"),
+        ("dgo, hound", r"words.txt:1: dgo is not an annotated category.*such as dog"),
         ("dog, a\ndog, b", "words.txt:2: dog has a line already"),
         ("dog, a very big dog", "words.txt:1: a very big dog has more than two words"),
         ("# nothing\n", "names no category"),

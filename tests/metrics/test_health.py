@@ -232,8 +232,8 @@ def test_a_thousand_captions_take_about_a_second():
 @pytest.mark.parametrize(
     ("maps", "says"),
     [
-        ([], "no map to look at"),
-        ([np.zeros((0, 3, 3))], "no map to look at"),
+        ([], "no map to measure"),
+        ([np.zeros((0, 3, 3))], "no map to measure"),
         ([np.full((2, 9), 1 / 9)], r"\(T, h, w\) each"),
         ([np.full((1, 3, 3), 1 / 9), np.full((1, 2, 2), 1 / 4)], "of one grid"),
         ([np.full((1, 3, 3), 1 / 9), np.full((2, 3, 3), 0.2)], "map 0 of caption 1"),

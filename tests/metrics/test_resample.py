@@ -75,7 +75,7 @@ def test_better_worse_and_the_same() -> None:
     assert (back.low, back.high) == pytest.approx((-found.high, -found.low))
     alike = compare(good, system(300, 0.3, 3)[0])["CIDEr"]
     assert not alike.sure
-    assert "is not surely better than" in alike.sentence()
+    assert "is not clearly better than" in alike.sentence()
     itself = compare(good, good)["BLEU-4"]
     assert (itself.difference, itself.low, itself.high, itself.p) == (0, 0, 0, 1)
 

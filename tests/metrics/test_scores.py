@@ -347,7 +347,7 @@ def test_one_picture_warns_and_frequencies_help() -> None:
         (Path("refs.json"), Path("hyp.json"), "is the name of a file"),
         ("refs.json", "hyp.json", "is the name of a file"),
         (["a dog", "a cat"], "refs.txt", "is the name of a file"),
-        ([{"image_id": 1, "text": "a"}], [{"image_id": 1, "caption": "a"}], "is no caption"),
+        ([{"image_id": 1, "text": "a"}], [{"image_id": 1, "caption": "a"}], "is not a caption"),
     ],
 )
 def test_bad_input_is_one_sentence(references: object, hypotheses: object, message: str) -> None:

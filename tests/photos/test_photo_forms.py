@@ -56,11 +56,11 @@ def test_a_pipe_of_bytes_is_read_to_its_end(path):
 @pytest.mark.parametrize(
     ("photo", "says"),
     [
-        (None, r"None \(NoneType\) is no photo; a photo is a path, a Pillow image, a numpy array"),
-        (3.0, r"3\.0 \(float\) is no photo"),
-        ({"a": 1}, r"\(dict\) is no photo"),
+        (None, r"None \(NoneType\) is not a photo; a photo is a path, a Pillow image"),
+        (3.0, r"3\.0 \(float\) is not a photo"),
+        ({"a": 1}, r"\(dict\) is not a photo"),
         ("https://example.org//a.jpg", "https://example.org//a.jpg is a web address; download"),
-        (PIXELS.astype(np.float32), r"\(6, 8, 3\) and type float32 is no photo; give uint8"),
+        (PIXELS.astype(np.float32), r"\(6, 8, 3\) and type float32 is not a photo; give uint8"),
         (PIXELS.transpose(2, 0, 1), r"shape \(3, 6, 8\)"),
         (PIXELS[None], r"shape \(1, 6, 8, 3\)"),
         (PIXELS[:0], "no pixels"),

@@ -1,4 +1,4 @@
-"""Ending by a signal in an orderly way: what is done stays, and is said."""
+"""Stopping on a signal: finished work is kept, and the message says what is complete."""
 
 import signal
 import threading
@@ -45,7 +45,7 @@ def stoppable() -> Iterator[None]:
 
 
 def ended(stop: KeyboardInterrupt | int, done: str) -> typer.Exit:
-    """Say what is complete; the exit code is 128 and the signal's number, as in shells. stop: the
+    """Print what is complete; the exit code is 128 and the signal's number, as in shells. stop: the
     number, or what the signal raised."""
     if isinstance(stop, int):
         number = stop

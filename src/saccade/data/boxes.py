@@ -54,7 +54,7 @@ class Boxes:
     ) -> Mapping[str, tuple[Box, ...]]:
         """What words name in a picture, found by its file's name: word (or two) -> boxes.
 
-        Given the size of the photo at hand, boxes are scaled to it from the annotated size. Nothing
+        Given the photo's size, boxes are scaled to it from the annotated size. Nothing
         for a picture that has no boxes, and for one that lies on its side (the annotated size
         with width and height swapped): which way it was turned is not known."""
         entry = self.picture(picture, width, height)

@@ -19,6 +19,7 @@ from typing import Any
 from saccade.config import TrainConfig
 from saccade.data.columns import NO_CHOICES, Choices
 from saccade.data.finding import suggest
+from saccade.data.labelled import doubtful
 from saccade.data.reading import caption_source
 from saccade.data.sources import gather
 from saccade.data.splits import Splits
@@ -147,6 +148,12 @@ def check(
     looks = dict(_look_at(examples, quick, show, workers))
     _pictures(examples, looks, findings)
     _same(examples, looks, findings)
+    for example in examples:
+        if example.boxes and not looks[example.image].fault:
+            findings += [
+                Finding("Boxes", False, example.source, f"{_name(example)}: {message}")
+                for message in doubtful(example)
+            ]
     notes = [*dataset.notes]
     where = dataset.path.name or str(dataset.path)
     try:
@@ -159,7 +166,7 @@ def check(
             message += "checkpoint."
             findings.append(Finding("Splits", False, where, message))
     except DataError as error:
-        if examples or not findings:  # else every line is unusable, which is said already
+        if examples or not findings:  # else every line is unusable, which is reported already
             findings.append(Finding("Splits", True, where, str(error)))
     if cut := describe_cut(lengths, MAX_WORDS):
         findings.append(Finding("Long captions", False, where, cut))

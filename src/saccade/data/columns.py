@@ -135,7 +135,7 @@ def _spell(names: Sequence[str], word: str = "or") -> str:
 
 
 def picture_id(value: Any) -> str | None:
-    """A picture's id as text: 42, 42.0, "42" and "42.0" are one. None for what is no id."""
+    """A picture's id as text: 42, 42.0, "42" and "42.0" are one. None for what is not an id."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float):

@@ -19,7 +19,7 @@ def read_scene(value: Any) -> Scene:
         )
         width, height = value["width"], value["height"]
         if type(width) is not int or type(height) is not int or min(width, height) < 1:
-            raise ValueError("its width and height are no numbers of pixels")
+            raise ValueError("its width and height are not numbers of pixels")
         return Scene(width, height, str(value["background"]), things)
     except (KeyError, TypeError, ValueError) as error:
         about = f"no {error}" if isinstance(error, KeyError) else str(error)

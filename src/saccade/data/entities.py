@@ -49,7 +49,7 @@ def read_entities(folder: Path, stems: Iterable[str]) -> dict[str, Annotated]:
     Raises DataError where the folder is not one of Entities, or a file is damaged."""
     if not ((folder / "Sentences").is_dir() and (folder / "Annotations").is_dir()):
         raise DataError(
-            f"{folder} is no folder of Flickr30k Entities: that holds Sentences and Annotations."
+            f"{folder} is not a folder of Flickr30k Entities: that holds Sentences and Annotations."
         )
     photos = {}
     for stem in dict.fromkeys(stems):

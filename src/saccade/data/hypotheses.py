@@ -60,7 +60,8 @@ class Hypotheses:
 
 
 def read_hypotheses(path: Path | str, choices: Choices = NO_CHOICES) -> Hypotheses:
-    """The captions of each picture of a results file. Raises DataError with file, line and cure."""
+    """The captions of each picture of a results file. Raises DataError that names file and line and
+    how to fix it."""
     path = Path(path)
     require_file(path, DataError)
     captions: dict[str, tuple[str, ...]] = {}

@@ -59,7 +59,7 @@ class PictureBoxes:
         lower = [word.lower() for word in words]
         heads = dict(ground_words(lower, self.named))
         named = []
-        head: int | None = None  # that the word at hand stands before
+        head: int | None = None  # that the current word stands before
         for place in range(len(lower) - 1, -1, -1):
             word = lower[place]
             if place in heads:

@@ -27,7 +27,7 @@ class Problem:
 
     path: Path
     place: str  # "17" for a line, " images[17]" in JSON, "" for the whole file
-    message: str  # what is wrong and the cure
+    message: str  # what is wrong and how to fix it
     fatal: bool = True
 
     @property
@@ -150,7 +150,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str | Problem]]:
     """Numbered lines of a UTF-8 file (with or without BOM), line ends stripped.
 
     A line with bytes that are not UTF-8 comes as a Problem. Raises DataError when the file can't
-    be read at all, or is no regular file."""
+    be read at all, or is not a regular file."""
     data = read_bytes(path, DataError)
     for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         try:

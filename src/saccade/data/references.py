@@ -37,7 +37,8 @@ def read_references(
     """The captions of each picture, of files or folders of any kind that `check` reads.
 
     split: only the pictures of this one. Several files are put together: the captions of a picture
-    that is in more than one are all its own. Raises DataError with file, line and cure."""
+    that is in more than one are all its own. Raises DataError naming file
+    and line."""
     files = [file for path in paths for file in sources.files_of(Path(path))]
     kinds = {file: text_or_kind(file, choices) for file in files}
     examples: list[Example] = []

@@ -78,7 +78,7 @@ def read(
     splits: one split's name for all pictures, or split lists {"train": file, "val": file} of
     picture names, in place of the source's own; a picture on no list gets the split "extra".
     choices: which columns hold pictures and captions, where their names do not say it.
-    Raises DataError with file, line and cure at the first thing wrong (`gather` finds all)."""
+    Raises DataError naming file and line at the first thing wrong (`gather` finds all)."""
     dataset, problems = gather(path, images, splits, choices)
     raise_first(problems, dataset.path)
     if not dataset.examples:

@@ -50,8 +50,8 @@ def read_synonyms(path: Path, categories: Iterable[str]) -> dict[str, tuple[str,
         if category not in known:
             near = get_close_matches(category, known, 1) or known[:3]
             raise DataError(
-                f"{path}:{number}: {short(category)} is no annotated category; a line starts with "
-                f"one, such as {', '.join(near)}."
+                f"{path}:{number}: {short(category)} is not an annotated category; a line starts "
+                f"with one, such as {', '.join(near)}."
             )
         if category in synonyms:
             raise DataError(f"{path}:{number}: {short(category)} has a line already; join them.")

@@ -120,7 +120,7 @@ class Recorder:
     def best_first(
         self, ends: Sequence[Sequence[End]], most: int | None = None
     ) -> list[list[Hypothesis]]:
-        """The sentences that left the search of each picture, at most so many."""
+        """The sentences that left the search of each picture, at most `keep`."""
         return [
             [
                 self.hypothesis(picture, end.step, end.slot, end.score, end.finished)

@@ -166,7 +166,7 @@ def no_bad_ending(eos: int, endings: Sequence[int]) -> Rule:
 
 
 def at_least(words: int, eos: int) -> Rule:
-    """No end before so many words."""
+    """No end before this many words."""
 
     def rule(logits: Tensor, history: Tensor) -> Tensor:
         if history.size(1) < words:

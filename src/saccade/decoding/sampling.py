@@ -24,7 +24,7 @@ class SampleSettings:
 
     samples: int = ranged(5, 1, 1000)  # num_return_sequences
     temperature: float = ranged(1.0, 0.0, 1000.0, above=True)
-    top_k: int = ranged(0, 0, 10**9)  # only so many likeliest words; 0: all
+    top_k: int = ranged(0, 0, 10**9)  # only this many of the likeliest words; 0: all
     top_p: float = ranged(1.0, 0.0, 1.0, above=True)  # only the words that hold this probability
     min_p: float = ranged(0.0, 0.0, 1.0)  # only words with this share of the likeliest's
     seed: int = ranged(0, 0, 2**63 - 1)

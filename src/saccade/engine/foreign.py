@@ -291,7 +291,7 @@ def _by_word(pieces: np.ndarray, spans: tuple[tuple[int, int], ...]) -> np.ndarr
 
 
 def _spread(attention: Attention, places: Tensor, count: int) -> Attention:
-    """Attention of Q places (R, Q, ...) -> of all (R, count, ...), 0 where nothing was asked."""
+    """Attention of Q places (R, Q, ...) -> of all (R, count, ...), 0 at other places."""
 
     def spread(part: Tensor | None) -> Tensor | None:
         if part is None or len(places) == count:

@@ -53,7 +53,7 @@ class ModelEngine:
     def prepare(self, photo: Photo, keep: bool = False) -> Prepared:
         """See `Engine`."""
         encoder = self.model.encoder
-        # A path can be opened again to draw on; pixels in memory are kept while they are at hand.
+        # A path can be opened again to draw on; an image in memory is kept.
         keep = keep or not isinstance(photo, str | Path)
         opened = encoder.opened(photo, SHOWN if keep else 0)
         known = self.cells(photo) if self.cells and isinstance(photo, Path) else None

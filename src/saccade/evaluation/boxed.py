@@ -98,7 +98,7 @@ def reference_captions(
 ) -> list[tuple[Example, Caption]]:
     """The first reference of each picture as the engine reads it, so that all engines have the same
     words; a word that an engine does not know is read as unknown, and names nothing. Pictures
-    without a reference, and those that can't be opened, are left out. stop: asked after each."""
+    without a reference, and those that can't be opened, are left out. stop: called after each."""
     captions = []
     with progress("Reading references", len(examples), show) as task:
         for example in examples:
@@ -129,7 +129,7 @@ def boxed_words(
 
     With an explainer all maps of the table are measured, and the evidence of each word; without one
     only attention, which the captions bring. A picture that can't be opened any more is left out.
-    stop: asked after each picture."""
+    stop: called after each picture."""
     words: list[BoxedWord] = []
     named = [(i, e, c, named_words(e, c, boxes)) for i, (e, c) in enumerate(captions)]
     named = [entry for entry in named if entry[3]]

@@ -1,6 +1,6 @@
 """`saccade report`: the values of a run's lab report, gathered for `saccade.viz.report`.
 
-Samples are chosen by rules that nobody can tune: the best and the worst scored pictures of the
+Samples are chosen by fixed rules: the best and the worst scored pictures of the
 validation split, and others at even distances.
 """
 
@@ -62,7 +62,7 @@ def report(
 ) -> tuple[Path, Evaluation]:
     """Write a run's report as one HTML file (`RUN/report.html`); returns its path and the
     evaluation in it: the best checkpoint on one split of the run's data, its first `limit`
-    pictures (0: all). split: val where nothing is said, or test or train where there is none."""
+    pictures (0: all). split: by default val, or test or train where there is none."""
     run = Run(Path(folder))
     about = run.about()
     path = Path(out) if out is not None else run.folder / "report.html"
@@ -117,7 +117,7 @@ def _recipe(
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, dict):  # settings of settings: those that say something
+    if isinstance(value, dict):  # settings of settings: those that are not the default
         return ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in value.items() if v) or "none"
     if isinstance(value, list):
         return " x ".join(str(item) for item in value)

@@ -26,7 +26,7 @@ def cover_pixels(
     engine: Engine, pixels: Tensor, explanation: Explanation, settings: Settings
 ) -> PixelCheck:
     """pixels (3, H, W) as the encoder takes them, and what was found by covering cells. Raises
-    UsageError for a model whose cells are no grid."""
+    UsageError for a model whose cells do not form a grid."""
     caption, words, name = explanation.caption, explanation.words, explanation.verdict_on
     if not isinstance(caption.where, Grid):
         raise UsageError("covering pixels needs a grid of cells; this model looks at regions.")

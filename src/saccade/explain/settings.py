@@ -40,5 +40,5 @@ class Settings:
         """Of a photo's random orders: other ones for every photo, else their luck would be common
         to a whole split; the same whenever the photo comes."""
         name = caption.text if caption.photo is None else caption.photo.name
-        # A file's name may hold bytes that are no text.
+        # A file's name may hold bytes that are not text.
         return [self.seed, zlib.crc32(name.encode("utf-8", "surrogateescape"))]

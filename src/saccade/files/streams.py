@@ -20,7 +20,7 @@ class JsonStream:
     complete after every entry.
 
     What stood there before is replaced when the first entry comes, not before; a link stays, and
-    what is no regular file (a pipe, /dev/stdout) is written into. Used as a context manager, which
+    what is not a regular file (a pipe, /dev/stdout) is written into. As a context manager it
     finishes the file also when an error or a signal ends the work.
 
     Raises SaccadeError at once for a place that can't be written to, and from `add` when the disk

@@ -120,7 +120,7 @@ def check_folder(folder: Path | str) -> None:
         raise write_error(folder, error, kept=False) from error
     except ValueError as error:
         raise SaccadeError(
-            f"{folder}: is no name of a folder ({error}); choose another."
+            f"{folder}: is not a name of a folder ({error}); choose another."
         ) from error
 
 
@@ -173,7 +173,7 @@ def output_target(path: Path) -> tuple[Path, bool]:
     except OSError as error:
         raise write_error(path, error) from error
     except ValueError as error:
-        raise SaccadeError(f"{path}: is no file name ({error}); choose another.") from error
+        raise SaccadeError(f"{path}: is not a file name ({error}); choose another.") from error
     if stat.S_ISDIR(mode):
         raise SaccadeError(f"{path}: is a folder; name a file to write to.")
     if stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
@@ -195,7 +195,7 @@ def stream_of(path: Path) -> int | None:
 
 
 def open_special(path: Path) -> int:
-    """A descriptor to write into a pipe or a character device. A pipe that nobody reads from is
+    """A descriptor to write into a pipe or a character device. A pipe without a reader is
     waited for two seconds. Raises OSError."""
     number = stream_of(path)
     if number is not None:
@@ -259,7 +259,7 @@ def previous(folder: Path) -> Path:
 def replace_folder(folder: Path | str, fill: Callable[[Path], None]) -> None:
     """Call `fill` with a new temporary folder, then put it in the place of `folder`; a link stays.
 
-    Files and folders in it that `fill` does not write anew are kept. A folder can't be replaced in
+    Files and folders in it that `fill` does not write are kept. A folder can't be replaced in
     one rename, so the old one is parked at `previous(folder)` for the instant between two renames;
     `surviving_folder` finds it there after a crash, and the next call (or `settle_folder`) puts all
     in its place. Raises SaccadeError when the disk refuses; the old folder is then still there."""

@@ -1,6 +1,6 @@
 """Scores of captions: exact, fast, without Java.
 
-`score(references, hypotheses)` is the front door; `docs/metrics.md` says what each figure means.
+`score(references, hypotheses)` is the entry point; `docs/metrics.md` says what each figure means.
 Names are imported when first used, so that importing the package costs nothing.
 """
 

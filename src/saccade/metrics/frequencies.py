@@ -120,7 +120,7 @@ def _fault(
 ) -> str:
     """What of a file's parts can't be, "" for nothing."""
     if pictures.shape or pictures.dtype.kind not in "iu" or not 0 < pictures < 2**53:
-        return "how many pictures were counted is no whole number above 0"
+        return "how many pictures were counted is not a whole number above 0"
     if characters.shape or characters.dtype.kind != "b":
         return "whether characters were counted is neither true nor false"
     size = 0 if words == [""] else len(words)

@@ -104,7 +104,7 @@ class Lag:
             return f"maps run early: they fit the box of the thing named next ({share}; {own})"
         unsure = [name for name, gap in (("last", last), ("next", after)) if gap.low <= 0]
         others = " or ".join(unsure)
-        return f"maps do not surely fit the word's own box better than the {others} thing's ({own})"
+        return f"maps do not clearly fit the word's own box better than the {others} one's ({own})"
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def word_pointing(word: str, alpha: np.ndarray, where: Where, boxes: Sequence[Bo
 
 
 def pointing(looks: Iterable[WordPointing]) -> Pointing:
-    """Average hit rates; zeros when there is no look at all."""
+    """Average hit rates; zeros when there is no word."""
     table = np.array([(item.peak, item.uniform, item.centre) for item in looks]).reshape(-1, 3)
     peak, uniform, centre = table.mean(0).tolist() if len(table) else (0.0, 0.0, 0.0)
     return Pointing(len(table), peak, uniform, centre)

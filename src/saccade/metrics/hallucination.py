@@ -30,7 +30,7 @@ class Hallucination:
 
     @property
     def rate(self) -> float:
-        """How often it is in no reference when it is said."""
+        """How often it is in no reference when it is used."""
         return self.count / self.said
 
 
@@ -43,7 +43,7 @@ def hallucinated(
     """Every content word that a caption names and no reference of the picture has.
 
     `captions` are words, by picture; `references` are texts. The most often hallucinated word comes
-    first, of equals the one said less often. A word counts once a caption, in whatever form; a
+    first, of equals the one used less often. A word counts once a caption, in whatever form; a
     picture without references is left out. Raises DataError when a picture is not among the
     references at all."""
     said: Counter[str] = Counter()
@@ -67,7 +67,7 @@ def hallucinated(
 
 
 def content_stems(words: Sequence[str]) -> dict[str, str]:
-    """The content words of a caption: stem -> the form first said."""
+    """The content words of a caption: stem -> the form first used."""
     named: dict[str, str] = {}
     for word in words:
         if is_content(word):
@@ -86,8 +86,8 @@ def ranked(
     words: Mapping[str, str],
     examples: int = 5,
 ) -> tuple[Hallucination, ...]:
-    """By key: the pictures where it was wrong, how often it was said at all, and the word to show;
-    the most often wrong one first, of equals the one said less often."""
+    """By key: the pictures where it was wrong, how often it was used at all, and the word to show;
+    the most often wrong one first, of equals the one used less often."""
     items = [
         Hallucination(words[key], len(pictures), said[key], tuple(pictures[:examples]))
         for key, pictures in wrong.items()

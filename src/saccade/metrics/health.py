@@ -7,7 +7,7 @@ what three kinds of maps without a model would score, each in the same cells:
 
 uniform   every map even over all cells
 centre    every map on the middle cell (the middle two or four where the grid has an even side)
-chance    every map on one cell, drawn anew for each word
+chance    every map on one cell, drawn again for each word
 
 Where part of a word's attention is on no cell (a class token, a sentinel), that share is kept: it
 is one more place in every distance, masses are of all attention, and the baselines have the same

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-FEW_PICTURES = 4  # with fewer, "whatever the picture" is no finding, and a place's mean is noise
+FEW_PICTURES = 4  # with fewer, "whatever the picture" is not a finding, and a place's mean is noise
 
 # Thresholds of the warnings. All but FLAT were set by reason: each is a figure that a model that
 # looks at things would hardly have, far from those of the other kinds of maps. FLAT was fitted.

@@ -70,7 +70,7 @@ def gather(
     if regions and len(regions) < len(maps):
         raise DataError("maps over regions and maps over a grid are not comparable.")
     if not sum(map(len, maps)):
-        raise DataError("there is no map to look at: no caption has a word.")
+        raise DataError("there is no map to measure: no caption has a word.")
     of = np.repeat(np.arange(len(maps)), [len(m) for m in maps])
     place = np.concatenate([np.arange(len(m)) for m in maps])
     none = [
@@ -109,7 +109,7 @@ def gather(
 
 def baselines(maps: Maps, where: Sequence[Where], seed: int) -> dict[str, Maps]:
     """What looks without a model would give over the same regions: all alike, the one nearest to
-    the photo's centre, one drawn anew for each word."""
+    the photo's centre, one drawn again for each word."""
     assert not isinstance(maps.sizes, int)
     nearest = np.array([_nearest(place) for place in where])[maps.of]
     drawn = (np.random.default_rng(seed).random(len(maps.of)) * maps.sizes).astype(np.int64)
@@ -122,7 +122,7 @@ def baselines(maps: Maps, where: Sequence[Where], seed: int) -> dict[str, Maps]:
 
 
 def _check(words: np.ndarray, elsewhere: np.ndarray, of: np.ndarray, place: np.ndarray) -> None:
-    whole = abs(words.sum(1) + elsewhere - 1) < 1e-3  # False for what is no number
+    whole = abs(words.sum(1) + elsewhere - 1) < 1e-3  # False for NaN
     good = (words >= 0).all(1) & (elsewhere >= 0) & whole
     if not good.all():
         first = int(np.flatnonzero(~good)[0])

@@ -59,7 +59,7 @@ def aligned(
 
 
 def captions_of(key: Hashable, group: Any, what: str = "reference caption") -> list[str]:
-    """One picture's captions as a list. Raises DataError when there is none, or one is no text."""
+    """One picture's captions as a list. Raises DataError when there is none, or one is not text."""
     if isinstance(group, str | Mapping):  # one caption, not one per character or key
         group = [group]
     if isinstance(group, bytes) or not isinstance(group, Iterable):
@@ -124,8 +124,8 @@ def _by_image(rows: Sequence[Mapping[str, Any]], name: str) -> dict[Any, Any]:
     for row in rows:
         if not isinstance(row, Mapping) or "image_id" not in row or _text(row) is None:
             raise DataError(
-                f'{name}: {row!r:.80} is no caption of a picture; it must have an "image_id" and '
-                'a "caption" that is text.'
+                f'{name}: {row!r:.80} is not a caption of a picture; it must have an "image_id" '
+                'and a "caption" that is text.'
             )
         groups.setdefault(row["image_id"], []).append(row)
     return groups

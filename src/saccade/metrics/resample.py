@@ -42,7 +42,7 @@ class Comparison:
         """In words: "A beats B by 1.3 CIDEr, 95% interval 0.4 to 2.2"."""
         first, second, sign = (a, b, 1) if self.difference >= 0 else (b, a, -1)
         low, high = sorted((100 * sign * self.low, 100 * sign * self.high))
-        verb = "beats" if self.sure else "is not surely better than"
+        verb = "beats" if self.sure else "is not clearly better than"
         return (
             f"{first} {verb} {second}: {abs(100 * self.difference):.1f} {self.metric}, "
             f"{100 * self.level:.0f}% interval {low:.1f} to {high:.1f}, p = {self.p:.3f}"

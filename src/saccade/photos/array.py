@@ -13,7 +13,7 @@ def array_photo(pixels: np.ndarray) -> Image.Image:
     channels = shape[2] if pixels.ndim == 3 else 1
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or channels not in (1, 3, 4):
         raise PictureError(
-            f"an array of shape {shape} and type {pixels.dtype} is no photo; give uint8 values, "
+            f"an array of shape {shape} and type {pixels.dtype} is not a photo; give uint8 values, "
             "0 to 255, of shape (H, W, 3) or (H, W)."
         )
     if 0 in shape:

@@ -77,7 +77,7 @@ def as_source(photo: Photo) -> Source:
         case _Readable():  # what wraps a file: a named temporary file, an upload
             return io.BytesIO(photo.read())
     kind = type(photo).__name__
-    raise PictureError(f"{photo!r:.60} ({kind}) is no photo; a photo is {ACCEPTED}.")
+    raise PictureError(f"{photo!r:.60} ({kind}) is not a photo; a photo is {ACCEPTED}.")
 
 
 def open_photo(
@@ -101,7 +101,7 @@ def read_photo(
     """A photo and its full size, from one opening of its file.
 
     least: from the photo's size, the (width, height) below which a JPEG must not be decoded; a
-    Pillow image, somebody else's, is always decoded whole. keep: also keep a copy to draw on, whose
+    Pillow image, the caller's own, is always decoded whole. keep: also keep a copy to draw, whose
     long side is at most this many pixels. Raises PictureError as `open_photo` does."""
     source = as_source(photo)
     with _held(source) as (held, name), _decoding(name):
@@ -221,7 +221,7 @@ def _check_size(image: Image.Image, name: str, limit: int) -> None:
 
 
 def _unrecognised_message(name: str, head: bytes) -> str:
-    """The sentence for a file that is no picture."""
+    """The sentence for a file that is not a picture."""
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
         return f"{name} is an HEIC photo, which can't be read; convert it to JPEG."
     if not any(byte < 9 for byte in head):
@@ -271,7 +271,7 @@ def _finished(image: Image.Image, name: str, orientation: int) -> Image.Image:
     turn = _TURNS.get(orientation)
     if turn is not None:
         rgb = rgb.transpose(turn)
-    rgb.info = {}  # the orientation it carried has been applied: nobody may apply it again
+    rgb.info = {}  # the orientation it carried has been applied: it must not be applied again
     return rgb
 
 

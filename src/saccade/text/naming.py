@@ -15,8 +15,8 @@ def naming_words(
 
     `named` is by lower-case word, or two words with a space; what it has as empty is no name. Two
     words that are one name ("traffic light") count as one, and known `pairs` are never taken for
-    their parts: a hot dog is no dog. Of two names in a row for different things only the second
-    counts: a bus driver is no bus."""
+    their parts: a hot dog is not a dog. Of two names in a row for different things only the second
+    counts: a bus driver is not a bus."""
     lower = [word.lower() for word in words]
     names: list[tuple[int, int, T]] = []
     at = 0

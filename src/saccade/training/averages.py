@@ -71,7 +71,7 @@ class Average:
 
 
 def averaged(model: CaptionModel, decay: float) -> Average:
-    """A twin of `model` for the moving average; it shares all that is not trained."""
+    """A copy of `model` for the moving average; it shares all that is not trained."""
     parts = _Parts(moving(model))
     averages = AveragedModel(parts, multi_avg_fn=moving_average(decay), use_buffers=True)
     shared = {id(t): t for t in (*model.parameters(), *model.buffers())}

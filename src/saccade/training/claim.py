@@ -55,7 +55,7 @@ def _check_empty(out: Path) -> None:
     foreign = [name for name in names if name not in own and not _is_temporary(name)]
     if foreign:
         raise UsageError(
-            f"--out {out} holds {foreign[0]} and is no run; name a new folder or an empty one."
+            f"--out {out} holds {foreign[0]} and is not a run; name a new folder or an empty one."
         )
 
 

@@ -1,4 +1,4 @@
-"""Words that the cells are asked to tell, to train an encoder from scratch."""
+"""Words predicted from the cells, to train an encoder from scratch."""
 
 from collections.abc import Sequence
 

@@ -53,7 +53,7 @@ class LookSettings:
 
 
 class Named(NamedTuple):
-    """A run of a caption's words with boxes, in pixels of the photo at hand."""
+    """A run of a caption's words with boxes, in pixels of this photo."""
 
     caption: int
     start: int

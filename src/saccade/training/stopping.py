@@ -1,4 +1,4 @@
-"""Ctrl-C and other signals end training after the step at hand, with everything saved."""
+"""Ctrl-C and other signals end training after the current step, with everything saved."""
 
 import signal
 import threading

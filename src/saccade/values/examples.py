@@ -76,6 +76,6 @@ class Example:
 
 def evenly(items: Sequence[T], count: int) -> list[T]:
     """`count` items at equal distances, the first among them; all of them where there are fewer.
-    A fixed rule for choosing samples, so that nobody can pick the good ones."""
+    A fixed rule for choosing samples, so that the good ones cannot be picked."""
     count = min(count, len(items))
     return [items[i * len(items) // count] for i in range(count)]

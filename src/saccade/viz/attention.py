@@ -47,6 +47,7 @@ _LABEL = 31.0  # under each tile: the word and its probability, then the small p
 _REMARK = 10.0  # one more line of small print
 _NARROWEST, _WIDEST, _TALLEST = 92.0, 232.0, 330.0
 _TITLE, _WORD, _SMALL = 16.0, 10.5, 7.2
+_LEAST_WORD = 7.0  # of the words under tiles, which are smaller only where nothing else helps
 _BESIDE_ROOM = 112.0  # narrower tiles have room for a short peak beside the gate
 
 
@@ -66,8 +67,19 @@ def layout(tiles: int, aspect: float, columns: int | None = None) -> tuple[int, 
     return plan.rows, plan.columns
 
 
-def _layout(tiles: int, aspect: float, width: float, columns: int | None) -> _Layout:
-    """The number of columns whose sheet is nearest to a pleasing shape, with few empty places."""
+def _word_room(caption: Caption) -> float:
+    """How wide a tile must be for every word to stand in readable letters beside its probability."""
+    words = (lettering.shortened(word) for word in caption.words)
+    longest = max((lettering.width(word, _LEAST_WORD, bold=True) for word in words), default=0.0)
+    return longest + lettering.width("100%", _WORD) + 6
+
+
+def _layout(
+    tiles: int, aspect: float, width: float, columns: int | None, narrowest: float = 0.0
+) -> _Layout:
+    """The number of columns whose sheet is nearest to a pleasing shape, with few empty places and
+    no tile narrower than `narrowest` points where that can be."""
+    narrowest = max(_NARROWEST, narrowest)
 
     def sheet(n: int) -> _Layout:
         room = (width - 2 * _MARGIN - (n - 1) * _GAP) / n
@@ -83,7 +95,7 @@ def _layout(tiles: int, aspect: float, width: float, columns: int | None) -> _La
         tile_width, tile_height = layout.tile
         height = layout.rows * (tile_height + _LABEL + _ROW_GAP)
         empty = layout.rows * layout.columns - tiles
-        cramped = max(0.0, _NARROWEST - tile_width) / 10
+        cramped = max(0.0, narrowest - tile_width) / 10
         unused = layout.width - layout.columns * (tile_width + _GAP)
         return (
             abs(math.log(height / (0.66 * layout.width)))
@@ -209,7 +221,7 @@ def figure(
     where, alphas = caption.where, caption.alphas
     aspect = where.width / where.height
     tiles = 1 if alphas is None else len(caption.words) + 1
-    plan = _layout(tiles, aspect, 72 * width, columns)
+    plan = _layout(tiles, aspect, 72 * width, columns, _word_room(caption))
     # One tile in whole pixels; its shape is the photo's within half a pixel.
     scale = dpi / 72
     tile = max(1, round(plan.tile[0] * scale)), max(1, round(plan.tile[1] * scale))
@@ -220,10 +232,12 @@ def figure(
     left = _MARGIN
 
     title = caption.text or join(caption.words) or "(no words)"
-    tokens = [f" {token}" for token in title.split()]
-    if len(tokens) == 1:  # a script without spaces may break anywhere
-        tokens = list(title)
-    lines = lettering.wrap(tokens, total - 2 * _MARGIN, _TITLE, bold=True)
+    tokens = [f" {lettering.shortened(token)}" for token in title.split()]
+    if len(tokens) == 1 and title.lower() == title.upper():
+        tokens = list(title)  # a script without spaces may break anywhere
+    room = total - 2 * _MARGIN
+    size = min(lettering.whole(token.strip(), room, _TITLE, bold=True)[1] for token in tokens)
+    lines = lettering.wrap(tokens, room, size, bold=True)
     texts = ["".join(tokens[index] for index in line).strip() for line in lines]
     top = _MARGIN + len(texts) * _TITLE * 1.35 + 10
 
@@ -243,7 +257,7 @@ def figure(
 
     sheet = _Sheet(total, height, dpi)
     for number, text in enumerate(texts):
-        sheet.text(left, _MARGIN + _TITLE * (0.85 + 1.35 * number), text, _TITLE, bold=True)
+        sheet.text(left, _MARGIN + _TITLE * (0.85 + 1.35 * number), text, size, bold=True)
 
     long_side = max(tile)
     pixels = photo_of(caption, photo)
@@ -263,7 +277,7 @@ def figure(
         sheet.picture(x, y, np.asarray(blend(plain, maps[t], cmap, strength)), tile)
         chance = lettering.percent(caption.logprobs[t])
         room = across - lettering.width(chance, _WORD) - 6
-        word, size = lettering.fit(caption.words[t], room, _WORD, 7.0, bold=True)
+        word, size = lettering.whole(caption.words[t], room, _WORD, bold=True)
         sheet.text(x, y + down + 13.5, word, size, bold=True, color=INK)
         sheet.text(x + across, y + down + 13.5, chance, _WORD, color=SOFT, ha="right")
         beside = ""

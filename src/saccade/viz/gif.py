@@ -46,7 +46,7 @@ def _small_print(caption: Caption, t: int) -> str:
 def _strip(caption: Caption, current: int | None, width: int) -> np.ndarray:
     """The caption under a frame, `width` pixels wide, with one word marked: (H, W, 3) uint8.
 
-    Words not yet said are pale, as when somebody reads along; the last line is about the marked
+    Words not yet said are pale, as in reading along; the last line is about the marked
     one's map."""
     scale = _DPI / 72
     margin, leading = 16.0, _SIZE * 1.55
@@ -64,18 +64,19 @@ def _strip(caption: Caption, current: int | None, width: int) -> np.ndarray:
             if place > 0:
                 x += lettering.advance(tokens[index], _SIZE) - lettering.width(token, _SIZE)
             now, said = index == current, current is None or index <= current
+            token, size = lettering.whole(token, room, _SIZE)
             text = lettering.drawable(token)
             drawn.text(
                 x * scale / pixels[0],
                 1 - y * scale / pixels[1],
                 text,
-                fontproperties=lettering.font(text, _SIZE),
+                fontproperties=lettering.font(text, size),
                 color=_INK if said else _SOFT,
                 parse_math=False,
                 va="baseline",
                 bbox={"boxstyle": "round,pad=0.18", "fc": _MARK, "ec": "none"} if now else None,
             )
-            x += lettering.width(token, _SIZE)
+            x += lettering.width(token, size)
     if current is not None:
         text, size = lettering.fit(_small_print(caption, current), room, _SMALL, 6.0)
         drawn.text(

@@ -2,7 +2,7 @@
 
 DejaVu comes with matplotlib, so Latin, Greek and Cyrillic look the same everywhere. Characters it
 lacks are looked up in the fonts installed on the machine; what no font has is drawn as an empty
-box here, rather than left to warn when somebody saves the figure later.
+box here, rather than left to warn when the figure is saved later.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _MEASURING = Lock()
 # Fonts that have a picture of a box for every character there is.
 _STAND_INS = ("lastresort", "notdef", "adobeblank", "unicodebmpfallback")
 _ELLIPSIS = "…"
+LONGEST = 40  # letters of a word
 
 
 def percent(logprob: float) -> str:
@@ -124,6 +125,19 @@ def fit(text: str, room: float, size: float, smallest: float, bold: bool = False
         else:
             high = middle
     return text[:low] + _ELLIPSIS, smallest
+
+
+def shortened(word: str) -> str:
+    """The word, cut where it has more than `LONGEST` letters."""
+    return word if len(word) <= LONGEST else word[: LONGEST - 1] + _ELLIPSIS
+
+
+def whole(word: str, room: float, size: float, bold: bool = False) -> tuple[str, float]:
+    """`(word, size)` to fit in `room` points: never broken, in smaller letters where it must be;
+    cut only as `shortened` says."""
+    word = shortened(word)
+    wide = width(word, size, bold)
+    return (word, size) if wide <= room else (word, 0.98 * size * max(room, 1.0) / wide)
 
 
 def wrap(tokens: Sequence[str], room: float, size: float, bold: bool = False) -> list[list[int]]:

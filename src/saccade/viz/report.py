@@ -32,7 +32,7 @@ class ReportSample:
 _GROUPS = {
     "good": "The best scored",
     "bad": "The worst scored",
-    "fixed rule": "At even distances (nobody chose these)",
+    "fixed rule": "At even distances, by a fixed rule",
 }
 
 

@@ -95,7 +95,7 @@ def make(measured: Measured, names: Sequence[str]) -> Maps:
 
 
 def check(names: Sequence[str]) -> None:
-    """Raises UsageError for what is no map, for none at all, and for one whose package is not
+    """Raises UsageError for what is not a map, for none at all, and for one whose package is not
     installed."""
     if not names:
         raise UsageError(f"name a map at least: {', '.join(MAPS)}.")

@@ -69,7 +69,7 @@ def _settable(name: str) -> bool:
 
 def _declared(kind: "type[PreTrainedConfig]", values: Mapping[str, Any]) -> dict[str, Any]:
     """Of `values` what a configuration class of transformers declares as its architecture: widths,
-    depths and the like; nothing that loads, runs or names other files."""
+    depths and so on; nothing that loads, runs or names other files."""
     from transformers import PreTrainedConfig
 
     shared = {entry.name for entry in fields(PreTrainedConfig)}
@@ -151,7 +151,7 @@ def _own_config(config: EncoderConfig, source: Path | HubId) -> "PreTrainedConfi
     for name in config.settings:
         if name not in known:
             raise UsageError(
-                f"encoder.settings.{name} is no architecture setting of {kind}; known here: "
+                f"encoder.settings.{name} is not an architecture setting of {kind}; known here: "
                 f"{', '.join(sorted(known))}."
             )
     for name in [name for name in values if name.endswith("_implementation")]:
@@ -211,7 +211,7 @@ def _not_loaded(source: Path | HubId, error: Exception) -> UsageError:
 
 
 def _vision_part(model: nn.Module) -> nn.Module:
-    """CLIP, SigLIP and the like hold a vision tower beside a text tower: keep the former."""
+    """CLIP, SigLIP and similar models hold a vision tower beside a text tower: keep the former."""
     configuration = model.config
     assert not isinstance(configuration, nn.Module | torch.Tensor)
     if "vision_config" in configuration.to_dict():

@@ -2,7 +2,7 @@
 
 const bin = (r, g, b) => ((r >> 3) << 10) | ((g >> 3) << 5) | (b >> 3);
 
-/** 256 colours for all frames: the box of colours with the most error to mend is split at its
+/** 256 colours for all frames: the box of colours with the most error is split at its
  * median, until there are enough. Colours are told apart by 5 bits a channel. */
 function palette(frames, count = 256) {
   const histogram = new Map();
