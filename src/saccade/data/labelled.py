@@ -8,7 +8,7 @@ for each of its boxes; "kind" is optional. The last word of a phrase is the thin
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,9 +17,10 @@ from saccade.data.naming import PictureBoxes, phrase_boxes
 from saccade.data.reading import Problem, keys_of, read_lines, short
 from saccade.errors import DataError
 from saccade.files import parse_json
+from saccade.photos.opening import photo_size
 from saccade.text import tokenize
 from saccade.text.english import singular
-from saccade.values.examples import PhraseBox, Region
+from saccade.values.examples import Example, PhraseBox, Region
 
 _FORM = 'write {"phrase": "dog", "box": [x, y, width, height]}'
 _LARGEST = 10**7  # pixels, of a side or a place
@@ -57,8 +58,11 @@ def _phrase_box(entry: Any, number: int) -> PhraseBox:
 
 def places_of(phrase: str, caption: str) -> list[tuple[int, int]]:
     """Where a phrase stands in a caption: (start, stop) of its words as the text is tokenized; the
-    singular is found for the plural, and the other way round."""
+    singular is found for the plural, and the other way round, and an article before the phrase does
+    not count."""
     words, inside = ([singular(w) for w in tokenize(text)] for text in (caption, phrase))
+    if len(inside) > 1 and inside[0] in ("a", "an", "the"):
+        inside = inside[1:]
     size = len(inside)
     starts = range(len(words) - size + 1) if size else range(0)
     return [(at, at + size) for at in starts if words[at : at + size] == inside]
@@ -114,3 +118,22 @@ def read_labelled(path: Path, stems: set[str] | None) -> dict[str, tuple[Picture
         if stems is None or stem in stems:
             pictures[stem] = (*pictures.get(stem, ()), phrase_boxes(name, theirs))
     return pictures
+
+
+def doubtful(example: Example) -> Iterator[str]:
+    """What is odd about an example's boxes, in words; its photo must be readable."""
+    if not example.boxes:
+        return
+    width, height = photo_size(example.image)
+    for number, entry in enumerate(example.boxes, 1):
+        name = f"box {number} ({short(entry.phrase)})"
+        x0, y0, x1, y1 = entry.box
+        if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
+            yield (
+                f"{name} lies outside the photo, which is {width} x {height} pixels: boxes are in "
+                "the pixels of this file, as it is shown."
+            )
+        elif x0 < -1 or y0 < -1 or x1 > width + 1 or y1 > height + 1:
+            yield f"{name} reaches beyond the photo, which is {width} x {height} pixels."
+        if not any(places_of(entry.phrase, caption) for caption in example.captions):
+            yield f"{name} is named in none of its captions, so it teaches nothing."
