@@ -34,6 +34,7 @@ MAY = {
     # a report is a picture of an evaluation, of a run that training left
     "evaluation": SIBLINGS | {"decoding", "checkpoint", "engine", "training", "explain"},
     "api": SIBLINGS | {"decoding", "checkpoint", "engine", "training", "explain", "evaluation"},
+    "publish": set(),
     "cli": None,  # anything
     "__main__": None,
     "__init__": None,

@@ -1,0 +1,205 @@
+"""`saccade caption --write`: captions beside photos, in them, in tables and in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from saccade.cli.stopping import ended, stoppable
+from saccade.errors import PictureError, SaccadeError, UsageError
+from saccade.text.printing import echo
+
+if TYPE_CHECKING:
+    from saccade.api import Captioner
+    from saccade.decoding import Decoding
+    from saccade.publish import Form
+    from saccade.publish.pages import Page
+    from saccade.values.captions import Caption
+
+BATCH = 64  # captions between two writes to the disk: at most so many are made again after a kill
+HTML = "html"
+
+
+def check_choices(choices: Sequence[str], yes: bool) -> None:
+    """Raises UsageError for forms that are unknown or can't be together."""
+    from saccade.publish import FORMS
+
+    names = [choice.partition("=")[0] for choice in choices]
+    for name, choice in zip(names, choices, strict=True):
+        if name not in FORMS and choice != HTML:
+            raise UsageError(
+                f"--write: there is no form {choice!r}; choose {', '.join((*FORMS, HTML))}."
+            )
+        if names.count(name) > 1:
+            raise UsageError(f"--write {name} is there twice; leave one out.")
+    if HTML in names and len(names) > 1:
+        raise UsageError("--write html captions the images of pages: name it alone.")
+    if yes and HTML not in names:
+        raise UsageError("--yes is for --write html.")
+
+
+def into_forms(
+    captioner: Captioner,
+    paths: Sequence[Path],
+    decoding: Decoding,
+    choices: Sequence[str],
+    folder: Path,
+    model: str,
+    language: str,
+    overwrite: bool,
+    readable: bool,
+) -> None:
+    """Caption what has no text yet and write it in every chosen form; ends with exit code 1 when a
+    photo failed. folder: where tables without a path go; model: the name that they record."""
+    from saccade.files import check_writable, refuse_inputs
+    from saccade.progress import progress
+    from saccade.publish import AltText, open_form
+
+    forms: list[Form] = []
+    for choice in choices:
+        form, table = open_form(choice, folder, model, overwrite)
+        if table is not None:
+            refuse_inputs({f"--write {choice}": table}, paths)
+            if not table.is_dir():
+                check_writable(table)
+        forms.append(form)
+    open_places: dict[Path, list[Form]] = {}  # of the photos that are on their way
+    failed = before = written = 0
+
+    def without_text() -> Iterator[Path]:
+        nonlocal failed, before
+        for path in paths:
+            try:
+                places = [form for form in forms if not form.done(path)]
+            except SaccadeError as error:
+                echo(f"saccade: {error}", err=True)
+                failed += 1
+                continue
+            if places:
+                open_places[path] = places
+                yield path
+            else:
+                before += 1
+
+    with stoppable(), progress("Captioning", len(paths)) as bar:
+        passed = 0
+        try:
+            for path, result in captioner.stream(without_text(), decoding):
+                places = open_places.pop(Path(str(path)))
+                try:
+                    if isinstance(result, PictureError):
+                        raise result
+                    alt = AltText(result.text, model, language)
+                    for form in places:
+                        form.write(Path(str(path)), alt)
+                    written += 1
+                except SaccadeError as error:
+                    echo(f"saccade: {error}", err=True)
+                    failed += 1
+                if (written + failed) % BATCH == 0:
+                    _flush(forms)
+                bar.advance(written + failed + before - passed)
+                passed = written + failed + before
+        except KeyboardInterrupt as stop:
+            raise ended(stop, f"{written} of {len(paths)} captions are written") from stop
+        finally:
+            _flush(forms)
+    kept = f"; {before:,} had their text already" if before else ""
+    echo(f"{written:,} of {len(paths):,} photos captioned and written{kept}.", err=True)
+    if failed:
+        echo(f"{failed:,} of {len(paths):,} photos failed; see above.", err=True)
+    if failed or not readable:
+        raise typer.Exit(1)
+
+
+def _flush(forms: Sequence[Form]) -> None:
+    for form in forms:
+        form.flush()
+
+
+def pages_of(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """The pages of files and folders, each with the folder that its site starts at. Raises
+    UsageError where there is none."""
+    from saccade.publish.pages import SUFFIXES
+
+    pages: dict[Path, Path] = {}
+    for path in paths:
+        if path.is_dir():
+            for suffix in SUFFIXES:
+                pages |= {p: path for p in sorted(path.rglob(f"*{suffix}")) if p.is_file()}
+        else:
+            pages.setdefault(path, path.parent)
+    if not pages:
+        raise UsageError(f"no page ({', '.join(SUFFIXES)}) in {', '.join(map(str, paths))}.")
+    return list(pages.items())
+
+
+def into_pages(captioner: Captioner, paths: Sequence[Path], decoding: Decoding, yes: bool) -> None:
+    """Give the images without `alt` in pages one, after showing the change. Raises UsageError where
+    nobody can be asked and `yes` was not given."""
+    import sys
+
+    from saccade.publish.pages import photo_of, read_page
+
+    places: list[tuple[Page, dict[int, Path]]] = []
+    elsewhere = 0
+    for path, root in pages_of(paths):
+        page = read_page(path)
+        photos = {}
+        for image in page.images:
+            photo = photo_of(image, path, root)
+            if photo is None:
+                elsewhere += 1
+                source = image.source[:100] or "(no src)"
+                echo(f"{path}:{image.line}: no local file for {source}", err=True)
+            else:
+                photos[image.offset] = photo
+        if photos:
+            places.append((page, photos))
+    wanted = list(dict.fromkeys(p for _, photos in places for p in photos.values()))
+    captions: dict[Path, Caption] = {}
+    with stoppable():
+        try:
+            for taken, result in captioner.stream(wanted, decoding):
+                if isinstance(result, PictureError):
+                    echo(f"saccade: {result}", err=True)
+                else:
+                    captions[Path(str(taken))] = result
+        except KeyboardInterrupt as stop:
+            raise ended(stop, "no page is changed") from stop
+    changes = []
+    for page, photos in places:
+        texts = {at: captions[p].text for at, p in photos.items() if p in captions}
+        if texts:
+            changes.append((page, texts))
+            for line in page.changes(texts).splitlines():
+                echo(line)
+    count = sum(len(texts) for _, texts in changes)
+    failed = sum(len(photos) for _, photos in places) - count
+    if not changes:
+        echo("No page has an image to describe: nothing is changed.", err=True)
+    elif not yes and not sys.stdin.isatty():
+        raise UsageError("nothing is written: add --yes to change the pages as shown.")
+    elif yes or typer.confirm(f"Write {count} texts into {len(changes)} pages?"):
+        for page, texts in changes:
+            if read_page(page.path).text != page.text:
+                raise SaccadeError(f"{page.path}: has changed meanwhile; run it again.")
+            write_page(page.path, page.with_texts(texts))
+        echo(f"{count} texts written into {len(changes)} pages.", err=True)
+    else:
+        echo("Nothing is changed.", err=True)
+    if failed or elsewhere:
+        echo(f"{failed + elsewhere} images have no text.", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def write_page(path: Path, text: str) -> None:
+    """A page as it was read, byte by byte."""
+    from saccade.files import atomic_file
+
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))

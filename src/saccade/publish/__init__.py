@@ -1,0 +1,6 @@
+"""Captions written where they belong: beside photos, into them, into tables and into pages."""
+
+from saccade.publish.contract import AltText, Form
+from saccade.publish.forms import FORMS, open_form
+
+__all__ = ["FORMS", "AltText", "Form", "open_form"]

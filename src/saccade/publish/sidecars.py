@@ -1,0 +1,64 @@
+"""XMP beside each photo, or in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from saccade.errors import PictureError
+from saccade.files import atomic_file, read_bytes
+from saccade.publish import embedding, xmp
+from saccade.publish.contract import AltText
+
+
+class Sidecars:
+    """`photo.xmp` beside `photo.jpg`; an existing one keeps its other fields."""
+
+    def __init__(self, overwrite: bool = False) -> None:
+        self.overwrite = overwrite
+        xmp.alt_texts(xmp.with_alt(None, AltText("x", "x")))  # refuses now where lxml is missing
+
+    def done(self, photo: Path) -> bool:
+        """See `Form`: it has an alternative text, in whatever language."""
+        path = photo.with_suffix(".xmp")
+        if self.overwrite or not path.exists():
+            return False
+        return bool(xmp.alt_texts(read_bytes(path), str(path)))
+
+    def write(self, photo: Path, alt: AltText) -> None:
+        """See `Form`."""
+        path = photo.with_suffix(".xmp")
+        packet = read_bytes(path) if path.exists() else None
+        _replace(path, xmp.with_alt(packet, alt, self.overwrite, str(path)))
+
+    def flush(self) -> None:
+        """Each file is whole already."""
+
+
+class Embedded:
+    """The same packet in the photo's own file, whose pixels stay as they are."""
+
+    def __init__(self, overwrite: bool = False) -> None:
+        self.overwrite = overwrite
+        xmp.alt_texts(xmp.with_alt(None, AltText("x", "x")))
+
+    def done(self, photo: Path) -> bool:
+        """See `Form`."""
+        if self.overwrite:
+            return False
+        packet = embedding.packet_of(read_bytes(photo, PictureError), str(photo))
+        return packet is not None and bool(xmp.alt_texts(packet, str(photo)))
+
+    def write(self, photo: Path, alt: AltText) -> None:
+        """See `Form`. Raises PictureError for a file that is no JPEG, PNG or WebP."""
+        data = read_bytes(photo, PictureError)
+        packet = embedding.packet_of(data, str(photo))
+        packet = xmp.with_alt(packet, alt, self.overwrite, str(photo))
+        _replace(photo, embedding.with_packet(data, packet, str(photo)))
+
+    def flush(self) -> None:
+        """Each file is whole already."""
+
+
+def _replace(path: Path, data: bytes) -> None:
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(data)

@@ -1,0 +1,212 @@
+"""One table of captions that grows: JSON lines, CSV or parquet.
+
+Rows are appended in batches and synchronised with the disk; what a kill left of a last line is cut
+off when the table is opened again. A photo is done when a row has its content and the model.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from saccade.errors import DataError, SaccadeError, UsageError
+from saccade.files import check_folder, parse_json, read_bytes, to_json, write_error
+from saccade.publish.contract import AltText, content_key
+from saccade.text.printing import encodable
+
+COLUMNS = ("photo", "caption", "model", "sha256", "review", "doubtful")
+Row = Mapping[str, Any]
+
+
+class Store(Protocol):
+    """Where rows are kept."""
+
+    path: Path
+
+    def rows(self) -> Iterator[Row]:
+        """Those that are complete. Raises DataError for a file that is no such table."""
+        ...
+
+    def append(self, rows: list[Row]) -> None:
+        """Rows at the end, on the disk afterwards. Raises SaccadeError."""
+        ...
+
+
+class Table:
+    """See the module. overwrite: photos are captioned anew, and of a photo the last row counts."""
+
+    def __init__(self, store: Store, model: str, overwrite: bool = False) -> None:
+        self.store = store
+        self.model = model
+        self.overwrite = overwrite
+        self._known = {(row.get("sha256"), row.get("model")) for row in store.rows()}
+        self._waiting: list[Row] = []
+        self._keys: dict[Path, str] = {}
+
+    def done(self, photo: Path) -> bool:
+        """See `Form`. Raises PictureError for a photo that can't be read."""
+        key = self._keys[photo] = content_key(photo)
+        return not self.overwrite and (key, self.model) in self._known
+
+    def write(self, photo: Path, alt: AltText) -> None:
+        """See `Form`: on the disk after `flush`."""
+        key = self._keys.pop(photo, None) or content_key(photo)
+        self._known.add((key, self.model))
+        self._waiting.append(
+            {
+                "photo": encodable(str(photo)),
+                "caption": alt.text,
+                "model": self.model,
+                "sha256": key,
+                "review": alt.review,
+                "doubtful": list(alt.doubtful),
+            }
+        )
+
+    def flush(self) -> None:
+        """See `Form`."""
+        self._keys.clear()
+        if self._waiting:
+            self.store.append(self._waiting)
+            self._waiting = []
+
+
+def _append(path: Path, end: int, data: bytes) -> None:
+    """Bytes at a place of a file, the last ones of it afterwards, on the disk."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            os.ftruncate(descriptor, end)
+            os.lseek(descriptor, end, os.SEEK_SET)
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+class JsonLines:
+    """A JSON object per line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._end = 0
+
+    def rows(self) -> Iterator[Row]:
+        """See `Store`."""
+        data = read_bytes(self.path) if self.path.exists() else b""
+        self._end = data.rfind(b"\n") + 1
+        for number, line in enumerate(data[: self._end].split(b"\n")[:-1], 1):
+            value = parse_json(line, f"{self.path}:{number}")
+            if not isinstance(value, dict) or "sha256" not in value:
+                raise DataError(
+                    f"{self.path}:{number}: is no line of a caption table; name another file."
+                )
+            yield value
+
+    def append(self, rows: list[Row]) -> None:
+        """See `Store`."""
+        data = "".join(f"{to_json(dict(row))}\n" for row in rows).encode()
+        _append(self.path, self._end, data)
+        self._end += len(data)
+
+
+class Csv:
+    """Comma-separated, a header first; doubtful words as a JSON list."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._end = 0
+
+    def rows(self) -> Iterator[Row]:
+        """See `Store`."""
+        data = read_bytes(self.path) if self.path.exists() else b""
+        text = data.decode("utf-8", "surrogateescape")
+        quoted, stop = False, 0
+        for at, character in enumerate(text):  # a row ends outside quotes
+            if character == '"':
+                quoted = not quoted
+            elif character == "\n" and not quoted:
+                stop = at + 1
+        text = text[:stop]
+        self._end = len(text.encode("utf-8", "surrogateescape"))
+        if not text:
+            return
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise DataError(
+                f"{self.path}: is no caption table (its header is not {','.join(COLUMNS)}); name "
+                "another file."
+            )
+        yield from reader
+
+    def append(self, rows: list[Row]) -> None:
+        """See `Store`."""
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        if not self._end:
+            writer.writeheader()
+        for row in rows:
+            review = "" if row["review"] is None else str(row["review"]).lower()
+            writer.writerow({**row, "review": review, "doubtful": json.dumps(row["doubtful"])})
+        data = text.getvalue().encode("utf-8", "replace")
+        _append(self.path, self._end, data)
+        self._end += len(data)
+
+
+class Parquet:
+    """A folder of parquet files, one for each batch, which readers take as one table."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import pyarrow.parquet
+        except ImportError:
+            raise UsageError(
+                "parquet needs the package pyarrow: pip install 'saccade-captioner[publish]'."
+            ) from None
+        self.path = path
+        self._parquet = pyarrow.parquet
+        self._count = 0
+
+    def rows(self) -> Iterator[Row]:
+        """See `Store`."""
+        import pyarrow
+
+        if self.path.is_file():
+            raise DataError(f"{self.path}: is a file; a growing parquet table is a folder.")
+        for part in sorted(self.path.glob("part-*.parquet")):
+            try:
+                table = self._parquet.read_table(part)
+            except (OSError, pyarrow.ArrowException) as error:
+                raise DataError(f"{part}: is damaged; remove it.") from error
+            if not set(COLUMNS) <= set(table.column_names):
+                raise DataError(f"{part}: is no caption table; name another folder.")
+            self._count = max(self._count, int(part.stem.removeprefix("part-") or 0) + 1)
+            yield from table.select(COLUMNS).to_pylist()
+
+    def append(self, rows: list[Row]) -> None:
+        """See `Store`."""
+        import pyarrow
+
+        from saccade.files import atomic_file
+
+        kinds = [pyarrow.string()] * 4 + [pyarrow.bool_(), pyarrow.list_(pyarrow.string())]
+        schema = pyarrow.schema(list(zip(COLUMNS, kinds, strict=True)))
+        check_folder(self.path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        part = self.path / f"part-{self._count:06}.parquet"
+        with atomic_file(part) as temporary:
+            table = pyarrow.Table.from_pylist([dict(row) for row in rows], schema)
+            try:
+                self._parquet.write_table(table, temporary)
+            except (OSError, pyarrow.ArrowException) as error:
+                raise SaccadeError(f"{part}: can't be written ({error}).") from error
+        self._count += 1

@@ -1,0 +1,162 @@
+"""XMP: the alternative text and the description of a photo (IPTC Photo Metadata Standard 2022.1).
+
+Fields: `Iptc4xmpCore:AltTextAccessibility` and `dc:description`, each a text by language with the
+default `x-default`. All else in an existing packet is kept as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from saccade.errors import DataError, UsageError
+from saccade.publish.contract import AltText
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+X = "adobe:ns:meta/"
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+DC = "http://purl.org/dc/elements/1.1/"
+IPTC = "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/"
+SACCADE = "https://github.com/saccade-captioner/saccade/ns/1.0/"
+ALT_TEXT, DESCRIPTION = f"{{{IPTC}}}AltTextAccessibility", f"{{{DC}}}description"
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_EMPTY = (
+    f'<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+    f'<x:xmpmeta xmlns:x="{X}">\n <rdf:RDF xmlns:rdf="{RDF}">\n'
+    f'  <rdf:Description rdf:about=""/>\n </rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="w"?>'
+)
+
+
+def _library() -> Any:
+    try:
+        from lxml import etree
+    except ImportError:
+        raise UsageError(
+            "XMP needs the package lxml: pip install 'saccade-captioner[publish]'."
+        ) from None
+    return etree
+
+
+def _parse(packet: bytes, name: str) -> tuple[Any, _Element]:
+    """The tree of a packet and its rdf:RDF. Nothing outside it is loaded, no entity expanded."""
+    etree = _library()
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+    try:
+        tree = etree.fromstring(packet, parser).getroottree()
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise DataError(f"{name}: is damaged XMP ({error}); repair or remove it.") from error
+    if tree.docinfo.doctype:
+        raise DataError(f"{name}: XMP has no document type; remove the DOCTYPE line.")
+    root = tree.getroot()
+    rdf = root if root.tag == f"{{{RDF}}}RDF" else root.find(f"{{{RDF}}}RDF")
+    if rdf is None:
+        raise DataError(f"{name}: is XML but no XMP (it has no rdf:RDF); remove or rename it.")
+    return tree, rdf
+
+
+def _texts(rdf: _Element, tag: str) -> dict[str, str]:
+    """A field's text by language; one without a language is the default."""
+    texts = {}
+    for field in rdf.iterfind(f"{{{RDF}}}Description/{tag}"):
+        for item in field.iter(f"{{{RDF}}}li"):
+            texts[item.get(_LANGUAGE, "x-default")] = "".join(item.itertext())
+        if not texts and (field.text or "").strip():
+            texts["x-default"] = field.text or ""
+    for description in rdf.iterfind(f"{{{RDF}}}Description"):
+        if description.get(tag):  # the short form, as an attribute
+            texts.setdefault("x-default", description.get(tag, ""))
+    return {language: text for language, text in texts.items() if text.strip()}
+
+
+def alt_texts(packet: bytes, name: str = "the packet") -> dict[str, str]:
+    """The alternative text by language. Raises DataError for what is no XMP."""
+    return _texts(_parse(packet, name)[1], ALT_TEXT)
+
+
+def descriptions(packet: bytes, name: str = "the packet") -> dict[str, str]:
+    """The description by language. Raises DataError for what is no XMP."""
+    return _texts(_parse(packet, name)[1], DESCRIPTION)
+
+
+def with_alt(
+    packet: bytes | None, alt: AltText, overwrite: bool = False, name: str = "the packet"
+) -> bytes:
+    """A packet (None: a new one) with the text in both fields; a field that has a text keeps it
+    unless `overwrite`, which replaces the default and this language and keeps other languages.
+
+    Raises DataError for what is no XMP, UsageError without lxml."""
+    etree = _library()
+    tree, rdf = _parse(_EMPTY.encode() if packet is None else packet, name)
+    for tag, prefix, space in ((ALT_TEXT, "Iptc4xmpCore", IPTC), (DESCRIPTION, "dc", DC)):
+        texts = _texts(rdf, tag)
+        if texts and not overwrite:
+            continue
+        texts = {"x-default": alt.text, alt.language: alt.text} | {
+            language: text
+            for language, text in texts.items()
+            if language not in ("x-default", alt.language)
+        }
+        _replace(etree, rdf, tag, prefix, space, texts)
+    _judgement(etree, rdf, alt)
+    written: bytes = etree.tostring(tree, encoding="utf-8", xml_declaration=False)
+    return written + b"\n"
+
+
+def _remove(rdf: _Element, tag: str) -> None:
+    for description in rdf.iterfind(f"{{{RDF}}}Description"):
+        for field in description.findall(tag):
+            tail, before = field.tail, field.getprevious()
+            if tail and tail.strip():  # no field has text behind it; keep it all the same
+                if before is not None:
+                    before.tail = (before.tail or "") + tail
+                else:
+                    description.text = (description.text or "") + tail
+            description.remove(field)
+        description.attrib.pop(tag, None)
+
+
+def _home(etree: Any, rdf: _Element, prefix: str, space: str) -> _Element:
+    """A new rdf:Description that knows a name space, at the end."""
+    about = rdf.find(f"{{{RDF}}}Description")
+    subject = "" if about is None else about.get(f"{{{RDF}}}about", "")
+    home: _Element = etree.SubElement(
+        rdf, f"{{{RDF}}}Description", {f"{{{RDF}}}about": subject}, nsmap={prefix: space}
+    )
+    home.tail = "\n"
+    return home
+
+
+def _replace(
+    etree: Any, rdf: _Element, tag: str, prefix: str, space: str, texts: dict[str, str]
+) -> None:
+    _remove(rdf, tag)
+    field = etree.SubElement(_home(etree, rdf, prefix, space), tag)
+    choices = etree.SubElement(field, f"{{{RDF}}}Alt")
+    for language, text in texts.items():
+        item = etree.SubElement(choices, f"{{{RDF}}}li", {_LANGUAGE: language})
+        item.text = _allowed(text)
+
+
+def _judgement(etree: Any, rdf: _Element, alt: AltText) -> None:
+    """`saccade:review` and `saccade:doubtful`, where the caption was judged."""
+    if alt.review is None:
+        return
+    for name in ("review", "doubtful"):
+        _remove(rdf, f"{{{SACCADE}}}{name}")
+    home = _home(etree, rdf, "saccade", SACCADE)
+    etree.SubElement(home, f"{{{SACCADE}}}review").text = str(alt.review)
+    if alt.doubtful:
+        bag = etree.SubElement(home, f"{{{SACCADE}}}doubtful")
+        bag = etree.SubElement(bag, f"{{{RDF}}}Bag")
+        for word in alt.doubtful:
+            etree.SubElement(bag, f"{{{RDF}}}li").text = _allowed(word)
+
+
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _allowed(text: str) -> str:
+    """Without what XML can't hold: control characters and surrogates."""
+    return _FORBIDDEN.sub("", text)
