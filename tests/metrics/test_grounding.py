@@ -166,7 +166,7 @@ def test_large_boxes_do_not_pass_for_lag():
     found = grounding([caption([even, even], [(0, [large]), (1, [small])])] * 3)
     assert found.lag.attention.last.value > found.lag.attention.own.value - 0.5
     assert found.lag.over_last.value == pytest.approx(0, abs=1e-9)
-    assert "not surely" in found.lag.sentence()
+    assert "not clearly" in found.lag.sentence()
     assert "last or next" in found.lag.sentence()
 
 
