@@ -36,7 +36,7 @@ OPTIONS: Mapping[str, Any] = {
         max=1000,
     ),
     "temperature": _option(float | None, "Of sampling: below 1 sharper, above 1 flatter."),
-    "top_k": _option(int | None, "Draw from so many likeliest words only; 0: all."),
+    "top_k": _option(int | None, "Draw only from this many of the likeliest words; 0: all."),
     "top_p": _option(float | None, "Draw from the words that hold this probability."),
     "min_p": _option(float | None, "Draw from words with this share of the likeliest's."),
     "seed": _option(int | None, "Of the draws."),
@@ -53,7 +53,7 @@ OPTIONS: Mapping[str, Any] = {
         "--force",
     ),
     "banned": _option(list[str] | None, "A word that never comes (repeatable).", "--ban"),
-    "no_repeated_ngram": _option(int | None, "No so many words in a row twice in a caption."),
+    "no_repeated_ngram": _option(int | None, "No sequence of this many words twice in a caption."),
     "set_": _option(
         list[str] | None,
         "Any other setting, e.g. --set decode.rules.trigram_penalty=2 (repeatable).",

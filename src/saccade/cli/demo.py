@@ -47,7 +47,7 @@ def demo(
 
     began = time.monotonic()
     scenes, run = out / "scenes", out / "run"
-    for old in (scenes, run):  # a demo starts afresh
+    for old in (scenes, run):  # a demo starts over
         if old.exists():
             shutil.rmtree(old)
     train_count, val, test = 7000, 200, 300

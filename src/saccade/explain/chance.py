@@ -124,7 +124,7 @@ def read_chance(path: Path | str) -> PointingChance:
     """A file of `saccade survey --chance`. Raises DataError naming what is missing or malformed."""
     value = read_json(path, DataError, _CURE)
     if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise DataError(f"{path}: is no file of chances of format {FORMAT}; {_CURE}.")
+        raise DataError(f"{path}: is not a file of chances of format {FORMAT}; {_CURE}.")
     rows = value.get("clues")
     words, tested = value.get("words"), value.get("map")
     if not isinstance(rows, dict) or not isinstance(words, list) or not isinstance(tested, str):

@@ -13,7 +13,7 @@ COLLAPSED_ENTROPY = 0.25  # entropy share at most: as wide as 3 or 4 cells of 14
 COLLAPSED_MASS = 0.75  # of all mass on the favourite cells; a thing is seldom at one cell so often
 STATIC = 0.1  # distance between maps at most, as a part of their distance from uniform: nine
 #               tenths of what a map says stay; in parts, since broad maps can't be far apart
-STUCK = 0.6  # of the way from uniform's mass to all mass; for the centre, 70 % of the mass
+STUCK = 0.6  # of the way from uniform's mass to all mass; for the centre, 70% of the mass
 ELSEWHERE = 0.9  # of attention on no cell at least: what is left on the photo tells little
 STUCK_PICTURES = 0.9  # of the pictures must be so far, else some differ
 

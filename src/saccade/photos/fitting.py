@@ -31,7 +31,7 @@ def fit_box(size: tuple[int, int], target: tuple[int, int], fit: str) -> Box:
 
 def least_size(size: tuple[int, int], target: tuple[int, int], fit: str) -> tuple[int, int]:
     """The (width, height) below which a photo of `size` should not be decoded: twice what the input
-    shows of it. (At once, decoding at half the size moves MobileNetV2's features by 10 %; at twice,
+    shows of it. (At once, decoding at half the size moves MobileNetV2's features by 10%; at twice,
     less than resizing in two steps does, which everybody does: docs/performance.md.)"""
     x0, y0, x1, y1 = fit_box(size, target, fit)
     return (

@@ -97,7 +97,7 @@ def read_page(path: Path) -> Page:
     Raises DataError for a file that can't be read."""
     text = read_bytes(path).decode("utf-8", "surrogateescape")
     if "\0" in text:
-        raise DataError(f"{path}: is no page of HTML in UTF-8 or an encoding like ASCII.")
+        raise DataError(f"{path}: is not a page of HTML in UTF-8 or an encoding like ASCII.")
     return Page(path, text, tuple(_Images(text).images))
 
 

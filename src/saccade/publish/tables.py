@@ -108,7 +108,7 @@ class JsonLines:
             value = parse_json(line, f"{self.path}:{number}")
             if not isinstance(value, dict) or "sha256" not in value:
                 raise DataError(
-                    f"{self.path}:{number}: is no line of a caption table; name another file."
+                    f"{self.path}:{number}: is not a line of a caption table; name another file."
                 )
             yield value
 
@@ -143,7 +143,7 @@ class Csv:
         reader = csv.DictReader(io.StringIO(text, newline=""))
         if tuple(reader.fieldnames or ()) != COLUMNS:
             raise DataError(
-                f"{self.path}: is no caption table (its header is not {','.join(COLUMNS)}); name "
+                f"{self.path}: is not a caption table (its header is not {','.join(COLUMNS)}); name "
                 "another file."
             )
         yield from reader
@@ -188,7 +188,7 @@ class Parquet:
             except (OSError, pyarrow.ArrowException) as error:
                 raise DataError(f"{part}: is damaged; remove it.") from error
             if not set(COLUMNS) <= set(table.column_names):
-                raise DataError(f"{part}: is no caption table; name another folder.")
+                raise DataError(f"{part}: is not a caption table; name another folder.")
             self._count = max(self._count, int(part.stem.removeprefix("part-") or 0) + 1)
             yield from table.select(COLUMNS).to_pylist()
 

@@ -52,7 +52,7 @@ def _parse(packet: bytes, name: str) -> tuple[Any, _Element]:
     root = tree.getroot()
     rdf = root if root.tag == f"{{{RDF}}}RDF" else root.find(f"{{{RDF}}}RDF")
     if rdf is None:
-        raise DataError(f"{name}: is XML but no XMP (it has no rdf:RDF); remove or rename it.")
+        raise DataError(f"{name}: is XML but not XMP (it has no rdf:RDF); remove or rename it.")
     return tree, rdf
 
 
