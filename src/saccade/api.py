@@ -3,7 +3,7 @@
 import functools
 import inspect
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
@@ -27,6 +27,7 @@ from saccade.engine import (
 from saccade.errors import CheckpointError, PictureError, UsageError
 from saccade.evaluation.split import evaluate as evaluate_split
 from saccade.explain import Explainer
+from saccade.explain.mapfiles import GivenMaps
 from saccade.files import hub_or_folder
 from saccade.models.ensemble import Mean
 from saccade.models.foreign.loading import is_foreign, load_foreign
@@ -259,6 +260,19 @@ class Captioner:
         if self._explainer is None:
             self._explainer = self.explainer()
         return self._explainer.explain(photo, caption, **options)
+
+    def judge(
+        self,
+        photo: Photo,
+        maps: GivenMaps | np.ndarray | Mapping[str, np.ndarray] | Sequence[np.ndarray],
+        caption: str | None = None,
+        **options: Any,
+    ) -> Explanation:
+        """Maps from elsewhere put to the test that the model's own maps take; `maps` and `options`
+        as `saccade.explain.Explainer.judge` has them."""
+        if self._explainer is None:
+            self._explainer = self.explainer()
+        return self._explainer.judge(photo, maps, caption, **options)
 
     def explainer(
         self, data: Path | str | None = None, images: Path | str | None = None

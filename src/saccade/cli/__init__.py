@@ -18,9 +18,11 @@ from saccade.cli import (
     demo,
     evaluate,
     explain,
+    judge,
     report,
     scenes,
     score,
+    soup,
     survey,
     train,
 )
@@ -54,6 +56,8 @@ saccade score --references refs.json --hypotheses mine.json
 saccade agreement --references captions.jsonl   (how well people agree)
 
 saccade scenes scenes/ --count 6000   (pictures with known ground truth)
+
+saccade soup runs/a runs/b --out runs/soup   (mean weights)
 """
 
 app = typer.Typer(
@@ -72,12 +76,14 @@ app.command()(check.check)
 app.command()(train.train)
 app.command()(caption.caption)
 app.command()(explain.explain)
+app.command()(judge.judge)
 app.command()(evaluate.evaluate)
 app.command()(survey.survey)
 app.command()(report.report)
 app.command()(score.score)
 app.command()(agreement.agreement)
 app.command()(scenes.scenes)
+app.command()(soup.soup)
 
 
 def _print_version(wanted: bool) -> None:

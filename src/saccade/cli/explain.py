@@ -11,6 +11,7 @@ from saccade.cli.inputs import captioner_of, check_outputs, finish, model_files,
 from saccade.cli.options import (
     Cpu,
     Images,
+    Maps,
     Model,
     Photos,
     Prompt,
@@ -76,6 +77,7 @@ def explain(
             help="Say each word's chance of pointing right: a file of saccade survey --chance.",
         ),
     ] = None,
+    maps: Maps = None,
     prompt: Prompt = None,
     cpu: Cpu = False,
     *,
@@ -93,6 +95,7 @@ def explain(
     if all_beams and (caption is not None or decoding.get("beams") == 1):
         raise UsageError("--all-beams needs a search with 2 beams or more.")
     check_decoding(decoding)
+    chosen = maps_of(maps)
     paths, readable = photos_of(photos)
     inputs = [*paths, *model_files(model), *([chance] if chance else [])]
     check_outputs({"--json": json_file, "--html": html}, inputs)
@@ -107,7 +110,7 @@ def explain(
     if caption is not None:
         captioner.engine.words.ids(caption)
     settings, _ = decoding_of(captioner, decoding)
-    explainer = explainer_of(captioner, data, images)
+    explainer = explainer_of(captioner, data, images).measuring(**chosen)
     chances = None if chance is None else chances_of(chance, captioner)
     done, tested = 0, ""
     with stoppable(), ExitStack() as stack:
@@ -131,7 +134,7 @@ def explain(
                     continue
                 if chances is not None:
                     explanation = with_chances(explanation, chances)
-                show(explanation)
+                show(explanation, every_map=maps is not None)
                 tested = explanation.verdict_on
                 if stream is not None:
                     stream.add(to_json(explanation))
@@ -157,6 +160,18 @@ def explain(
     if page is not None and page.count:
         echo(f"Page: {html}")
     finish(done, len(paths), "explained", readable)
+
+
+def maps_of(names: str | None) -> dict[str, tuple[str, ...]]:
+    """The settings that --maps makes: none where it was not typed. Raises UsageError for what is
+    not a map."""
+    if names is None:
+        return {}
+    from saccade.explain.maps import check
+
+    chosen = tuple(dict.fromkeys(name.strip() for name in names.split(",")))
+    check(chosen)
+    return {"maps": chosen}
 
 
 def chances_of(path: Path, captioner: "Captioner") -> "PointingChance":

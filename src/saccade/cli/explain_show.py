@@ -4,7 +4,7 @@ import math
 
 from rich.table import Table
 
-from saccade.explain.judging import loss
+from saccade.explain.judging import loss, supports
 from saccade.text.printing import Screen, row
 from saccade.values.evidence import Explanation, WordEvidence
 
@@ -25,8 +25,8 @@ def legend(tested: str, covered_with: str) -> tuple[str, ...]:
     )
 
 
-def show(explanation: Explanation) -> None:
-    """One caption: a row per word, then what else was measured."""
+def show(explanation: Explanation, every_map: bool = False) -> None:
+    """One caption: a row per word, then what else was measured; every_map: also a row per map."""
     screen = Screen()
     caption, tested = explanation.caption, explanation.verdict_on
     who = "typed" if explanation.typed else f"log-probability {caption.logprob:.2f}"
@@ -35,6 +35,10 @@ def show(explanation: Explanation) -> None:
     screen.line(f"{name}{sentence} ({who})", "bold")
     if explanation.words:
         screen.table(_table(explanation.words, tested, screen.width))
+    if every_map and explanation.words:
+        screen.table(_maps(explanation))
+        for name, reason in explanation.absent.items():
+            screen.line(f"No map '{name}': {reason}.", "yellow")
     for item in explanation.instead:
         gap = item.said.logprob - item.other.logprob
         screen.line(
@@ -48,6 +52,36 @@ def show(explanation: Explanation) -> None:
             screen.table(_table(beam.words, beam.verdict_on, screen.width))
     if explanation.pixels is not None:
         screen.line(explanation.pixels.sentence)
+
+
+def _maps(explanation: Explanation) -> Table:
+    """Every map that was put to the test, over all words."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("map", overflow="fold")
+    for name in ("mean effect", "supported", "area under deletion (random)"):
+        table.add_column(name, justify="right")
+    words = explanation.words
+    for name, label in explanation.labels.items():
+        curves = [word.curves[name] for word in words if name in word.curves]
+        if not curves:
+            continue
+        supported = sum(supports(curve.effect) for curve in curves)
+        effect, area, chance = (
+            sum(values) / len(curves)
+            for values in (
+                [curve.effect.value for curve in curves],
+                [curve.deletion_area for curve in curves],
+                [curve.random_deletion_area for curve in curves],
+            )
+        )
+        row(
+            table,
+            label,
+            f"{effect:+.2f}",
+            f"{supported} of {len(curves)}",
+            f"{area:.3f} ({chance:.3f})",
+        )
+    return table
 
 
 def _table(words: tuple[WordEvidence, ...], tested: str, width: int) -> Table:

@@ -59,6 +59,15 @@ Model = Annotated[
         "transformers, or hub id; several make an ensemble.",
     ),
 ]
+Maps = Annotated[
+    str | None,
+    typer.Option(
+        "--maps",
+        callback=some_text,
+        help="Maps to make and test, by comma, in place of attention, gradient and occlusion: also "
+        "layers, heads (or one: heads.2.1), rollout, relevancy, gradcam, integrated, rise.",
+    ),
+]
 OptionalModel = Annotated[  # `evaluate` and `survey` say themselves what is missing
     list[str] | None,
     typer.Option(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +19,10 @@ from saccade.decoding import Decoding
 from saccade.engine import Encoded, Engine, encode, encode_prepared, prepare_ahead
 from saccade.errors import DataError, PictureError, UsageError
 from saccade.explain import judging
+from saccade.explain.frames import Frame
+from saccade.explain.judge import claims
+from saccade.explain.mapfiles import GivenMaps
+from saccade.explain.mapfiles import given as given_maps
 from saccade.explain.maps import Maps
 from saccade.explain.picture import Picture
 from saccade.explain.pixels import cover_pixels
@@ -66,6 +72,13 @@ class Explainer:
             )
         self.fillers = torch.stack((filler, blank))  # (2, X + L, F)
 
+    def measuring(self, **changes: Any) -> Explainer:
+        """The same with other settings (`Settings`): `measuring(maps=("rollout", "gradcam"))`.
+        Raises UsageError for those that can't be."""
+        other = copy(self)
+        other.settings = replace(self.settings, **changes)
+        return other
+
     @classmethod
     def of_data(
         cls,
@@ -98,11 +111,7 @@ class Explainer:
         that the model does not know."""
         prepared = self.engine.prepare(photo, keep=True)
         encoded = encode_prepared(self.engine, [prepared])
-        if caption is None:
-            decoding = decoding or self.engine.decoding
-            written = self.engine.write(encoded, decoding, keep=decoding.beams)[0]
-        else:
-            written = teacher_forced(self.engine, encoded, self.engine.words.ids(caption))
+        written = self._caption(encoded, caption, decoding)
         explanation = self.evidence(
             written, encoded.features, caption is not None, instead, at, all_beams
         )
@@ -110,6 +119,47 @@ class Explainer:
             check = cover_pixels(self.engine, prepared.pixels, explanation, self.settings)
             explanation = replace(explanation, pixels=check)
         return explanation
+
+    def _caption(self, encoded: Encoded, caption: str | None, decoding: Decoding | None) -> Caption:
+        """An encoded photo's caption with the other beams, or a sentence."""
+        if caption is not None:
+            return teacher_forced(self.engine, encoded, self.engine.words.ids(caption))
+        decoding = decoding or self.engine.decoding
+        return self.engine.write(encoded, decoding, keep=decoding.beams)[0]
+
+    def judge(
+        self,
+        photo: Photo,
+        maps: GivenMaps | np.ndarray | Mapping[str, np.ndarray] | Sequence[np.ndarray],
+        caption: str | None = None,
+        frame: Frame = "auto",
+        decoding: Decoding | None = None,
+    ) -> Explanation:
+        """Maps from elsewhere (another tool, people's eyes) put to the test that a model's own maps
+        take, beside these: the evidence for the words that have a map, the verdicts about it
+        (`curves["judged"]`).
+
+        maps: an array (T, h, w) for the T words of the photo's caption or of the sentence
+        `caption`, or (h, w) for all of them, a list of maps, maps by word, or files
+        (`saccade.explain.read_maps`); any resolution, not negative. frame: what the maps lie on
+        (`saccade.explain.frames`), from which they are averaged over the area of each cell. The
+        explanation's `settings` name words with a flat map, which points nowhere. Raises DataError
+        for what is not a map, UsageError for maps that do not fit the photo or its caption."""
+        given = maps if isinstance(maps, GivenMaps) else given_maps(maps)
+        encoded = encode_prepared(self.engine, [self.engine.prepare(photo, keep=True)])
+        written = self._caption(encoded, caption, decoding)
+        scores, places, flat = claims(given, written, frame)
+        picture = Picture(self.engine, self.settings, encoded.features, self.fillers, written)
+        words, tested, made = picture.words(picture.read(written.ids), places, scores)
+        return Explanation(
+            written,
+            words,
+            verdict_on=tested,
+            labels=made.labels,
+            absent=made.absent,
+            typed=caption is not None,
+            settings={**self.record(), "frame": frame, "flat maps": list(flat)},
+        )
 
     def evidence(
         self,

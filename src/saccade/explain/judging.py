@@ -19,7 +19,7 @@ SEEN, GUESSED = 1.0, 0.25
 # a tenth of the probability.
 SUPPORT = 0.1
 
-# Student's t, 97.5 %, for 1 to 30 degrees of freedom.
+# Student's t, 97.5%, for 1 to 30 degrees of freedom.
 _T = (
     *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
     *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
@@ -28,7 +28,7 @@ _T = (
 
 
 def student(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t."""
+    """The 97.5% quantile of Student's t."""
     return _T[freedom - 1] if freedom <= len(_T) else 1.96 + 2.46 / freedom
 
 
@@ -86,6 +86,11 @@ def seen(loss: float) -> Seen:
     return "seen" if loss >= SEEN else "guessed" if loss < GUESSED else "partly"
 
 
+def supports(effect: Interval) -> bool:
+    """Whether an effect is beyond chance, and of a size that counts."""
+    return effect.low > 0 and effect.value >= SUPPORT
+
+
 def verdict(effect: Interval, loss: float, name: str = "attention") -> tuple[Verdict, str]:
     """On a map, and why, in one sentence. effect: of covering its highest cells; loss: what `loss`
     says of the word; without one there is nothing that other cells could explain; name: the
@@ -99,7 +104,7 @@ def verdict(effect: Interval, loss: float, name: str = "attention") -> tuple[Ver
         f"{abs(value):.2f} nats {'more' if value >= 0 else 'less'} than covering as many random "
         f"ones (95% interval {low:+.2f} to {high:+.2f})"
     )
-    if effect.low > 0 and effect.value >= SUPPORT:
+    if supports(effect):
         return "supported", f"{what}."
     if effect.high < 0 and effect.value <= -SUPPORT:
         if loss > GUESSED:
