@@ -10,11 +10,22 @@ if TYPE_CHECKING:
     from saccade.api import Captioner, evaluate
     from saccade.errors import SaccadeError
     from saccade.metrics import score
+    from saccade.training.soup import soup
     from saccade.training.train import resume, train
     from saccade.values.captions import Caption
     from saccade.viz.attention import figure
 
-__all__ = ["Caption", "Captioner", "SaccadeError", "evaluate", "figure", "resume", "score", "train"]
+__all__ = [
+    "Caption",
+    "Captioner",
+    "SaccadeError",
+    "evaluate",
+    "figure",
+    "resume",
+    "score",
+    "soup",
+    "train",
+]
 
 _HOMES = {
     "Caption": "saccade.values.captions",
@@ -24,6 +35,7 @@ _HOMES = {
     "figure": "saccade.viz.attention",
     "resume": "saccade.training.train",
     "score": "saccade.metrics",
+    "soup": "saccade.training.soup",
     "train": "saccade.training.train",
 }
 

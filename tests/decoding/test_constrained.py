@@ -79,7 +79,7 @@ def plain_constrained(model, seed, forced, beams, max_words):
     return sorted(ended, reverse=True)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=2),
     forced=SETS,
@@ -97,7 +97,7 @@ def test_a_wide_search_equals_enumeration(seeds, forced, length_power):
         np.testing.assert_allclose([h.score for h in hypotheses], [s for s, _ in expected], 1e-5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=18, deadline=None)
 @given(
     seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=4),
     forced=SETS,
@@ -167,3 +167,17 @@ def test_forced_words_of_settings():
     for strategy in ("greedy", "sample", "diverse_beam"):
         with pytest.raises(UsageError, match=f"needs the strategy beam; '{strategy}'"):
             STRATEGIES[strategy].settings(rules=rules)
+
+
+@settings(max_examples=12, deadline=None)
+@given(seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=2), forced=SETS)
+def test_rules_hold_beside_forced_words(seeds, forced):
+    model = Mock(vocabulary=8)
+    tokens = Tokens(BOS, EOS, tuple(tuple(group) for group in forced))
+    rules = [*RULES, no_repeated_word(), ban([7])]
+    searched = constrained_beam_search(model, model.start(seeds), tokens, rules, 3, 7, keep=3)
+    for hypotheses in searched:
+        for h in hypotheses[:3]:
+            assert holds(h.ids, forced)
+            assert 7 not in h.ids
+            assert all(a != b for a, b in itertools.pairwise(h.ids))
