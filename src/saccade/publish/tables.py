@@ -143,8 +143,8 @@ class Csv:
         reader = csv.DictReader(io.StringIO(text, newline=""))
         if tuple(reader.fieldnames or ()) != COLUMNS:
             raise DataError(
-                f"{self.path}: is not a caption table (its header is not {','.join(COLUMNS)}); name "
-                "another file."
+                f"{self.path}: is not a caption table (its header is not {','.join(COLUMNS)}); "
+                "name another file."
             )
         yield from reader
 
