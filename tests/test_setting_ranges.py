@@ -26,7 +26,8 @@ FIELDS = [
     if "range" in entry.metadata
 ]
 # Fields that must fit another one: their own edges are tried by themselves elsewhere.
-TOGETHER = {"heads", "hidden", "beams", "groups"}
+COMBINED = ("TransformerSettings", "DiverseBeamSettings", "SelfCriticalSettings")
+TOGETHER = {"heads", "hidden", "beams", "groups", "samples"}
 
 
 def kind_of(cls, entry):
@@ -69,7 +70,7 @@ def test_values_beyond_the_edges_are_refused_by_name(cls, entry):
 
 @pytest.mark.parametrize(("cls", "entry"), FIELDS)
 def test_values_on_the_edges_are_taken(cls, entry):
-    if entry.name in TOGETHER and cls.__name__ in ("TransformerSettings", "DiverseBeamSettings"):
+    if entry.name in TOGETHER and cls.__name__ in COMBINED:
         return
     limits, kind = entry.metadata["range"], kind_of(cls, entry)
     low = math.nextafter(limits.low, math.inf) if limits.above else limits.low

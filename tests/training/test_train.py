@@ -49,14 +49,14 @@ def killed_at(run: Path, data: Path, settings: dict, step: int) -> None:
     """Train in a process that kills itself with SIGKILL right after step `step` was logged."""
     script = f"""
 import os, json, sys
-from saccade.training import loop
+from saccade.training.logs import RunLog
 from saccade.training.train import train
-write = loop._Log.__call__
+write = RunLog.__call__
 def dying(self, record):
     write(self, record)
     if record["event"] == "train" and record["step"] == {step}:
         os.kill(os.getpid(), 9)
-loop._Log.__call__ = dying
+RunLog.__call__ = dying
 train({str(data)!r}, {str(run)!r}, settings=json.loads({json.dumps(settings)!r}), cpu=True, show=False)
 """
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)

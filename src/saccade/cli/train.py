@@ -65,6 +65,13 @@ def train(
             "has extend it.",
         ),
     ] = None,
+    start: Annotated[
+        Path | None,
+        path_option(
+            "--from",
+            help="Start from this checkpoint: its vocabulary, encoder, decoder and weights.",
+        ),
+    ] = None,
     cpu: Annotated[bool, typer.Option("--cpu", help="Do not use a GPU.")] = False,
 ) -> None:
     """Train a captioner on your own pictures.
@@ -106,7 +113,9 @@ def train(
     changes = merge(changes, parse_settings(set_ or []))
     folder = training.CACHE if cache is None else cache
     chosen = choices(image_column, caption_column, keep_rejected)
-    _finish(training.train(data, out, preset, changes, images, folder, cpu, choices=chosen))
+    _finish(
+        training.train(data, out, preset, changes, images, folder, cpu, choices=chosen, start=start)
+    )
 
 
 def _typed(context: typer.Context) -> list[str]:

@@ -60,7 +60,7 @@ class CaptionSet(Dataset):
     """Pictures with their captions as word ids; captions without words are never drawn.
 
     With `captions` = K, each look takes K of a picture's captions (all, when it has fewer), drawn
-    anew every epoch; `captions` = 0 takes all, in order. `flip` mirrors half of the looks."""
+    anew every epoch; `captions` = 0 takes all, in order. `flip` mirrors half of the pictures."""
 
     def __init__(
         self,
@@ -163,14 +163,21 @@ def padded_captions(
         whole = max_words is None or len(ids) <= max_words
         return [*ids, eos] if whole else list(ids[:max_words])
 
-    ended = [sorted(map(target, entry), key=len, reverse=True) for entry in captions]
-    K = max((len(entry) for entry in ended), default=0)
-    T = max((len(ids) for entry in ended for ids in entry), default=1)
-    inputs, targets = np.full((2, len(ended), K, T), pad)
-    lengths = np.zeros((len(ended), K), dtype=np.int64)
-    for b, entry in enumerate(ended):
+    return padded([list(map(target, entry)) for entry in captions], pad, bos)
+
+
+def padded(
+    targets: Sequence[Sequence[Sequence[int]]], pad: int, bos: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`padded_captions` of captions to be learned word for word, EOS included."""
+    ordered = [sorted(entry, key=len, reverse=True) for entry in targets]
+    K = max((len(entry) for entry in ordered), default=0)
+    T = max((len(ids) for entry in ordered for ids in entry), default=1)
+    inputs, outputs = np.full((2, len(ordered), K, T), pad)
+    lengths = np.zeros((len(ordered), K), dtype=np.int64)
+    for b, entry in enumerate(ordered):
         for k, ids in enumerate(entry):
             lengths[b, k] = length = len(ids)
             inputs[b, k, :length] = [bos, *ids[:-1]]
-            targets[b, k, :length] = ids
-    return torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(lengths)
+            outputs[b, k, :length] = ids
+    return torch.from_numpy(inputs), torch.from_numpy(outputs), torch.from_numpy(lengths)

@@ -16,19 +16,20 @@ from saccade.checkpoint import Checkpoint
 from saccade.config import Config, to_dict
 from saccade.data.dataset import CaptionSet, Collate, EpochBatches
 from saccade.errors import CheckpointError, TrainingError
-from saccade.files import to_json
 from saccade.metrics import score
 from saccade.metrics.perplexity import perplexity
 from saccade.models.captioner import CaptionModel
 from saccade.progress import progress
 from saccade.training.averages import averaged, moving
+from saccade.training.endings import bad_endings
+from saccade.training.logs import RunLog
 from saccade.training.monitor import Log, Monitor, Say
 from saccade.training.run import Run
 from saccade.training.saved import Progress, check_tensors, flatten_optimizer, restore_optimizer
 from saccade.training.setup import Setup
 from saccade.training.steps import learning_rate, parameter_groups, step_seed
 from saccade.training.stopping import Stopped, stop_flag
-from saccade.training.tasks import Context, build_task
+from saccade.training.tasks import Context, Materials, Reward, build_task
 from saccade.training.validation import (
     greedy_captions,
     mean_grid,
@@ -48,13 +49,16 @@ class Trainer:
     run: Run
     accelerator: Accelerator
     show: bool = True
+    reward: Reward | None = None  # of captions, for a task that takes one
 
     def __post_init__(self) -> None:
         settings = self.config.train
         vocabulary = self.prepared.vocabulary
         self.plain: CaptionModel = self.prepared.model
         self.state = Progress(epochs=settings.epochs)
-        self.id: str = self.run.about().get("id", "")
+        about = self.run.about()
+        self.id: str = about.get("id", "")
+        self.continues = about.get("start") is not None
         self.mean: Tensor | None = None  # grid features of training pictures, at step `mean_of`
         self.mean_of = -1
         kind = torch.optim.AdamW if settings.weight_decay else torch.optim.Adam
@@ -79,7 +83,10 @@ class Trainer:
         if held and settings.monitor and self.accelerator.is_main_process:
             grid, device = self.plain.encoder.grid, self.accelerator.device
             self.monitor = Monitor(held, vocabulary, grid, settings.monitor, device)
-        self.task = build_task(settings.task)
+        examples = self.prepared.train_examples
+        self.task = build_task(
+            settings.task, Materials(self.plain, vocabulary, examples, self.reward)
+        )
         self.per_epoch = len(self.loader)
         self.total = settings.epochs * self.per_epoch
         if settings.max_steps:
@@ -122,6 +129,7 @@ class Trainer:
             "loss": nll,
             "objective": value,
             **{name: value / words for name, value in sums.items()},  # a task's own, per word
+            **loss.figures,
             "lr": rate,
             "gradient_norm": float(norm) if norm is not None else None,
         }
@@ -145,7 +153,7 @@ class Trainer:
             names = [self.prepared.train_examples[i].id for i in batch.indices[~finite].tolist()]
             return (
                 f"{start}The features of {', '.join(map(str, names[:3]))} are not finite: check "
-                "encoder.mean and encoder.std, or encode the pictures anew with --cache NEWFOLDER."
+                "encoder.mean and encoder.std, or encode the pictures again with --cache NEWFOLDER."
             )
         if step == 0:
             return (
@@ -196,7 +204,12 @@ class Trainer:
             with warnings.catch_warnings():  # evaluate prints these notes
                 warnings.simplefilter("ignore", UserWarning)
                 scores = score({e.id: e.captions for e in examples}, captions).values
-            record |= {"BLEU-4": scores["BLEU-4"], "CIDEr": scores["CIDEr"]}
+            endings = bad_endings([caption.split() for caption in captions.values()])
+            record |= {
+                "BLEU-4": scores["BLEU-4"],
+                "CIDEr": scores["CIDEr"],
+                "bad_endings": endings,
+            }
             figure = scores[settings.select]
         record["best"] = state.best is None or figure > state.best
         if record["best"]:
@@ -273,7 +286,7 @@ class Trainer:
     def fit(self) -> Progress:
         """Train to the end, or raise Stopped when asked to stop."""
         settings, state = self.config.train, self.state
-        log = _Log(self.run, state.step, self.accelerator.is_main_process)
+        log = RunLog(self.run, state.step, self.accelerator.is_main_process)
         shown = self.show and self.accelerator.is_main_process
         self.model.train()
         with (
@@ -282,6 +295,8 @@ class Trainer:
             progress("Training", self.total, shown, done=state.step) as task,
         ):
             note = ""
+            if self._before_training():
+                self._after(log, task.say)
             if self._due() and state.validated < state.step:  # killed during a validation
                 self._after(log, task.say)
             while state.step < self.total and not state.finished:
@@ -312,6 +327,12 @@ class Trainer:
                     if state.finished or step >= self.total:
                         break
         return state
+
+    def _before_training(self) -> bool:
+        """Whether the weights that training starts from are still to be measured: they may stay
+        the best."""
+        state = self.state
+        return self.continues and state.step == 0 and state.best is None
 
     def _due(self) -> bool:
         """Whether a validation belongs after the step just done."""
@@ -348,35 +369,3 @@ class Trainer:
         if done:
             loader = self.accelerator.skip_first_batches(loader, done)
         yield from loader
-
-
-class _Log:
-    """log.jsonl and TensorBoard, from the main process only."""
-
-    def __init__(self, run: Run, step: int, writes: bool) -> None:
-        self.run, self.step, self.writes = run, step, writes
-
-    def __enter__(self) -> "_Log":
-        if self.writes:
-            from tensorboardX import SummaryWriter
-
-            self.file = self.run.log_path.open("a", encoding="utf-8")
-            self.board = SummaryWriter(
-                str(self.run.folder / "tensorboard"), purge_step=self.step + 1
-            )
-        return self
-
-    def __call__(self, record: dict[str, Any]) -> None:
-        if not self.writes:
-            return
-        rounded = {k: round(v, 6) if isinstance(v, float) else v for k, v in record.items()}
-        self.file.write(to_json(rounded) + "\n")
-        self.file.flush()
-        for key, value in record.items():
-            if isinstance(value, float) and key not in ("epoch", "seconds"):
-                self.board.add_scalar(f"{record['event']}/{key}", value, record["step"])
-
-    def __exit__(self, *_: object) -> None:
-        if self.writes:
-            self.file.close()
-            self.board.close()

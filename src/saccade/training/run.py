@@ -8,6 +8,8 @@ best/  last/      checkpoint folders; last/ also holds trainer.json and trainer.
 .saccade-lock     held while a training works in the folder
 """
 
+import hashlib
+import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,7 +53,26 @@ _NEWER: Mapping[str, tuple[type, ...]] = {  # which older runs lack
     "choices": (dict,),
     "notes": (list,),
     "id": (str,),
+    "checksum": (str,),
+    "start": (dict, type(None)),
+    "reward": (str, type(None)),
 }
+START = ("checkpoint", "weights")  # what a run's 'start' says
+
+
+# What decides the result of a run, unlike places, which may move.
+_DECISIVE = ("config", "choices", "fingerprint", "vocabulary", "grid", "features", "id")
+
+
+def checksum(about: Mapping[str, Any]) -> str:
+    """A hash of what decides the result of the run of this run.json."""
+    decisive = {key: about.get(key) for key in _DECISIVE}
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def changed(about: Mapping[str, Any]) -> bool:
+    """Whether what decides the result is not as it was written; of older runs nothing can tell."""
+    return about.get("checksum", checksum(about)) != checksum(about)
 
 
 class Run:
@@ -74,15 +95,15 @@ class Run:
 
     def write_about(self, about: Mapping[str, Any]) -> None:
         """Write run.json."""
-        write_json(self.about_path, dict(about))
+        write_json(self.about_path, {**about, "checksum": checksum(about)})
 
     def about(self) -> dict[str, Any]:
         """run.json, checked. Raises DataError, naming the key, when it is damaged, and when the
-        folder is no run."""
+        folder is not a run."""
         path = self.about_path
         if not os.path.lexists(path):
             raise DataError(
-                f"{self.folder} is no run (it has no {RUN}); "
+                f"{self.folder} is not a run (it has no {RUN}); "
                 "name the folder that `saccade train --out` made."
             )
         cure = "put it back as it was, or start a new run"
@@ -96,6 +117,9 @@ class Run:
             elif not _is(about[key], kinds):
                 names = " or ".join(_NAMES[kind] for kind in kinds)
                 raise DataError(f"{path}: '{key}' is not {names}; {cure}.")
+        start = about.get("start")
+        if start is not None and not all(_is(start.get(k), (str,)) for k in START):
+            raise DataError(f"{path}: 'start' names no checkpoint; {cure}.")
         for key in ("pictures", "parameters"):
             for name, value in about[key].items():
                 if not _is(value, (int,)):
@@ -119,8 +143,9 @@ class Run:
 
     def rewind_log(self, progress: Progress) -> None:
         """Drop what was logged after `progress`: a resumed run writes it again."""
+        validated = -1 if progress.best is None else progress.validated
         ends = {"train": progress.step}
-        kept = [r for r in self.records() if r["step"] <= ends.get(r["event"], progress.validated)]
+        kept = [r for r in self.records() if r["step"] <= ends.get(r["event"], validated)]
         write_text(self.log_path, "".join(to_json(record) + "\n" for record in kept))
 
     def save_best(self, checkpoint: Checkpoint) -> None:

@@ -26,6 +26,7 @@ from saccade.progress import progress
 from saccade.text import Vocabulary
 from saccade.text.printing import echo
 from saccade.training.look import LookSettings, Shares, read_shares
+from saccade.training.start import Start, start_parts
 from saccade.training.tasks import build_detector
 from saccade.values.examples import Example
 
@@ -59,8 +60,10 @@ def prepare(
     cache: Path,
     device: torch.device,
     show: bool = True,
+    start: Start | None = None,
 ) -> Setup:
-    """Load the encoder, build the vocabulary, and encode (or decode) every picture once.
+    """Load the encoder, build the vocabulary, and encode (or decode) every picture once. start: a
+    checkpoint that brings model and vocabulary.
 
     Raises DataError when nothing is left to train on."""
     usable = trainable(examples)
@@ -69,17 +72,14 @@ def prepare(
     notes = (*usable.notes, *([f"{cut}."] if cut else []))
     for note in notes if show else ():
         echo("Note:", note, err=True)
-    vocabulary = Vocabulary.build(
-        (caption for e in train for caption in e.captions), config.train.min_count
-    )
-    if len(vocabulary) <= 4:
-        raise DataError(
-            f"no word of the training captions is seen {config.train.min_count} times; "
-            "lower it: --set train.min_count=1"
-        )
     torch.manual_seed(config.train.seed)
-    encoder = load_encoder(config.encoder).to(device)
-    decoder = build_decoder(config.decoder, len(vocabulary), encoder.features)
+    if start is None:
+        vocabulary = _vocabulary(train, config.train.min_count)
+        encoder = load_encoder(config.encoder).to(device)
+        decoder = build_decoder(config.decoder, len(vocabulary), encoder.features)
+    else:
+        vocabulary = start.checkpoint.vocabulary
+        encoder, decoder = start_parts(config, start)
     detector = build_detector(config.train.task, encoder.features, train, vocabulary)
     model = CaptionModel(encoder, decoder, detector).to(device)
     shares = None
@@ -128,6 +128,17 @@ def prepare(
     )
 
 
+def _vocabulary(train: Sequence[Example], min_count: int) -> Vocabulary:
+    """The words of the training captions. Raises DataError where none is seen often enough."""
+    vocabulary = Vocabulary.build((caption for e in train for caption in e.captions), min_count)
+    if len(vocabulary) <= 4:
+        raise DataError(
+            f"no word of the training captions is seen {min_count} times; "
+            "lower it: --set train.min_count=1"
+        )
+    return vocabulary
+
+
 @torch.no_grad()
 def _check_attends(decoder: Decoder, encoder: Encoder) -> None:
     """Raises UsageError for a decoder without attention, which boxes can't teach."""
@@ -152,11 +163,11 @@ def _features(
     show: bool,
 ) -> tuple[Pictures, list[Skipped]]:
     """Grid features of every picture, from the cache, encoded where they are not there yet."""
+    cache = FeatureCache(cache_folder, encoder.cache_key(), encoder.grid, encoder.features)
     with progress("Reading pictures", len(examples), show) as task:
         known, skipped = digests((e.image for e in examples), picture_digest, task.advance)
     views = {path: View(path, digest) for path, digest in known.items()}
     mirrored = {path: View(path, digest, True) for path, digest in known.items() if flip}
-    cache = FeatureCache(cache_folder, encoder.cache_key(), encoder.grid, encoder.features)
     wanted = [*views.values(), *mirrored.values()]
     with progress("Encoding pictures", len(wanted), show) as task:
         skipped += cache.fill(

@@ -13,17 +13,20 @@ from accelerate import Accelerator
 from saccade.config import Config, from_dict, load_preset, merge, to_dict, with_freeze
 from saccade.data.columns import NO_CHOICES, Choices
 from saccade.data.sources import Dataset, read
+from saccade.data.trainable import trainable
 from saccade.decoding import TAG as STRATEGIES
 from saccade.errors import DataError, SaccadeError, UsageError
 from saccade.models.build import TAG as DECODERS
 from saccade.text.printing import echo
 from saccade.training.claim import claimed_new, claimed_run
 from saccade.training.loop import Trainer
-from saccade.training.run import Run, choices_of
+from saccade.training.run import Run, changed, choices_of
 from saccade.training.saved import Progress
 from saccade.training.setup import Setup, fingerprint, prepare
-from saccade.training.tasks import SHORT
+from saccade.training.start import Start, read_start, read_start_again, started
+from saccade.training.tasks import SHORT, Reward, check_task, reward_name
 from saccade.training.tasks import TAG as TASKS
+from saccade.training.tasks.self_critical import try_reward
 from saccade.values.examples import Example
 
 CACHE = Path("~/.cache/saccade/features")
@@ -43,13 +46,19 @@ class Outcome:
     trained: bool = True  # False where the run was finished before
 
 
-def configure(preset: str | None, settings: Mapping[str, Any]) -> Config:
+def configure(
+    preset: str | None, settings: Mapping[str, Any], start: Start | None = None
+) -> Config:
     """A preset's settings (or the defaults) with changes laid over them.
 
     Where the changes name another kind of decoder, strategy or task, the preset's settings of the
-    old one are left out. Raises UsageError naming the setting that is unknown or out of range."""
+    old one are left out. start: a checkpoint that training starts from, whose encoder, decoder and
+    decoding go before the preset's. Raises UsageError naming the setting that is unknown, out of
+    range or decided by the checkpoint."""
     base = _spelled_out(load_preset(preset) if preset else {})
     settings = _spelled_out(settings)
+    if start is not None:
+        base = started(base, settings, start)
     for name, tag in TAGS.items():
         *path, last = name.split(".")
         tables = [base, settings]
@@ -96,13 +105,20 @@ def train(
     cpu: bool = False,
     show: bool = True,
     choices: Choices = NO_CHOICES,
+    start: Path | str | None = None,
+    reward: Reward | None = None,
 ) -> Outcome:
     """Train a captioner on `data` (see `saccade.data.sources.read`) into the new folder `out`.
 
     preset: the name of one that comes with Saccade, or a .toml file; settings: a nested table laid
-    over it, such as {"train": {"epochs": 3}}; choices: see `read`. Raises SaccadeError with the
-    cure when something does not fit; a run that was interrupted goes on with `resume`."""
-    config = configure(preset, settings or {})
+    over it, such as {"train": {"epochs": 3}}; choices: see `read`; start: a checkpoint whose
+    vocabulary, encoder, decoder and weights training starts from; reward: for the task
+    self_critical, `(captions, references) -> rewards` of N captions and N lists of references.
+    Raises SaccadeError saying what to do when something does not fit; a run that was interrupted
+    goes on with `resume`."""
+    begun = None if start is None else read_start(Path(start))
+    config = configure(preset, settings or {}, begun)
+    check_task(config.train, begun is not None, reward)
     data, run = Path(data), Run(Path(out))
     images = None if images is None else Path(images)
     accelerator = Accelerator(cpu=cpu)
@@ -115,13 +131,17 @@ def train(
             "choices": asdict(choices),
             "cache": str(Path(cache).expanduser().absolute()),
             "config": to_dict(config),
+            "start": None if begun is None else begun.about(),
+            "reward": None if reward is None else reward_name(reward),
         }
         dataset = _read(about, show and accelerator.is_main_process)
         examples = dataset.examples
+        if reward is not None:
+            try_reward(reward, trainable(examples).train)
         splits = Counter(e.split for e in examples)
         about["pictures"] = dict(sorted(splits.items()))
         about["fingerprint"] = fingerprint(examples)
-        prepared = _prepare(config, examples, about, accelerator, show)
+        prepared = _prepare(config, examples, about, accelerator, show, begun)
         about |= {
             "notes": [*dataset.notes, *prepared.notes],
             "vocabulary": len(prepared.vocabulary),
@@ -132,19 +152,23 @@ def train(
         if accelerator.is_main_process:
             run.begin(about, prepared.skipped)
         accelerator.wait_for_everyone()
-        return _outcome(Trainer(config, prepared, run, accelerator, show))
+        return _outcome(Trainer(config, prepared, run, accelerator, show, reward))
 
 
 def resume(
-    out: Path | str, cpu: bool = False, show: bool = True, epochs: int | None = None
+    out: Path | str,
+    cpu: bool = False,
+    show: bool = True,
+    epochs: int | None = None,
+    reward: Reward | None = None,
 ) -> Outcome:
     """Go on with an interrupted run: on the CPU it ends with the very weights of one that was not
     interrupted. A finished run is left as it is.
 
-    epochs: train for so many in all instead, more than the run has; also a finished run goes on
+    epochs: train for this many in all instead, more than the run has; also a finished run goes on
     then. What depends on the length of training, such as the end of the cosine schedule, follows
-    from here on. Raises UsageError for fewer epochs, DataError when the data is no longer what the
-    run began with or its files are damaged."""
+    from here on. reward: the one that the run began with. Raises UsageError for fewer epochs,
+    DataError when the data is no longer what the run began with or its files are damaged."""
     run = Run(Path(out))
     run.about()
     accelerator = Accelerator(cpu=cpu)
@@ -152,7 +176,14 @@ def resume(
         accelerator.wait_for_everyone()
         about = run.about()
         config = _saved_config(run, about)
+        _check_reward(about.get("reward"), reward, run)
         saved = run.load_last(about.get("id", ""))
+        if show and accelerator.is_main_process and changed(about):
+            echo(
+                f"Note: the settings in {run.about_path} were changed since the run began; it goes "
+                "on with the changed ones, not as a run that was never interrupted.",
+                err=True,
+            )
         accelerator.wait_for_everyone()  # all have read; now it may be written
         examples = _read(about, show and accelerator.is_main_process).examples
         if fingerprint(examples) != about["fingerprint"]:
@@ -169,9 +200,11 @@ def resume(
         elif saved is not None and saved[0].finished and saved[0].epochs in (0, epochs_now):
             main = accelerator.is_main_process
             return Outcome(run.folder, run.best, saved[0], run.skipped(), epochs_now, main, False)
-        run.records()  # its damage is told before anything expensive
+        run.records()  # damage is reported before anything expensive
         before = run.skipped()
-        prepared = _prepare(config, examples, about, accelerator, show)
+        again = about.get("start")
+        start = None if again is None else read_start_again(again, run.folder)
+        prepared = _prepare(config, examples, about, accelerator, show, start)
         if len(prepared.skipped) != before:
             first = prepared.skipped[0].reason if prepared.skipped else "see skipped.jsonl"
             raise DataError(
@@ -179,9 +212,22 @@ def resume(
                 f"when the run {out} began, so it can't go on exactly; restore the pictures "
                 f"(first: {first})."
             )
-        trainer = Trainer(config, prepared, run, accelerator, show)
+        trainer = Trainer(config, prepared, run, accelerator, show, reward)
         trainer.resume(saved)
         return _outcome(trainer)
+
+
+def _check_reward(name: str | None, reward: Reward | None, run: Run) -> None:
+    """Raises UsageError unless the reward is the one that the run began with, by its name."""
+    now = None if reward is None else reward_name(reward)
+    if now == name:
+        return
+    if name is None:
+        raise UsageError(f"{run.folder} began without a reward of its own; leave `reward` out.")
+    raise UsageError(
+        f"{run.folder} is trained with the reward {name}, Python code of yours: go on from Python, "
+        f"saccade.training.train.resume({str(run.folder)!r}, reward=...)."
+    )
 
 
 def _saved_config(run: Run, about: Mapping[str, Any]) -> Config:
@@ -230,8 +276,10 @@ def _prepare(
     about: Mapping[str, Any],
     accelerator: Accelerator,
     show: bool,
+    start: Start | None = None,
 ) -> Setup:
     """The first process fills the feature cache; the others then find it full."""
     main = accelerator.is_main_process
     with accelerator.main_process_first():
-        return prepare(config, examples, Path(about["cache"]), accelerator.device, show and main)
+        cache, device = Path(about["cache"]), accelerator.device
+        return prepare(config, examples, cache, device, show and main, start)

@@ -1,13 +1,20 @@
 """Tasks: what training minimises. The loop knows none of them: it minimises `Loss.total` and logs
 the sums. A new task is a file with its settings and its function, and a row in `table.TASKS`."""
 
-from saccade.training.tasks.contract import Context, Loss, Materials, Reward, Task
+from saccade.training.tasks.contract import Context, Loss, Materials, Reward, Task, reward_name
 from saccade.training.tasks.likelihood import (
     CrossEntropySettings,
     cross_entropy,
     doubly_stochastic,
 )
-from saccade.training.tasks.table import SHORT, TAG, TASKS, build_detector, build_task
+from saccade.training.tasks.table import (
+    SHORT,
+    TAG,
+    TASKS,
+    build_detector,
+    build_task,
+    check_task,
+)
 
 __all__ = [
     "SHORT",
@@ -21,6 +28,8 @@ __all__ = [
     "Task",
     "build_detector",
     "build_task",
+    "check_task",
     "cross_entropy",
     "doubly_stochastic",
+    "reward_name",
 ]

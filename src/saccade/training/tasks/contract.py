@@ -18,6 +18,11 @@ from saccade.values.examples import Example
 Reward = Callable[[list[str], list[list[str]]], Sequence[float]]
 
 
+def reward_name(reward: Reward) -> str:
+    """What messages and run.json call it."""
+    return getattr(reward, "__qualname__", type(reward).__name__)
+
+
 class Loss(NamedTuple):
     """What one batch cost."""
 
