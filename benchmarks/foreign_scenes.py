@@ -44,6 +44,7 @@ from saccade.values.examples import Example
 SIZE, PATCH, WIDTH, LAYERS, HEADS = 64, 8, 96, 3, 3
 SIDE = SIZE // PATCH
 BATCH = 32
+LEARNING_RATE, WARMUP = 1e-3, 100
 JITTER = 4  # pixels that training pictures are moved by at most: captions stay true
 
 
@@ -224,6 +225,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=Path, default=Path("runs/foreign/scenes"))
     parser.add_argument("--shuffled", action="store_true")
     parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--minutes", type=float, help="stop after so long, in the place of --steps")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     torch.manual_seed(chosen.seed)
@@ -247,19 +249,13 @@ def main() -> None:
         ]
         for entry in captions
     ]
-    optimizer = torch.optim.AdamW(pupil.parameters(), 1e-3, weight_decay=0.01)
-    warmup = 200
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: (
-            min(1.0, (step + 1) / warmup)
-            * 0.5
-            * (1 + np.cos(np.pi * min(1.0, step / chosen.steps)))
-        ),
-    )
+    optimizer = torch.optim.AdamW(pupil.parameters(), weight_decay=0.01)
     began = time.time()
     pupil.train()
-    for step in range(chosen.steps):
+    done, step = 0.0, 0
+    while done < 1:
+        rate = min(1.0, (step + 1) / WARMUP) * 0.5 * (1 + np.cos(np.pi * done))
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * rate
         batch = [generator.randrange(len(captions)) for _ in range(BATCH)]
         ids = [torch.tensor(generator.choice(encoded[i])) for i in batch]
         padded = nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=-100)
@@ -268,14 +264,17 @@ def main() -> None:
         (loss + 0.5 * named).backward()
         nn.utils.clip_grad_norm_(pupil.parameters(), 1.0)
         optimizer.step()
-        schedule.step()
-        if (step + 1) % 250 == 0:
+        step += 1
+        done = step / chosen.steps
+        if chosen.minutes is not None:
+            done = (time.time() - began) / 60 / chosen.minutes
+        if step % 100 == 0:
             print(
-                f"{time.time() - began:6.0f} s  step {step + 1}  loss {loss.item():.3f}  cells "
+                f"{time.time() - began:6.0f} s  step {step}  loss {loss.item():.3f}  cells "
                 f"{named.item():.3f}",
                 flush=True,
             )
-        if (step + 1) % 1000 == 0 or step + 1 == chosen.steps:
+        if step % 1000 == 0 or done >= 1:
             written = pupil.write(pixels["val"])
             true = [check(c, e.scene).true for c, e in zip(written, examples["val"], strict=True)]
             print(f"    true {np.mean(true):.3f}; {written[0]!r}", flush=True)

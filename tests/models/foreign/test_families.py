@@ -62,6 +62,8 @@ def plain_inputs(name: str, folder: Path, start: tuple[int, ...]) -> tuple[Any, 
     if name not in CROSS:
         ids = torch.tensor(start).expand(2, -1)
         inputs |= {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    if name not in (*CROSS, "git"):  # which would ask for another picture
+        inputs["suppress_tokens"] = [model.config.image_token_id]
     if name == "paligemma":
         inputs["token_type_ids"] = torch.zeros_like(inputs["input_ids"])
     return model, inputs
@@ -158,23 +160,23 @@ def test_covering_every_cell_changes_what_is_said(name, engines, encoded):
 @pytest.mark.parametrize("name", CROSS)
 def test_a_mask_over_the_picture_changes_nothing(name, folders, engines, encoded):
     """Why cells are covered by replacing their rows."""
-    model, inputs = plain_inputs(name, folders[name], engines[name].family.start)
+    model, _ = plain_inputs(name, folders[name], engines[name].family.start)
     ids = torch.tensor([[0, 7, 9]]).expand(2, -1)
     rows = encoded[name].features.rows()
-    mask = torch.ones(rows.shape[:2])
-    mask[:, 5:] = 0
+    masks = torch.ones(2, *rows.shape[:2])
+    masks[1, :, 5:] = 0
     with torch.no_grad():
         if name == "blip":
             outputs = [
                 model.text_decoder(
-                    input_ids=ids, encoder_hidden_states=rows, encoder_attention_mask=part
+                    input_ids=ids, encoder_hidden_states=rows, encoder_attention_mask=mask
                 )
-                for part in (torch.ones_like(mask), mask)
+                for mask in masks
             ]
         else:
             outputs = [
-                model(decoder_input_ids=ids, attention_mask=part, **inputs)
-                for part in (torch.ones_like(mask), mask)
+                model(decoder_input_ids=ids, encoder_outputs=(rows,), attention_mask=mask)
+                for mask in masks
             ]
     assert torch.equal(outputs[0].logits, outputs[1].logits)
 
@@ -213,14 +215,20 @@ def test_gradients_at_the_cells_are_finite_differences(name, folders):
     def value(cells: torch.Tensor) -> torch.Tensor:
         return engine.read(Features(cells, None, extra), ids).logprobs[0, 1]
 
+    # Language models norm and weigh in single precision, whatever theirs is.
+    exact = name in (*CROSS, "git")
+    size, tolerance = (1e-5, 1e-4) if exact else (3e-3, 0.03)
+    torch.manual_seed(0)
     (gradient,) = torch.autograd.grad(value(cells), cells)
     assert gradient.abs().max() > 1e-4
     for cell in (0, 1, 3):
         step = torch.zeros_like(cells)
-        step[0, cell] = 1e-5 * torch.randn(cells.size(2), dtype=torch.double)
+        step[0, cell] = size * torch.randn(cells.size(2), dtype=torch.double)
         with torch.no_grad():
             found = value(cells + step) - value(cells - step)
-        torch.testing.assert_close(found, 2 * (gradient * step).sum(), rtol=1e-4, atol=1e-9)
+        torch.testing.assert_close(
+            found, 2 * (gradient * step).sum(), rtol=tolerance, atol=1e-9 if exact else 1e-6
+        )
 
 
 @every

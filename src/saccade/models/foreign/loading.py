@@ -29,7 +29,7 @@ _VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt")
 # Packages that parts of transformers need, by what their absence is reported as.
 _PACKAGES = ("torchvision", "sentencepiece", "tiktoken", "protobuf", "num2words", "timm")
 # Weights that captions do not pass through, so that a folder may lack them.
-_UNUSED = ("pooler", "position_ids", "cls_token_unused")
+_UNUSED = ("pooler", "position_ids")
 LARGE = 8 * 2**30  # bytes of weights: larger models keep the precision of their files
 
 Loaded = TypeVar("Loaded")
@@ -67,7 +67,8 @@ def load_foreign(folder: Path, name: str | None = None, prompt: str | None = Non
     row = row_of(config.get("model_type"), name, bool(config.get("auto_map")))
     _check_files(folder, name)
     with quiet():
-        fitting = Fitting(_processor(folder, name), row.fitting)
+        processor = _processor(folder, name)
+        fitting = _try("its image processor", name, lambda: Fitting(processor, row.fitting))
         tokenizer = _tokenizer(folder, name)
         model = _model(folder, name, row)
     check_geometry(fitting, name)

@@ -25,7 +25,11 @@ class PieceWords:
         # WordPiece puts spaces around punctuation that were not there.
         inner = getattr(tokenizer, "backend_tokenizer", None)
         self.spaced = inner is not None and type(inner.model).__name__ == "WordPiece"
-        self.hidden = frozenset(tokenizer.all_special_ids) - frozenset(ends)
+        # Marks such as an image token may be added without being listed as special.
+        added = {i for i, t in tokenizer.added_tokens_decoder.items() if t.special}
+        self.special = frozenset(tokenizer.all_special_ids) | added
+        self.unknown = tokenizer.unk_token_id
+        self.hidden = self.special - frozenset(ends)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Pieces as text, special ones left out, no space before a full stop."""
@@ -40,9 +44,14 @@ class PieceWords:
         ids = self.reference(sentence)
         if not ids:
             raise UsageError(f"the caption '{sentence}' holds no word; type a sentence.")
-        unknown = self.tokenizer.unk_token_id
-        if unknown is not None and unknown in ids:
-            lost = [word for word in sentence.split() if unknown in self.reference(word)]
+        special = next((i for i in ids if i in self.special and i != self.unknown), None)
+        if special is not None:
+            raise UsageError(
+                f"the caption holds {self.text(special)}, which is no word but a mark of the "
+                "model's own; leave it out."
+            )
+        if self.unknown in ids:
+            lost = [word for word in sentence.split() if self.unknown in self.reference(word)]
             raise UsageError(
                 f"the model's tokenizer has no pieces for '{lost[0] if lost else sentence}'; type "
                 "another word."
@@ -85,7 +94,7 @@ class PieceWords:
     def text(self, index: int) -> str:
         """See `Words`."""
         piece = self.tokenizer.convert_ids_to_tokens(index)
-        if index in self.tokenizer.all_special_ids or not isinstance(piece, str):
+        if index in self.special or not isinstance(piece, str):
             return str(piece)
         return self.decode((index,)).strip() or piece
 

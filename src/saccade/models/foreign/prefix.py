@@ -109,6 +109,8 @@ class Prefix:
         """See `Family`."""
         rows = features.rows()
         inputs = self._before(rows.size(0), rows.device)
+        if self.image_token is not None:  # a caption that held it would ask for another picture
+            settings.suppress_tokens = [*(settings.suppress_tokens or ()), self.image_token]
         found = self.model.generate(
             input_ids=inputs,
             pixel_values=self.given(rows),

@@ -1,0 +1,192 @@
+"""What a folder can lack or hold: one sentence each, with the name and the cure."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from transformers import BlipImageProcessorPil, CLIPImageProcessorPil, LlavaImageProcessorPil
+
+from saccade.api import Captioner
+from saccade.errors import CheckpointError, UsageError
+from saccade.models.foreign.geometry import Fitting, check_geometry, input_box
+from saccade.models.foreign.loading import is_foreign, load_foreign
+from tests.models.foreign.makers import MAKERS
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("foreign") / "blip"
+    MAKERS["blip"](folder)
+    return folder
+
+
+@pytest.fixture
+def folder(whole, tmp_path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "model"))
+
+
+def edit(path: Path, **changes) -> None:
+    content = json.loads(path.read_text())
+    content |= changes
+    path.write_text(json.dumps({k: v for k, v in content.items() if v is not None}))
+
+
+def refused(folder: Path, *parts: str) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        Captioner.from_pretrained(folder, device="cpu")
+    message = str(caught.value)
+    assert str(folder) in message
+    assert "\n" not in message
+    for part in parts:
+        assert part in message
+
+
+def test_without_a_tokenizer(folder):
+    (folder / "tokenizer.json").unlink()
+    refused(folder, "has no tokenizer (tokenizer.json, vocab.json or vocab.txt); save")
+
+
+def test_without_an_image_processor(folder):
+    (folder / "preprocessor_config.json").unlink()
+    refused(folder, "has no image processor (preprocessor_config.json)", "save_pretrained")
+
+
+def test_without_weights_that_are_safe(folder):
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    refused(folder, "pytorch_model.bin and the like are never opened", "can run code")
+
+
+def test_weights_that_are_missing(folder):
+    weights = load_file(folder / "model.safetensors")
+    del weights["vision_model.post_layernorm.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    refused(folder, "1 of its weights are missing (first vision_model.post_layernorm.weight)")
+
+
+def test_weights_of_another_shape(folder):
+    weights = load_file(folder / "model.safetensors")
+    weights["vision_model.post_layernorm.weight"] = torch.zeros(5)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    refused(folder, "the model can't be loaded", "get the folder again, whole")
+
+
+def test_weights_that_are_no_numbers(folder):
+    weights = load_file(folder / "model.safetensors")
+    weights["vision_model.post_layernorm.weight"][3] = torch.nan
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    refused(folder, "non-finite weights (vision_model.post_layernorm.weight)")
+
+
+def test_weights_that_are_cut_off(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    refused(folder, "the model can't be loaded", "get the folder again, whole")
+
+
+def test_a_text_model(folder):
+    edit(folder / "config.json", model_type="gpt2")
+    refused(folder, "is a gpt2, not a captioner that Saccade can read", "blip", "git", "llava")
+
+
+def test_a_model_of_two_hops(folder):
+    edit(folder / "config.json", model_type="blip-2")
+    refused(folder, "is a blip-2, which sees the picture through a second set of vectors")
+
+
+def test_python_code_in_a_folder_is_never_run(folder):
+    (folder / "evil.py").write_text("raise SystemExit('ran')\n")
+    auto = dict.fromkeys(("AutoConfig", "AutoModel", "AutoModelForCausalLM"), "evil.Evil")
+    edit(folder / "config.json", model_type="evil", auto_map=auto)
+    refused(folder, "brings its own Python code (auto_map in its config.json), which is never run")
+    edit(folder / "config.json", model_type="blip", auto_map=auto)
+    edit(folder / "preprocessor_config.json", auto_map={"AutoImageProcessor": "evil.Evil"})
+    edit(folder / "tokenizer_config.json", auto_map={"AutoTokenizer": ["evil.Evil", "evil.Evil"]})
+    Captioner.from_pretrained(folder, device="cpu")  # transformers' own classes read it
+
+
+def test_a_processor_that_needs_torchvision(folder, monkeypatch):
+    edit(folder / "preprocessor_config.json", image_processor_type="DINOv3ViTImageProcessor")
+    refused(folder, "its image processor needs torchvision", "pip install torchvision")
+
+
+def test_a_tokenizer_that_is_damaged(folder):
+    (folder / "tokenizer.json").write_text("{")
+    refused(folder, "its tokenizer can't be loaded")
+
+
+def test_a_config_that_is_no_json(folder):
+    (folder / "config.json").write_text('{"model_type": "blip"')
+    with pytest.raises(CheckpointError, match=r"config\.json"):
+        Captioner.from_pretrained(folder, device="cpu")
+
+
+def test_a_processor_that_crops_in_an_unknown_way(folder):
+    edit(folder / "preprocessor_config.json", do_center_crop=True, size={"longest_edge": 32})
+    refused(folder, "its image processor can't be loaded", "crop_size")
+    edit(folder / "preprocessor_config.json", crop_size={"height": 20, "width": 28}, size=None)
+    edit(folder / "preprocessor_config.json", size={"shortest_edge": 40, "longest_edge": 50})
+    refused(folder, "fits photos to the model in a way that Saccade does not know")
+
+
+def test_a_prompt_for_a_captioner_of_saccade(run):
+    with pytest.raises(UsageError, match="was trained by Saccade and takes no prompt"):
+        Captioner.from_pretrained(run, device="cpu", prompt="Describe")
+    assert not is_foreign(run / "best")
+
+
+SQUARE = {"height": 32, "width": 32}
+PROCESSORS = {
+    "stretch": BlipImageProcessorPil(size=SQUARE),
+    "crop": CLIPImageProcessorPil(size={"shortest_edge": 40}, crop_size=SQUARE),
+    "pad": LlavaImageProcessorPil(
+        do_pad=True, size={"shortest_edge": 32}, crop_size=SQUARE, do_center_crop=True
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PROCESSORS)
+def test_geometry_is_proven_by_pixels_that_say_where_they_are(kind):
+    fitting = Fitting(PROCESSORS[kind], {})
+    check_geometry(fitting, kind)
+    photo = Image.effect_noise((90, 60), 80).convert("RGB")
+    own = PROCESSORS[kind](images=photo, return_tensors="pt").pixel_values
+    ours = fitting.normalised(fitting.pixels(photo).unsqueeze(0))
+    torch.testing.assert_close(ours, own.float(), atol=1e-5, rtol=0)
+    zero = fitting.normalised(fitting.mean_colour().view(1, 3, 1, 1).expand(1, 3, 32, 32))
+    assert float(zero.abs().max()) < 0.01
+
+
+def test_boxes_by_hand():
+    crop = {"do_center_crop": True, "size": {"shortest_edge": 40}, "crop_size": SQUARE}
+    # 90 x 60 becomes 60 x 40; of that columns 14 to 46 and rows 4 to 36 are seen.
+    assert input_box((90, 60), crop, (32, 32)) == (21.0, 6.0, 69.0, 54.0)
+    pad = {"do_pad": True, "size": SQUARE}
+    assert input_box((90, 60), pad, (32, 32)) == (0.0, -15.0, 90.0, 75.0)
+    assert input_box((90, 60), {"size": SQUARE}, (32, 32)) == (0.0, 0.0, 90.0, 60.0)
+
+
+def test_a_wrong_box_is_noticed(monkeypatch):
+    fitting = Fitting(PROCESSORS["crop"], {})
+    fitting.settings["do_center_crop"] = False
+    with pytest.raises(CheckpointError, match="no map could be drawn at the right place"):
+        check_geometry(fitting, "model")
+
+
+def test_what_is_saved_again_is_the_same(whole, tmp_path):
+    foreign = load_foreign(whole)
+    foreign.model.save_pretrained(tmp_path / "again")
+    for name in ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"):
+        shutil.copy(whole / name, tmp_path / "again" / name)
+    photo = Image.effect_noise((50, 40), 80).convert("RGB")
+    one, two = (
+        Captioner.from_pretrained(path, device="cpu").caption(photo)
+        for path in (whole, tmp_path / "again")
+    )
+    assert one.ids == two.ids
+    assert one.logprobs == two.logprobs
+    with pytest.raises(CheckpointError, match="only captioners that Saccade has trained"):
+        Captioner.from_pretrained(whole, device="cpu").save_pretrained(tmp_path / "third")
