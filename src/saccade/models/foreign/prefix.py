@@ -134,7 +134,7 @@ class _Ready(nn.Module):
     def forward(self, pixel_values: Tensor, **_: Any) -> Any:
         from transformers.modeling_outputs import BaseModelOutput
 
-        return BaseModelOutput(last_hidden_state=pixel_values.squeeze(1))  # type: ignore[arg-type]
+        return BaseModelOutput(last_hidden_state=pixel_values.squeeze(1))
 
 
 def git(parts: Parts) -> Prefix:
@@ -278,4 +278,4 @@ def _hand_over_one(pixel_values: Tensor, *_: Any, **__: Any) -> Any:
     """The same as one tensor, as PaliGemma has it."""
     from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-    return BaseModelOutputWithPooling(pooler_output=pixel_values)  # type: ignore[arg-type]
+    return BaseModelOutputWithPooling(pooler_output=pixel_values)
