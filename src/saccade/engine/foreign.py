@@ -75,7 +75,7 @@ class ForeignEngine:
     ) -> list[Caption]:
         """One photo's captions, best first."""
         options = generation(settings, self.family.generation, self.words, self.family.ends)
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
             # A photo's samples are its own, whatever photos come with it.
             mark = zlib.crc32(prepared.pixels.numpy().tobytes())
             torch.manual_seed((getattr(settings, "seed", 0) + mark) % 2**63)

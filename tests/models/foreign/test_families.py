@@ -1,6 +1,6 @@
 """Every family of transformers' captioners against the library itself: tiny random models."""
 
-import warnings
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,12 @@ import torch
 import transformers
 from PIL import Image
 
+from saccade.decoding import BeamSettings, RuleSettings, SampleSettings
 from saccade.engine import Encoded, ForeignEngine, encode
 from saccade.engine.coverings import ReadCoverings
 from saccade.engine.generating import generation
-from saccade.models.contract import Features
+from saccade.errors import UsageError
+from saccade.models.contract import Features, Layers
 from saccade.models.foreign.contract import look
 from saccade.models.foreign.loading import load_foreign
 from saccade.models.foreign.table import FAMILIES
@@ -51,9 +53,15 @@ def test_every_family_of_the_table_is_tested():
     assert set(MAKERS) == set(FAMILIES)
 
 
+@functools.cache
+def untouched(name: str, folder: Path) -> Any:
+    """The model as transformers loads it."""
+    return getattr(transformers, FAMILIES[name].model).from_pretrained(folder).eval()
+
+
 def plain_inputs(name: str, folder: Path, start: tuple[int, ...]) -> tuple[Any, dict[str, Any]]:
     """The model as transformers loads it, and its own inputs for two photos."""
-    model = getattr(transformers, FAMILIES[name].model).from_pretrained(folder).eval()
+    model = untouched(name, folder)
     processor = transformers.AutoImageProcessor.from_pretrained(folder, **FAMILIES[name].fitting)
     pixels = processor(images=[photo(0), photo(1)], return_tensors="pt").pixel_values
     if name in ("idefics3", "smolvlm"):  # one photo of each of two sentences
@@ -92,8 +100,6 @@ def test_one_pass_over_the_final_pieces_is_what_generate_said(name, folders, eng
 
 
 def settings_of(engine: ForeignEngine, beams: int = 1) -> Any:
-    from saccade.decoding import BeamSettings
-
     return BeamSettings(beams=beams, max_words=8)
 
 
@@ -204,9 +210,10 @@ def test_attention_and_elsewhere_are_all_of_it(name, engines, encoded):
 
 
 @every
-def test_gradients_at_the_cells_are_finite_differences(name, folders):
-    engine = ForeignEngine(load_foreign(folders[name]), "cpu")
+def test_gradients_at_the_cells_are_finite_differences(name, engines, request):
+    engine = engines[name]
     engine.foreign.model.double()
+    request.addfinalizer(engine.foreign.model.float)  # nothing is lost on the way
     features = encode(engine, [photo(0)]).features
     cells = features.cells.detach().double().requires_grad_()
     extra = None if features.extra is None else features.extra.double()
@@ -295,9 +302,6 @@ def _nothing(module: Any, inputs: Any, output: Any) -> Any:
 
 @every
 def test_sampling_is_the_photos_own_and_rules_reach_generate(name, engines, encoded):
-    from saccade.decoding import RuleSettings, SampleSettings
-    from saccade.errors import UsageError
-
     engine = engines[name]
     settings = SampleSettings(samples=3, max_words=6, seed=1)
     both = engine.write(encoded[name], settings, keep=3)
@@ -313,29 +317,26 @@ def test_sampling_is_the_photos_own_and_rules_reach_generate(name, engines, enco
         engine.write(encoded[name], SampleSettings(rules=RuleSettings(trigram_penalty=1.0)))
 
 
-def test_prompts_reach_those_that_take_them(folders):
-    from saccade.errors import UsageError
-
-    ids = {}
-    for name, folder in folders.items():
-        if name == "vision-encoder-decoder":
-            with pytest.raises(UsageError, match="takes no prompt"):
-                load_foreign(folder, prompt="a red")
-            continue
-        foreign = load_foreign(folder, prompt="a red")
-        ids[name] = foreign.family.start
-        assert "a red" in foreign.words.tokenizer.decode(ids[name])
-    assert "ASSISTANT:" in engines_text(folders["llava"], ids["llava"])
-
-
-def engines_text(folder: Path, ids: tuple[int, ...]) -> str:
-    return str(load_foreign(folder).words.tokenizer.decode(ids))
+def test_prompts_reach_those_that_take_them(folders, engines):
+    with pytest.raises(UsageError, match="takes no prompt"):
+        load_foreign(folders["vision-encoder-decoder"], prompt="a red")
+    for name in ("blip", "git", "llava", "paligemma"):
+        foreign = load_foreign(folders[name], prompt="a red")
+        assert "a red" in foreign.words.tokenizer.decode(foreign.family.start)
+    own = {
+        name: engines[name].words.tokenizer.decode(engines[name].family.start) for name in MAKERS
+    }
+    question = "Describe the image in one sentence."
+    assert own["llava"].startswith("USER: <image><image>")
+    assert own["llava"].endswith(f"{question} ASSISTANT:")
+    assert own["paligemma"].endswith("<image><|endoftext|>caption en\n")
+    around = "<fake_token_around_image>"
+    cells = "<image>" * 4
+    assert f"User:{around}<global-img>{cells}{around}{question}" in own["smolvlm"]
 
 
 def test_a_map_by_hand():
     """Two layers of one head over two rows of a class token and one cell."""
-    from saccade.models.contract import Layers
-
     cross = (
         torch.tensor([[[[0.25, 0.75], [0.5, 0.5]]]]),
         torch.tensor([[[[0.75, 0.25], [1.0, 0]]]]),
@@ -344,10 +345,3 @@ def test_a_map_by_hand():
     found = look(layers, torch.tensor([0, 1]))
     torch.testing.assert_close(found.weights, torch.tensor([[[0.5], [0.25]]]))
     torch.testing.assert_close(found.elsewhere, torch.tensor([[0.5, 0.75]]))
-
-
-def test_nothing_is_warned_about(folders):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        engine = ForeignEngine(load_foreign(folders["blip"]), "cpu")
-        engine.write(encode(engine, [photo(0)]))

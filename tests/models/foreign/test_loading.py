@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub.errors import GatedRepoError
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import BlipImageProcessorPil, CLIPImageProcessorPil, LlavaImageProcessorPil
@@ -136,6 +137,18 @@ def test_a_prompt_for_a_captioner_of_saccade(run):
     with pytest.raises(UsageError, match="was trained by Saccade and takes no prompt"):
         Captioner.from_pretrained(run, device="cpu", prompt="Describe")
     assert not is_foreign(run / "best")
+
+
+def test_a_gated_model_of_the_hub(monkeypatch):
+    """The hub itself can't be reached from a test."""
+
+    def refuse(*_, **options):
+        assert not any(part.endswith((".py", ".bin")) for part in options["allow_patterns"])
+        raise GatedRepoError.__new__(GatedRepoError)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    with pytest.raises(CheckpointError, match=r"owner/name is gated: accept its terms .* `hf auth"):
+        Captioner.from_pretrained("owner/name")
 
 
 SQUARE = {"height": 32, "width": 32}
