@@ -109,18 +109,21 @@ def main() -> None:
         f"{chosen.family}: {sum(p.numel() for p in model.parameters()) / 1e6:.0f} million weights"
     )
     print(f"cells {encoded.features.cells.shape[1]}, words {len(caption.words)}")
-    rows = {
-        "encode": seconds(lambda: encode(engine, [photo])),
-        "beam 5": seconds(lambda: engine.write(encoded, settings)),
-        "explain": seconds(lambda: explainer.evidence(caption, encoded.features)),
-    }
-    for name, (wall, used) in rows.items():
-        print(f"  {name:8} {wall:8.2f} s, {used:8.2f} s of processor time")
+    rows = {}
+    for name, work in (
+        ("encode", lambda: encode(engine, [photo])),
+        ("beam 5", lambda: engine.write(encoded, settings)),
+        ("explain", lambda: explainer.evidence(caption, encoded.features)),
+    ):
+        rows[name] = wall, used = seconds(work)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(
+            f"  {name:8} {wall:8.2f} s, {used:8.2f} s of processor time, {peak:.2f} GiB at most",
+            flush=True,
+        )
     for what, first in (("beam 5", 0.0), ("encode and beam 5", rows["encode"][1])):
         ratio = (rows["explain"][1] + first) / (rows["beam 5"][1] + first)
         print(f"  explained / {what}: {ratio:.1f} (processor time)")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"  peak memory {peak:.2f} GiB")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from saccade.decoding import Decoding
 from saccade.decoding.hypothesis import RUNNERS_UP, normalise
@@ -25,6 +26,7 @@ from saccade.values.captions import Caption
 
 NUMBERS = 2**25  # of a decoder's memory at a time: 128 MiB
 RUNS = 64  # of one sentence at a time
+HELD = 2**20  # numbers of rows whose layers are held at a time
 WORKING = 16  # numbers at work for each of a row that is read with the words, about
 
 
@@ -81,6 +83,8 @@ class ForeignEngine:
             torch.manual_seed((getattr(settings, "seed", 0) + mark) % 2**63)
             sequences = self.family.generate(features, options).tolist()
         captions = []
+        if settings.strategy != "sample":  # the best come first
+            sequences = sequences[:keep]
         for sequence in sequences:
             stop = next((i for i, x in enumerate(sequence) if x in self.family.ends), None)
             ids = tuple(sequence if stop is None else sequence[:stop])
@@ -161,14 +165,41 @@ class ForeignEngine:
             empty = torch.full((R, P + 1), torch.nan, device=device)
             return Reading(empty, None)
         T = int(places.max())
-        taught = self.family.teach(features, sentence[:T].expand(R, T), places, attention=True)
-        logprobs, whole = self._scattered(taught.logits, sentence, wanted.to(device), places)
-        attention = None
-        if taught.layers is not None:
-            attention = _spread(look(taught.layers, places, heads), places, P + 1)
-        return Reading(
-            logprobs, attention, whole if distribution else None, taught.layers if heads else None
-        )
+        inputs, layers = sentence[:T].expand(R, T), None
+        if heads:
+            taught = self.family.teach(features, inputs, places, attention=True)
+            logits, layers = taught.logits, taught.layers
+            assert layers is not None
+            seen = look(layers, places, heads)
+        else:
+            logits, seen = self._read_in_parts(features, inputs, places)
+        logprobs, whole = self._scattered(logits, sentence, wanted.to(device), places)
+        attention = _spread(seen, places, P + 1)
+        return Reading(logprobs, attention, whole if distribution else None, layers)
+
+    def _read_in_parts(
+        self, features: Features, inputs: Tensor, places: Tensor
+    ) -> tuple[Tensor, Attention]:
+        """Logits (R, Q, V) and maps of some runs at a time. Where gradients are asked for, a part
+        is computed again on the way back, so that the layers of one part only are held."""
+
+        def part(chosen: slice) -> tuple[Tensor, Tensor, Tensor]:
+            some = features.pictures(chosen)
+            taught = self.family.teach(some, inputs[chosen], places, attention=True)
+            assert taught.layers is not None
+            seen = look(taught.layers, places)
+            assert seen.elsewhere is not None
+            return taught.logits, seen.weights, seen.elsewhere
+
+        R = len(inputs)
+        count = max(1, HELD // features.rows()[0].numel())
+        again = torch.is_grad_enabled() and features.cells.requires_grad and count < R
+        parts = []
+        for start in range(0, R, count):
+            chosen = slice(start, start + count)
+            parts.append(checkpoint(part, chosen, use_reentrant=False) if again else part(chosen))
+        logits, weights, elsewhere = (torch.cat(entries) for entries in zip(*parts, strict=True))
+        return logits, Attention(weights, elsewhere)
 
     def _scattered(
         self, logits: Tensor, sentence: Tensor, wanted: Tensor, places: Tensor

@@ -239,6 +239,24 @@ def test_gradients_at_the_cells_are_finite_differences(name, engines, request):
 
 
 @every
+def test_gradients_run_by_run_are_those_at_once(name, engines, encoded, monkeypatch):
+    """Large models hold the layers of few runs at a time and compute them again."""
+    engine = engines[name]
+    rows = encoded[name].features
+    cells = torch.cat((rows.cells, rows.cells.flip(1)))
+    extra = None if rows.extra is None else torch.cat((rows.extra, rows.extra))
+    found = []
+    for held in (10**9, 1):
+        monkeypatch.setattr("saccade.engine.foreign.HELD", held)
+        leaf = cells.clone().requires_grad_()
+        reading = engine.read(Features(leaf, None, extra), (7, 9, 11))
+        (gradient,) = torch.autograd.grad(reading.logprobs[:, 1].sum(), leaf)
+        found.append((reading.logprobs.detach(), reading.attention.weights.detach(), gradient))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=2e-5, rtol=1e-3)
+
+
+@every
 def test_only_the_places_that_are_wanted_are_read(name, engines, encoded):
     engine = engines[name]
     features = encoded[name].features
