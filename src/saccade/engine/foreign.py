@@ -24,7 +24,7 @@ from saccade.models.foreign.loading import Foreign
 from saccade.photos.opening import Photo, read_photo
 from saccade.values.captions import Caption
 
-NUMBERS = 2**25  # of a decoder's memory at a time: 128 MiB
+NUMBERS = 2**24  # of a decoder's memory at a time: 64 MiB
 RUNS = 64  # of one sentence at a time
 HELD = 2**20  # numbers of rows whose layers are held at a time
 WORKING = 16  # numbers at work for each of a row that is read with the words, about
@@ -180,7 +180,7 @@ class ForeignEngine:
     def _read_in_parts(
         self, features: Features, inputs: Tensor, places: Tensor
     ) -> tuple[Tensor, Attention]:
-        """Logits (R, Q, V) and maps of some runs at a time. Where gradients are asked for, a part
+        """Logits (R, Q, V) and maps of some runs at a time. Where gradients are needed, a part
         is computed again on the way back, so that the layers of one part only are held."""
 
         def part(chosen: slice) -> tuple[Tensor, Tensor, Tensor]:
