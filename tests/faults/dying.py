@@ -1,4 +1,5 @@
-"""Trains a tiny run and kills itself at operation n on the run's files, again and again.
+"""Trains a tiny run and kills itself at operation n on the run's files, again and again, or with
+half of a line of the log written.
 
 A driver: one process that loads torch once and forks a child for every training.
 """
@@ -58,8 +59,34 @@ def watch(folder: str, last: int, counted: Path | None) -> None:
     sys.addaudithook(hook)
 
 
-def main(data: str, folder: Path, settings: dict, points: list[int], sample: int) -> dict:
-    """Which operations were killed at, and how each went on."""
+def tear(last: int) -> None:
+    """Kill this process in the middle of line number `last` of the log."""
+    from saccade.files import to_json
+    from saccade.training.logs import RunLog
+
+    real, lines = RunLog.__call__, 0
+
+    def log(self: RunLog, record: dict) -> None:
+        nonlocal lines
+        lines += 1
+        if lines == last:
+            line = to_json(record)
+            self.file.write(line[: len(line) // 2])
+            self.file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        real(self, record)
+
+    RunLog.__call__ = log  # type: ignore[method-assign]
+
+
+def evenly(last: int, sample: int) -> list[int]:
+    """Some of 1 to `last`, or all where `sample` is 0."""
+    return list(range(1, last + 1, max(1, last // sample) if sample else 1))
+
+
+def main(data: str, folder: Path, settings: dict, sample: int) -> dict:
+    """Which operations and which lines of the log were killed at, and how each went on."""
+    from saccade.training.run import read_log
     from saccade.training.train import resume, train
 
     options = {"settings": settings, "cpu": True, "show": False}
@@ -71,27 +98,32 @@ def main(data: str, folder: Path, settings: dict, points: list[int], sample: int
 
     assert child(whole) == 0
     operations = int(counted.read_text())
-    step = max(1, operations // sample) if sample else 1
-    points = points or list(range(1, operations + 1, step))
+    lines = len((folder / "whole" / "log.jsonl").read_text().splitlines())
+    points = [("operation", n) for n in evenly(operations, sample)]
+    points += [("line", n) for n in evenly(lines, sample // 2)]
     outcomes = {}
-    for point in points:
-        run = folder / f"run-{point}"
+    for kind, point in points:
+        run = folder / f"{kind}-{point}"
 
-        def dying(run: Path = run, point: int = point) -> None:
-            watch(str(run), point, None)
+        def dying(run: Path = run, kind: str = kind, point: int = point) -> None:
+            if kind == "line":
+                tear(point)
+            else:
+                watch(str(run), point, None)
             train(data, run, **options)
 
         def again(run: Path = run) -> None:
+            read_log(run / "log.jsonl")  # as `report` does
             if (run / "run.json").exists():
                 resume(run, cpu=True, show=False)
             else:
                 train(data, run, **options)
 
-        outcomes[point] = [child(dying), child(again)]
+        outcomes[run.name] = [child(dying), child(again)]
     return {"operations": operations, "outcomes": outcomes}
 
 
 if __name__ == "__main__":
-    _, data, folder, settings, points, sample = sys.argv
-    found = main(data, Path(folder), json.loads(settings), json.loads(points), int(sample))
+    _, data, folder, settings, sample = sys.argv
+    found = main(data, Path(folder), json.loads(settings), int(sample))
     print(json.dumps(found))

@@ -1,5 +1,6 @@
-"""A run killed at any rename, removal or opening of its files goes on and ends bit for bit like one
-that was not killed. A sample in the test run; `make faults` kills at every operation."""
+"""A run killed at any rename, removal or opening of its files, or in the middle of a line of its log,
+goes on and ends bit for bit like one that was not killed. A sample in the test run; `make faults`
+kills at every operation and at every line."""
 
 import json
 import os
@@ -41,7 +42,7 @@ def test_a_run_killed_anywhere_ends_bit_for_bit_the_same(kind, tmp_path):
     data = squares(tmp_path / "data", 8, 2)
     settings = merge(merge(TINY, {"train": {"monitor": 2}}), KINDS[kind])
     command = [sys.executable, str(Path(__file__).with_name("dying.py")), str(data)]
-    command += [str(tmp_path), json.dumps(settings), "[]", str(many(6, 0))]
+    command += [str(tmp_path), json.dumps(settings), str(many(6, 0))]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert ended.returncode == 0, ended.stderr[-3000:]
@@ -50,14 +51,14 @@ def test_a_run_killed_anywhere_ends_bit_for_bit_the_same(kind, tmp_path):
     expected, wrong = contents(tmp_path / "whole"), []
     for point, (died, again) in found["outcomes"].items():
         count("kills")
-        run = tmp_path / f"run-{point}"
+        run = tmp_path / point
         if died != -9 or again != 0:
-            wrong.append(f"operation {point}: {died}, then {again}")
+            wrong.append(f"{point}: {died}, then {again}")
             continue
         ours = contents(run)
         different = [name for name in expected if ours[name] != expected[name]]
         if different:
-            wrong.append(f"operation {point}: other {different}")
+            wrong.append(f"{point}: other {different}")
         else:
             count("resumes bit-exact")
     assert wrong == [], ended.stderr[-3000:]
