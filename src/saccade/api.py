@@ -127,8 +127,8 @@ class Captioner:
         Raises CheckpointError for a captioner that Saccade has not trained."""
         if isinstance(self.engine, EnsembleEngine):
             raise CheckpointError(
-                "an ensemble is not a single checkpoint: keep its members, or average their weights "
-                "(saccade soup)."
+                "an ensemble is not a single checkpoint: keep its members, or average their "
+                "weights (saccade soup)."
             )
         if not isinstance(self.engine, ModelEngine):
             raise CheckpointError("only captioners that Saccade has trained can be saved by it.")

@@ -59,6 +59,25 @@ def caption(
             "a name in .jsonl, else a JSON list.",
         ),
     ] = None,
+    write: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--write",
+            metavar="FORM",
+            help="Write captions where they belong, once for each photo: txt, xmp (beside the "
+            "photo), embed (XMP in the photo's file), jsonl, csv, parquet (a table, also "
+            "FORM=PATH), or html (alt texts of pages). Repeatable.",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="With --write: replace texts that are there.")
+    ] = False,
+    language: Annotated[
+        str, typer.Option(callback=some_text, help="With --write xmp: the captions' language.")
+    ] = "en",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --write html: change the pages without asking.")
+    ] = False,
     geometric: Geometric = False,
     prompt: Prompt = None,
     cpu: Cpu = False,
@@ -73,6 +92,14 @@ def caption(
     from saccade.errors import PictureError, UsageError
     from saccade.files import JsonStream
 
+    if write or overwrite or yes:
+        from saccade.cli.publish import check_choices
+
+        if attention is not None or json_file is not None or gif:
+            raise UsageError(
+                "--write goes without --attention, --gif and --json; run it by itself."
+            )
+        check_choices(write or [], overwrite, yes)
     if gif and attention is None:
         raise UsageError("--gif needs a folder: add --attention FOLDER.")
     style: dict[str, Any] = {} if sigma is None else {"sigma": sigma}
@@ -83,7 +110,24 @@ def caption(
             raise UsageError(f"--cmap: there is no colour map '{colours}'; try inferno or viridis.")
         style["cmap"] = colours
     check_decoding(decoding)
+    if write == ["html"]:
+        from saccade.cli.publish import into_pages, pages_of
+
+        pages_of(photos)
+        captioner = captioner_of(model, cpu, geometric, prompt)
+        into_pages(captioner, photos, decoding_of(captioner, decoding)[0], yes)
+        return
     paths, readable = photos_of(photos)
+    if write:
+        from saccade.cli.publish import into_forms
+
+        folder = photos[0] if photos[0].is_dir() else photos[0].parent
+        captioner = captioner_of(model, cpu, geometric, prompt)
+        chosen = decoding_of(captioner, decoding)[0]
+        into_forms(
+            captioner, paths, chosen, write, folder, "+".join(model), language, overwrite, readable
+        )
+        return
     names = picture_names(paths)
     suffixes = (".png", ".gif") if gif else (".png",)
     check_outputs({"--json": json_file}, [*paths, *model_files(model)])

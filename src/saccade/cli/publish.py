@@ -23,11 +23,13 @@ BATCH = 64  # captions between two writes to the disk: at most so many are made 
 HTML = "html"
 
 
-def check_choices(choices: Sequence[str], yes: bool) -> None:
+def check_choices(choices: Sequence[str], overwrite: bool, yes: bool) -> None:
     """Raises UsageError for forms that are unknown or can't be together."""
     from saccade.publish import FORMS
 
     names = [choice.partition("=")[0] for choice in choices]
+    if overwrite and (not names or HTML in names):
+        raise UsageError("--overwrite is for --write with another form than html.")
     for name, choice in zip(names, choices, strict=True):
         if name not in FORMS and choice != HTML:
             raise UsageError(
@@ -183,16 +185,16 @@ def into_pages(captioner: Captioner, paths: Sequence[Path], decoding: Decoding, 
         echo("No page has an image to describe: nothing is changed.", err=True)
     elif not yes and not sys.stdin.isatty():
         raise UsageError("nothing is written: add --yes to change the pages as shown.")
-    elif yes or typer.confirm(f"Write {count} texts into {len(changes)} pages?"):
+    elif yes or typer.confirm(f"Write these texts ({count}) into pages ({len(changes)})?"):
         for page, texts in changes:
             if read_page(page.path).text != page.text:
                 raise SaccadeError(f"{page.path}: has changed meanwhile; run it again.")
             write_page(page.path, page.with_texts(texts))
-        echo(f"{count} texts written into {len(changes)} pages.", err=True)
+        echo(f"Texts written: {count}, in pages: {len(changes)}.", err=True)
     else:
         echo("Nothing is changed.", err=True)
     if failed or elsewhere:
-        echo(f"{failed + elsewhere} images have no text.", err=True)
+        echo(f"Images still without a text: {failed + elsewhere}.", err=True)
     if failed:
         raise typer.Exit(1)
 

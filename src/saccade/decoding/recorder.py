@@ -21,7 +21,8 @@ class _Record:
     logprobs: np.ndarray  # (b, K')
     top_ids: np.ndarray  # (b, K, R) runners-up, by the parent's slot
     top_values: np.ndarray
-    attention: dict[str, np.ndarray]  # weights (b, K, L), heads (b, K, H, L), others (b, K), by parent
+    # weights (b, K, L), heads (b, K, H, L), others (b, K), by parent
+    attention: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)

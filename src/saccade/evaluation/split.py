@@ -100,9 +100,9 @@ def evaluate(
     """Caption every picture of a split and measure. `data` is a source for `read`, or examples.
 
     split "all" takes every picture; limit > 0 only the first `limit`. A picture that can't be
-    decoded is listed in `skipped`. stop: called after each batch; when it returns true, the figures are
-    of the pictures captioned until then. keep: captions of each picture; `scores` are of the best
-    of each, `several` of all. Raises DataError when nothing is left."""
+    decoded is listed in `skipped`. stop: called after each batch; when it returns true, the figures
+    are of the pictures captioned until then. keep: captions of each picture; `scores` are of the
+    best of each, `several` of all. Raises DataError when nothing is left."""
     examples = _examples(data, split, images)
     if limit:
         examples = examples[:limit]

@@ -207,9 +207,9 @@ def survey(
         if any(map(len, alphas))
         else None,
         grounding(
-            (alphas, item.caption.where, words)
+            (weights, item.caption.where, words)
             for item in captioned
-            if (alphas := item.caption.alphas) is not None and (words := grounded(item, boxes))
+            if (weights := item.caption.alphas) is not None and (words := grounded(item, boxes))
         ),
         boxed,
         box_figures(boxed),

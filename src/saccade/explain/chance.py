@@ -147,7 +147,7 @@ def read_chance(path: Path | str) -> PointingChance:
 
 def _number(path: Path | str, values: Any, key: str) -> float:
     value = values.get(key) if isinstance(values, dict) else None
-    if type(value) not in (int, float):
+    if not isinstance(value, int | float) or isinstance(value, bool):
         raise DataError(f'{path}: "{key}" is not a number; {_CURE}.')
     return float(value)
 

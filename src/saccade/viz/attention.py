@@ -68,7 +68,7 @@ def layout(tiles: int, aspect: float, columns: int | None = None) -> tuple[int, 
 
 
 def _word_room(caption: Caption) -> float:
-    """How wide a tile must be for every word to stand in readable letters beside its probability."""
+    """How wide a tile must be for every word to be readable beside its probability."""
     words = (lettering.shortened(word) for word in caption.words)
     longest = max((lettering.width(word, _LEAST_WORD, bold=True) for word in words), default=0.0)
     return longest + lettering.width("100%", _WORD) + 6

@@ -195,8 +195,8 @@ class SoftAttentionDecoder(Decoder):
     def _with_layers(
         self, memory: Memory, inputs: Tensor, live: Tensor, attention: Attention
     ) -> Predictions:
-        """`teach` word by word for one caption of each picture, inputs (B, T), so that gradients can
-        be taken at all of its weights as one tensor: what is added to alpha is 0."""
+        """`teach` word by word for one caption of each picture, inputs (B, T), so that gradients
+        can be taken at all of its weights as one tensor: what is added to alpha is 0."""
         weights = attention.weights.detach().requires_grad_()  # (B, 1, T, L)
         added = weights - weights.detach()
         embedded = self.embed(inputs)  # (B, T, E)
