@@ -59,9 +59,9 @@ def test_every_tagged_section_says_its_kind_in_json():
     [
         ({"trian": {}}, "unknown setting 'trian'; known here: decode, decoder, encoder, train"),
         ({"train": {"epoch": 3}}, r"unknown setting 'train\.epoch'"),
-        ({"train": {"epochs": "three"}}, r"train\.epochs is a int, not 'three'"),
-        ({"train": {"epochs": True}}, r"train\.epochs is a int, not True"),
-        ({"train": {"flip": 1}}, r"train\.flip is a bool, not 1"),
+        ({"train": {"epochs": "three"}}, r"train\.epochs is a whole number, not 'three'"),
+        ({"train": {"epochs": True}}, r"train\.epochs is a whole number, not True"),
+        ({"train": {"flip": 1}}, r"train\.flip is true or false, not 1"),
         ({"encoder": {"image_size": 224}}, r"encoder\.image_size is a list"),
         ({"encoder": {"image_size": [0, 224]}}, "two positive numbers"),
         ({"encoder": {"fit": "squash"}}, "one of stretch, crop, pad"),

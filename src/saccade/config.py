@@ -222,6 +222,9 @@ def to_dict(config: Any) -> dict[str, Any]:
     return dataclasses.asdict(config)
 
 
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
 def _check_type(value: Any, kind: Any, name: str) -> Any:
     if kind is Any:
         return value
@@ -245,7 +248,7 @@ def _check_type(value: Any, kind: Any, name: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     good = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-    _require(good, f"{name} is a {kind.__name__}, not {reprlib.repr(value)}.")
+    _require(good, f"{name} is {_KINDS[kind]}, not {reprlib.repr(value)}.")
     return value
 
 

@@ -35,7 +35,8 @@ def test_a_soup_is_the_mean_and_records_its_parents(run, other, data, tmp_path, 
     ours, theirs, mixed = (load(folder) for folder in (run / "best", other, out))
     weights = (ours.model.state_dict(), theirs.model.state_dict(), mixed.model.state_dict())
     for name, value in weights[2].items():
-        torch.testing.assert_close(value, (weights[0][name] + weights[1][name]) / 2)
+        if value.is_floating_point():  # batches are counted in whole numbers
+            torch.testing.assert_close(value, (weights[0][name] + weights[1][name]) / 2)
     torch.testing.assert_close(mixed.mean_grid, ours.mean_grid)
     parents = read_config(out)["training"]["parents"]
     assert [parent["checkpoint"] for parent in parents] == [str(run), str(other)]

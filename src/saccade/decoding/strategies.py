@@ -90,8 +90,11 @@ def changed(settings: Any, strategy: str | None = None, **changes: Any) -> Any:
     wanted: dict[str, Any] = {}
     for typed, value in changes.items():
         name = ALIASES.get(typed, typed)
-        if value is not None and wanted.setdefault(name, value) != value:
+        if value is None:
+            continue
+        if name in wanted and wanted[name] != value:
             raise UsageError(f"{name} and its other name have two values; leave one out.")
+        wanted[name] = value
     rules = {name: wanted.pop(name) for name in _RULES & wanted.keys()}
     if strategy is None:
         strategy = _implied(settings.strategy, wanted.keys(), bool(rules.get("forced")))

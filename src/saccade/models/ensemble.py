@@ -171,11 +171,11 @@ class EnsembleDecoder(Decoder):
     def stepper(self) -> Stepper:
         """The members' own steppers, together."""
         steppers = tuple(decoder.stepper() for decoder in self._decoders())
-        return EnsembleStepper(steppers, self.layouts, self.settings.mean)
+        return SteppingEnsemble(steppers, self.layouts, self.settings.mean)
 
 
 @dataclass(frozen=True)
-class EnsembleStepper:
+class SteppingEnsemble:
     """The steppers of several decoders as one."""
 
     steppers: tuple[Stepper, ...]
@@ -223,7 +223,7 @@ class CellwiseEnsemble:
 
     def step(self, tokens: Tensor, state: State, of: Tensor | None = None) -> Step:
         """See `saccade.models.contract.Stepper`."""
-        return EnsembleStepper(self.steppers, self.layouts, self.mean).step(tokens, state, of)
+        return SteppingEnsemble(self.steppers, self.layouts, self.mean).step(tokens, state, of)
 
     def cellwise(self) -> CellwiseEnsemble:
         """Itself."""
