@@ -11,7 +11,7 @@ WHOLE = {  # command: (what it needs, its numbers and a value below the least)
         ["d", "-m", "m"],
         {"--beams": 0, "--max-words": 0, "--limit": -1, "--pictures": 0},
     ),
-    "survey": (["d", "-m", "m"], {"--beams": 0, "--limit": -1, "--measured": 0}),
+    "survey": (["d", "-m", "m"], {"--beams": 0, "--limit": -1, "--measured": -1}),
     "report": (["r"], {"--limit": -1, "--samples": -1}),
     "scenes": (["s"], {"--count": -1, "--val": -1, "--test": -1, "--seed": -1, "--size": 47}),
     "demo": (["s"], {"--seed": -1}),

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from saccade.data.boxes import read_boxes
-from saccade.data.naming import ground_words
 from saccade.data.coco_words import PAIRS, words_of
+from saccade.data.naming import ground_words
 from saccade.data.sources import read
 from saccade.errors import DataError
 from saccade.text import tokenize
