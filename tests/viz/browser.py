@@ -8,6 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Download, sync_playwright
 
+SHOWS = "[...document.querySelectorAll('main > section')].some((s) => !s.hidden)"
 CURE = "Chromium is not here: apt-get install chromium (Debian, Ubuntu)"
 
 
@@ -63,12 +64,12 @@ class Browser:
             reduced_motion="reduce" if calm else "no-preference",
         )
 
-    def open(self, path: Path, place: str = "") -> None:
-        """Open a file, and wait until it shows something."""
+    def open(self, path: Path, place: str = "", shows: str = SHOWS) -> None:
+        """Open a file, and wait until it shows something, as a JavaScript condition says."""
         self._page.goto("about:blank")
         self.errors.clear()
         self._page.goto(f"{path.as_uri()}{place}")
-        self.wait("[...document.querySelectorAll('main > section')].some((s) => !s.hidden)")
+        self.wait(shows)
 
     def run(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page; a promise is awaited."""
@@ -119,3 +120,18 @@ class Browser:
                 return found[0]
             self._page.wait_for_timeout(20)  # takes in what the page does meanwhile
         raise TimeoutError(f"no {suffix} was saved; errors: {self.errors}")
+
+
+# What the explorer shows ---------------------------------------------------------------------
+
+
+def chosen(browser: Browser) -> str:
+    """The chosen word."""
+    return browser.text('.word[aria-current="true"] b').removesuffix("?")  # "?": see "why not?"
+
+
+def visible(browser: Browser) -> list[str]:
+    """The captions of the index's cards."""
+    return browser.run(
+        "[...document.querySelectorAll('#cards li:not([hidden]) .text')].map((e) => e.textContent)"
+    )

@@ -24,6 +24,7 @@ from saccade.values.evidence import (
 )
 from saccade.values.places import Grid
 
+LABELS = {"attention": "Attention", "gradient": "Gradient × input", "occlusion": "Occlusion"}
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 SPARE = ("man", "woman", "truck", "boat", "dog", "two", "white", "standing", "near", "small")
 
@@ -95,11 +96,11 @@ def word(text: str, place: int, where: Grid, rng, centre=None, logprob=None) -> 
     verdict = "supported" if effect.low > 0.1 else "contradicted" if effect.high < 0.35 else "weak"
     told = {
         "supported": "Covering the most attended cells costs this word {:.2f} nats more than "
-        "covering random ones; the 95 % interval {:.2f} to {:.2f} is above 0.1.",
+        "covering random ones; the 95% interval {:.2f} to {:.2f} is above 0.1.",
         "weak": "Covering the most attended cells costs {:+.2f} nats beside random ones; the 95 % "
         "interval {:.2f} to {:.2f} leaves it open.",
         "contradicted": "Covering the most attended cells costs {:+.2f} nats beside random ones; "
-        "the whole 95 % interval {:.2f} to {:.2f} is below what a look that matters would cost.",
+        "the whole 95% interval {:.2f} to {:.2f} is below what a look that matters would cost.",
     }[verdict]
     others = [w for w in rng.permutation(SPARE).tolist() if w != text][:4]
     left = 1 - np.exp(logprob)
@@ -178,6 +179,7 @@ def explain(
     rival = said[place].runners_up[0]
     other = word(rival[0], place, where, rng, logprob=rival[1])
     return Explanation(
+        labels=LABELS,
         caption=caption(said, where, others=others, image=image, photo=photo),
         words=tuple(said),
         instead=(Counterfactual(place, said[place], other),),
@@ -229,3 +231,8 @@ def coco(folder: Path, count: int) -> list[Explanation]:
             explain(" ".join(tokens), open_photo(photo), number, fit, places=places, photo=photo)
         )
     return found
+
+
+def address(made: list[Explanation], photo: int = 0, word: int = 1, beam: int = 1) -> str:
+    """Where the explorer shows a word (from 1) of a beam (from 1)."""
+    return f"#{made[photo].caption.photo.name}/{word}/{beam}"

@@ -178,6 +178,7 @@ def test_the_word_its_probability_and_its_baseline_are_on_the_tile():
     assert "β" not in " ".join(t.get_text() for t in figure(told, show_beta=False).texts)
 
 
+@settings(deadline=None)
 @given(tiles=st.integers(1, 40), aspect=st.floats(0.1, 10))
 def test_every_tile_has_a_place(tiles, aspect):
     rows, columns = layout(tiles, aspect)

@@ -18,7 +18,6 @@ from saccade.viz.attention import figure, save_gif, save_png
 from saccade.viz.explorer import write_page
 from saccade.viz.overlay import heats
 from saccade.viz.report import ReportSample, write_report
-from tests.viz.browser import CURE, Browser, program
 from tests.viz.made_up import explain
 
 GRID, SIDES = (8, 8), (420, 280)
@@ -176,24 +175,16 @@ def test_a_cell_has_the_same_colour_as_in_the_png(kind, tiles):
         assert np.abs(found - expected).max() < (12 if kind == "gif" else 8)  # of 256 colours
 
 
-def test_a_cell_has_the_same_colour_in_the_explorer(made, tiles, tmp_path):
-    if program() is None:
-        pytest.skip(CURE)
+def test_a_cell_has_the_same_colour_in_the_explorer(browser, made, tiles, tmp_path):
     write_page([made], tmp_path / "page.html")
-    chromium = Browser(tmp_path / "chromium")
-    try:
-        chromium.look()
-        for word, flat in ((0, True), (1, False)):
-            chromium.open(tmp_path / "page.html", f"#photo 1/{word + 1}")
-            data = chromium.run(COMPOSED)
-            with Image.open(io.BytesIO(base64.b64decode(data.split(",")[1]))) as picture:
-                tile = crop(picture, (0, 0, *picture.size))
-            assert np.abs(centres(tile) - centres(tiles["png"][word])).max() < 8
-            assert ("nearly\xa0uniform" in chromium.text("#described")) == flat
-            assert ("nearly\xa0uniform" in chromium.text("#panel")) == flat
-    finally:
-        chromium.close()
-    assert chromium.errors == []
+    for word, flat in ((0, True), (1, False)):
+        browser.open(tmp_path / "page.html", f"#photo 1/{word + 1}")
+        data = browser.run(COMPOSED)
+        with Image.open(io.BytesIO(base64.b64decode(data.split(",")[1]))) as picture:
+            tile = crop(picture, (0, 0, *picture.size))
+        assert np.abs(centres(tile) - centres(tiles["png"][word])).max() < 8
+        assert ("nearly\xa0uniform" in browser.text("#described")) == flat
+        assert ("nearly\xa0uniform" in browser.text("#panel")) == flat
 
 
 COMPOSED = """(async () => {

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from saccade.files import write_text
 from saccade.values.captions import Caption
+from saccade.viz import lettering
 from saccade.viz.attention import figure
 from saccade.viz.curves import loss_curve
 
@@ -64,6 +66,17 @@ def _attention(caption: Caption) -> _Picture:
     return _inline(target.getvalue(), "jpeg", text)
 
 
+def _whole(text: str) -> Markup:
+    """Text none of whose words is broken: how wide the longest is, for the style; words that are
+    absurdly long are cut, and the whole text is the title."""
+    words = text.split(" ")
+    shown = " ".join(map(lettering.shortened, words))
+    longest = max(lettering.width(lettering.shortened(word), 10.0, bold=True) for word in words)
+    title = "" if shown == text else Markup(' title="{}"').format(text)
+    span = Markup('<span class="whole" style="--em: {}"{}>{}</span>')
+    return span.format(f"{max(1.0, longest / 10):.2f}", title, shown)
+
+
 def _sample(sample: ReportSample) -> dict[str, Any]:
     caption = sample.caption
     facts = [] if caption.photo is None else [caption.photo.name]
@@ -71,7 +84,7 @@ def _sample(sample: ReportSample) -> dict[str, Any]:
         facts.append(f"{sample.score_name} {sample.score:.1f}")
     true = sample.verdict == "true"
     return {
-        "caption": caption.text,
+        "caption": caption.text or "(no words)",
         "facts": facts,
         "verdict": sample.verdict if true or not sample.verdict else f"not true: {sample.verdict}",
         "kind": "true" if true else "false",
@@ -107,6 +120,7 @@ def write_report(
     pages = Environment(
         loader=PackageLoader("saccade.viz", "assets"), autoescape=True, undefined=StrictUndefined
     )
+    pages.filters["whole"] = _whole
     page = pages.get_template("report.html").render(
         title=title,
         groups=[*recipe, ("parameters", counts)],

@@ -17,7 +17,7 @@ import numpy as np
 from saccade.text import join
 from saccade.text.english import is_content
 from saccade.values.captions import Caption
-from saccade.values.evidence import MAPS, Curves, Explanation, WordEvidence
+from saccade.values.evidence import Curves, Explanation, WordEvidence
 from saccade.values.places import Grid, Where
 from saccade.viz import scale
 from saccade.viz.overlay import top_of
@@ -91,8 +91,6 @@ def pack_curves(curves: Curves) -> dict[str, Any]:
 
 def pack_word(evidence: WordEvidence, where: Where) -> dict[str, Any]:
     """Everything known about one word."""
-    maps = evidence.maps
-    ordered = [name for name in MAPS if name in maps] + sorted(maps.keys() - set(MAPS))
     return {
         "word": evidence.word,
         "logprob": number(evidence.logprob),
@@ -104,19 +102,17 @@ def pack_word(evidence: WordEvidence, where: Where) -> dict[str, Any]:
         "seen": evidence.seen,
         "verdict": evidence.verdict,
         "reason": evidence.reason,
-        "maps": {name: pack_map(maps[name], where) for name in ordered},
-        "curves": {
-            name: pack_curves(evidence.curves[name]) for name in ordered if name in evidence.curves
-        },
-        "agreement": {
-            pair: [number(agreement.rank), number(agreement.overlap)]
+        "maps": {name: pack_map(values, where) for name, values in evidence.maps.items()},
+        "curves": {name: pack_curves(curves) for name, curves in evidence.curves.items()},
+        "agreement": [
+            [*pair.split("-", 1), number(agreement.rank), number(agreement.overlap)]
             for pair, agreement in evidence.agreement.items()
-        },
+        ],
     }
 
 
 def _unmeasured(caption: Caption, place: int) -> dict[str, Any]:
-    """A word of a beam that nobody measured: what the caption itself knows."""
+    """A word of a beam that was not measured: what the caption itself knows."""
     where, alphas = caption.where, caption.alphas
     runners_up = caption.runners_up[place] if place < len(caption.runners_up) else ()
     return {
@@ -126,7 +122,7 @@ def _unmeasured(caption: Caption, place: int) -> dict[str, Any]:
         "beta": None if caption.betas is None else number(float(caption.betas[place])),
         "maps": {} if alphas is None else {"attention": pack_map(alphas[place], where)},
         "curves": {},
-        "agreement": {},
+        "agreement": [],
     }
 
 
@@ -149,8 +145,10 @@ def _sentence(caption: Caption, explanation: Explanation | None) -> dict[str, An
         if explanation is None
         else [pack_word(word, where) for word in explanation.words]
     )
-    for word, glued in zip(words, _glued(caption.words), strict=True):
+    for place, (word, glued) in enumerate(zip(words, _glued(caption.words), strict=True)):
         word["glued"] = glued
+        elsewhere = None if caption.elsewhere is None else float(caption.elsewhere[place])
+        word["elsewhere"] = number(elsewhere)
     return {
         "text": caption.text,
         "logprob": number(caption.logprob),
@@ -188,6 +186,17 @@ def _geometry(where: Where) -> dict[str, Any]:
     }
 
 
+def _labels(explanation: Explanation) -> dict[str, str]:
+    """Every map of the photo's sentences, in order: its name, and its label for people."""
+    labels = dict(explanation.labels)
+    for sentence in (explanation, *explanation.beams):
+        for word in sentence.words:
+            labels |= {name: name.capitalize() for name in word.maps if name not in labels}
+    if any(other.alphas is not None for other in explanation.caption.others):
+        labels.setdefault("attention", "Attention")  # of the beams that were not measured
+    return labels
+
+
 def pack(explanation: Explanation) -> dict[str, Any]:
     """One photo: its cells and its sentences, the explained one first, then the other beams."""
     caption = explanation.caption
@@ -197,6 +206,8 @@ def pack(explanation: Explanation) -> dict[str, Any]:
     others = [_sentence(other, measured.get(key)) for key, other in beams.items()]
     return {
         "geometry": _geometry(caption.where),
+        "maps": list(_labels(explanation).items()),
+        "absent": list(explanation.absent.items()),
         "sentences": [_sentence(caption, explanation), *others],
         "settings": plain(explanation.settings),
         "pixels": None if explanation.pixels is None else explanation.pixels.sentence,

@@ -11,6 +11,16 @@ function told(row) {
   ].map((text) => el("small", {}, text));
 }
 
+/** A caption whose longest word fits in its card. */
+function caption(text) {
+  const words = text.split(/(\s+)/).map(shortened);
+  const node = el("span", { className: "text" }, words.join(""));
+  if (words.join("") !== text) node.title = text;
+  const longest = Math.max(1, ...words.map(widthOf));
+  node.style.setProperty("--em", longest.toFixed(3));
+  return node;
+}
+
 function prepareIndex() {
   // A thumbnail is decoded when its card comes near the window.
   const watcher = new IntersectionObserver((entries) => {
@@ -26,7 +36,7 @@ function prepareIndex() {
     const node = el("li", {},
       el("a", { href: addressOf(place) },
         el("span", { className: "thumb" }, image),
-        el("span", { className: "text" }, row.text || "(no words)"),
+        caption(row.text || "(no words)"),
         told(row)));
     const card = { node, row, place, image, hay: `${row.text}\n${row.name}`.toLowerCase() };
     node.card = card;
@@ -70,9 +80,9 @@ function totals() {
       el("dd", {}, share(sum(key) / words), el("small", {}, `${sum(key)} of ${all}`))));
 }
 
-// Each order: what is compared, ties as given; what is not known comes last.
+// Each order: what is compared, ties in the original order; what is not known comes last.
 const orders = {
-  given: (row) => 0,
+  original: (row) => 0,
   effect: (row) => row.effect ?? Infinity,
   guessed: (row) => -row.guessed_content,
   logprob: (row) => row.logprob ?? Infinity,

@@ -11,7 +11,7 @@ function renderInstead() {
   }
   const chosen = rivals[Math.min(state.rival, rivals.length - 1)];
   const picks = el("div", { className: "pick", hidden: rivals.length < 2 }, rivals.map((item, i) => {
-    const button = el("button", { type: "button" }, item.other.word);
+    const button = whole("button", item.other.word, { type: "button" });
     button.setAttribute("aria-pressed", String(item === chosen));
     button.addEventListener("click", () => {
       state.rival = i;
@@ -21,24 +21,33 @@ function renderInstead() {
     return button;
   }));
   target.replaceChildren(...[
-    el("h3", { tabIndex: -1 }, `Why “${chosen.said.word}” and not “${chosen.other.word}”?`),
+    el("h3", { tabIndex: -1 },
+      "Why ", quoted(chosen.said.word), " and not ", quoted(chosen.other.word), "?"),
     picks,
     el("div", { className: "compared" },
-      el("div", { className: "sides" }, side(chosen.said, "said"), side(chosen.other, "not said")),
-      comparison(chosen)),
+      sides(chosen),
+      el("div", { className: "scroll", tabIndex: 0 }, comparison(chosen))),
   ].filter(Boolean));
   drawSides();
+}
+
+/** Both words' maps, side by side where the longer word has the room. */
+function sides({ said, other }) {
+  const node = el("div", { className: "sides" }, side(said, "said"), side(other, "not said"));
+  const longest = Math.max(...[said, other].map(({ word }) => widthOf(shortened(word))));
+  node.style.setProperty("--em", longest.toFixed(3));
+  return node;
 }
 
 function side(word, role) {
   const peak = peakOf(word, state.map, state.photo.geometry);
   const told = peak && peak.ratio !== null
-    ? `${MAP_NAMES[state.map]}: peak at ${peak.place}, ${peakText(peak)}`
-    : `${MAP_NAMES[state.map]}: not measured`;
+    ? `${labelOf(state.map)}: peak at ${peak.place}, ${peakText(peak)}`
+    : `${labelOf(state.map)}: not measured`;
   const picture = el("canvas", { className: "side-map", role: "img" });
   picture.setAttribute("aria-label", `${word.word}. ${told}`);
   picture.word = word;
-  return el("div", { className: "side" }, picture, el("strong", {}, word.word),
+  return el("div", { className: "side" }, picture, whole("strong", word.word),
     el("p", { className: "faint" }, `${role} · ${told}`));
 }
 
@@ -78,10 +87,10 @@ function comparison({ said, other }) {
     ["Log-probability", (word) => nats(word.logprob)],
     ["What the photo adds", adds],
     ["Seen or guessed", (word) => word.seen],
-    [`Verdict on the ${sentence().verdict_on} map`, (word) => word.verdict],
-    [`Effect of covering the ${state.map} map, nats beside random`, effect],
+    [`Verdict (${labelOf(sentence().verdict_on)})`, (word) => word.verdict],
+    [`Effect of covering the highest cells (${labelOf(state.map)}), nats beside random`, effect],
   ];
-  const column = (word) => el("th", { scope: "col" }, word.word);
+  const column = (word) => el("th", { scope: "col" }, whole("span", word.word));
   return el("table", {},
     el("thead", {}, el("tr", {}, el("td"), column(said), column(other))),
     el("tbody", {}, rows.map(([what, value]) =>

@@ -80,6 +80,7 @@ async function open(place) {
   byId("beam").replaceChildren(...state.photo.sentences.map((item, i) =>
     el("option", { value: i }, beamText(item, i))));
   byId("beam-label").hidden = state.photo.sentences.length < 2;
+  prepareMaps();
   renderSettings();
   byId("previous").disabled = place === 0;
   byId("next").disabled = place === head.photos.length - 1;
@@ -129,16 +130,45 @@ function chooseBeam(beam, word = 0, glide = true) {
   }
 }
 
-/** Maps that nobody measured for this sentence can't be chosen. */
-function renderMaps() {
-  const has = (kind) => sentence().words.some((word) => word.maps[kind]);
-  if (!has(state.map)) state.map = has("attention") ? "attention" : MAPS.find(has) ?? "attention";
-  for (const input of document.querySelectorAll("input[name=map]")) {
-    input.disabled = !has(input.value);
-    input.checked = input.value === state.map;
-    input.parentElement.title = !input.disabled ? ""
-      : input.value === "attention" ? "this model has no attention" : "not measured for this beam";
+const BUTTONS = 5; // more maps are a list to choose from
+
+/** What chooses a map: buttons, or a list where there are many maps. */
+function prepareMaps() {
+  const { maps, absent } = state.photo;
+  const listed = maps.length > BUTTONS;
+  const choices = byId("maps");
+  const legend = choices.querySelector("legend");
+  choices.replaceChildren(legend, ...listed
+    ? [el("select", { id: "map-list", ariaLabel: "Map" },
+        maps.map(([name, label]) => el("option", { value: name }, label)))]
+    : maps.map(([name, label]) =>
+        el("label", {}, el("input", { type: "radio", name: "map", value: name }),
+          el("span", {}, label))));
+  for (const input of choices.querySelectorAll("input, select")) {
+    input.addEventListener("change", () => chooseMap(input.value));
   }
+  choices.classList.toggle("listed", listed);
+  byId("absent").textContent = absent.map(([name, why]) => `No map “${name}”: ${why}.`).join(" ");
+  byId("absent").hidden = absent.length === 0;
+}
+
+/** Maps that were not measured for this sentence can't be chosen. */
+function renderMaps() {
+  const names = state.photo.maps.map(([name]) => name);
+  const has = (kind) => sentence().words.some((word) => word.maps[kind]);
+  if (!names.includes(state.map) || !has(state.map)) state.map = names.find(has) ?? names[0] ?? "";
+  for (const item of document.querySelectorAll("#maps :is(input, option)")) {
+    item.disabled = !has(item.value);
+    const title = item.disabled ? "not measured for this beam" : "";
+    if (item.matches("option")) {
+      item.selected = item.value === state.map;
+      item.title = title;
+    } else {
+      item.checked = item.value === state.map;
+      item.parentElement.title = title;
+    }
+  }
+  byId("verdict-on").textContent = labelOf(sentence().verdict_on);
 }
 
 function chooseMap(kind) {
@@ -189,9 +219,9 @@ function onKey(event) {
     stop();
     choose(moves[key]);
   } else if (key === " " && !control) play();
-  else if (["1", "2", "3"].includes(key)) {
-    const input = document.querySelector(`input[name=map][value=${MAPS[key - 1]}]`);
-    if (!input.disabled) chooseMap(MAPS[key - 1]);
+  else if (key >= "1" && key <= "9" && key.length === 1) {
+    const item = document.querySelectorAll("#maps :is(input, option)")[key - 1];
+    if (item && !item.disabled) chooseMap(item.value);
   } else if (key === "b" && beams > 1) chooseBeam((state.sentence + 1) % beams, state.word);
   else if (key === "[" || key === "]") turn(key === "[" ? -1 : 1);
   else if (key === "Escape" && many) location.hash = "";
@@ -200,9 +230,6 @@ function onKey(event) {
 }
 
 function start() {
-  for (const input of document.querySelectorAll("input[name=map]")) {
-    input.addEventListener("change", () => chooseMap(input.value));
-  }
   byId("colours").replaceChildren(
     ...Object.keys(head.colours).map((name) => el("option", { value: name }, name)),
   );

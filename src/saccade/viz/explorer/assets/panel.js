@@ -21,15 +21,15 @@ function heading(word) {
   const place = `word ${shown() + 1} of ${sentence().words.length}`;
   const told = word.verdict
     ? el("div", { className: "verdict" },
-        el("b", {}, mark(word.verdict), `${SEEN[word.seen]}; the ${sentence().verdict_on} map is ${word.verdict}`),
+        el("b", {}, mark(word.verdict), `${SEEN[word.seen]}; ${labelOf(sentence().verdict_on)}: ${word.verdict}`),
         el("span", {}, word.reason))
     : el("div", { className: "verdict unmeasured" },
         el("b", {}, mark("none"), "not measured"),
-        el("span", {}, "Nobody measured the evidence for this beam; its attention and " +
-          "probabilities are what the model said."));
+        el("span", {}, "The evidence for this beam was not measured; its probabilities and " +
+          "attention are the model's own."));
   return el("section", {},
     el("div", { className: "said" },
-      el("strong", {}, word.word),
+      whole("strong", word.word),
       el("span", { className: "faint" }, `${percent(word.logprob)} · ${place}`)),
     told,
     shown() === state.word ? rivalButtons() : null);
@@ -40,7 +40,7 @@ function rivalButtons() {
   const rivals = rivalsHere();
   if (!rivals.length) return null;
   return el("div", { className: "pick" }, rivals.map((item, i) => {
-    const button = el("button", { type: "button" }, `Why not “${item.other.word}”?`);
+    const button = el("button", { type: "button" }, "Why not ", quoted(item.other.word), "?");
     button.addEventListener("click", () => {
       state.rival = i;
       renderInstead();
@@ -86,7 +86,7 @@ function runnersBlock(word) {
     const bar = el("i");
     bar.style.width = `${100 * Math.exp(Math.min(0, logprob ?? -99))}%`;
     return el("li", { className: said ? "said-word" : "" },
-      el("span", { className: "name", title: name }, name),
+      whole("span", name, { className: "name" }),
       el("span", { className: "track", ariaHidden: "true" }, bar),
       el("span", { className: "num" }, percent(logprob)));
   });
@@ -110,10 +110,12 @@ function figures(word) {
       entropy ? `as open as ${Math.exp(word.entropy).toFixed(1)} equally likely words` : ""),
     ...known(word.beta)
       ? [line("Gate β", fixed(word.beta), "0 shuts the picture out, 1 lets it in")] : [],
+    ...known(word.elsewhere)
+      ? [line("Attention on no cell", share(word.elsewhere), "not on the map, nor in its colours")] : [],
   ];
   if (peak && peak.ratio !== null) {
     rows.push(
-      line(`Peak of the ${state.map} map`, peakText(peak),
+      line(`Peak (${labelOf(state.map)})`, peakText(peak),
         `${(peak.ratio / count).toPrecision(2)} beside 1/${count} = ${(1 / count).toPrecision(2)}`),
       line("Its entropy", nats(peak.entropy), `uniform: ${Math.log(count).toFixed(2)}`),
     );
@@ -127,7 +129,7 @@ function curveBlocks(word) {
   const curves = word.curves[state.map];
   if (!curves) {
     return [el("section", { className: "block" }, el("h3", {}, "Deletion and insertion"),
-      el("p", {}, `No curves were measured for the ${state.map} map.`))];
+      el("p", {}, `No curves were measured for this map (${labelOf(state.map)}).`))];
   }
   const all = ["deletion", "insertion", "random_deletion", "random_insertion"]
     .flatMap((name) => curves[name]).filter(known);
@@ -137,7 +139,7 @@ function curveBlocks(word) {
     el("section", { className: "block" },
       el("h3", {}, title),
       curveChart(curves.shares, [
-        { values: curves[name], control: false, name: `${state.map} map` },
+        { values: curves[name], control: false, name: labelOf(state.map) },
         { values: curves[`random_${name}`], control: true, name: "random cells" },
       ], label, range),
       el("p", {}, "Area under the probability: ", el("b", {}, fixed(curves[`${name}_area`])),
@@ -145,8 +147,8 @@ function curveBlocks(word) {
   const deletion = chart("Deletion: the highest cells covered first", "deletion",
     "cells covered, %", "lower is more faithful");
   deletion.append(el("p", {},
-    "Covering 5 to 50 % of the cells costs ", el("b", {}, `${signed(value)} nats`),
-    " more than covering random ones (95 % interval ", `${fixed(low)} to ${fixed(high)}`,
+    "Covering 5 to 50% of the cells costs ", el("b", {}, `${signed(value)} nats`),
+    " more than covering random ones (95% interval ", `${fixed(low)} to ${fixed(high)}`,
     "; 0: no better than chance)."));
   return [
     deletion,
@@ -156,9 +158,11 @@ function curveBlocks(word) {
 }
 
 function agreementBlock(word) {
-  const pairs = Object.entries(word.agreement);
-  const rows = pairs.map(([pair, [rank, overlap]]) =>
-    el("tr", {}, el("th", { scope: "row" }, pair.replace("-", " and ")),
+  // Of many maps, the pairs with the one that is shown.
+  const all = word.agreement;
+  const pairs = all.length > 3 ? all.filter((pair) => pair.slice(0, 2).includes(state.map)) : all;
+  const rows = pairs.map(([first, second, rank, overlap]) =>
+    el("tr", {}, el("th", { scope: "row" }, `${labelOf(first)} and ${labelOf(second)}`),
       el("td", { className: "num" }, fixed(rank)), el("td", { className: "num" }, share(overlap))));
   const column = (text) => el("th", { scope: "col", className: "num" }, text);
   return el("section", { className: "block" },
@@ -170,7 +174,7 @@ function agreementBlock(word) {
           el("tbody", {}, rows, el("tr", {},
             el("th", { scope: "row" }, "by chance"),
             el("td", { className: "num faint" }, "0"),
-            el("td", { className: "num faint" }, "10 %"))))
+            el("td", { className: "num faint" }, "10%"))))
       : el("p", {}, "Agreement was not measured."),
     pairs.length ? el("p", {}, "Spearman's correlation over the cells; share of the top tenth of " +
       "the cells that both maps name.") : null);

@@ -44,9 +44,12 @@ function lettering(place, width) {
   let [x, y] = [margin, Math.round(size * 1.7)];
   for (const [i, word] of sentence().words.entries()) {
     const bold = i === place;
-    const long = wide(word.word, `${bold ? 700 : 400} ${size}px ${FONT}`);
+    const told = shortened(word.word);
+    const natural = wide(told, `${bold ? 700 : 400} ${size}px ${FONT}`);
+    const fitted = Math.min(size, (size * room) / natural); // never broken: smaller where it must be
+    const long = (natural * fitted) / size;
     if (x > margin && x + long > margin + room) [x, y] = [margin, y + Math.round(size * 1.4)];
-    pieces.push({ text: word.word, x, y, size, bold, colour: bold ? ACCENT : INK });
+    pieces.push({ text: told, x, y, size: fitted, bold, colour: bold ? ACCENT : INK });
     const next = sentence().words[i + 1];
     x += long + (next?.glued ? 0 : wide(" ", `400 ${size}px ${FONT}`));
   }
@@ -55,8 +58,9 @@ function lettering(place, width) {
     const peak = peakOf(word, state.map, state.photo.geometry);
     const told = [`${word.word}: ${percent(word.logprob)}`,
       word.verdict ? `${word.seen}, ${word.verdict}` : "not measured",
-      MAP_NAMES[state.map].toLowerCase() +
-        (peak?.ratio ? `, peak ${peakText(peak)}` : "")];
+      labelOf(state.map) +
+        (peak?.ratio ? `, peak ${peakText(peak)}` : ""),
+      elsewhereText(word).replace(/\.$/, "")].filter(Boolean);
     y += Math.round(size * 0.4);
     for (const text of told.join(" · ").split(/(?<= )/).reduce((lines, part) => {
       const joined = lines.at(-1) + part;

@@ -76,29 +76,28 @@ function showMap(glide = true) {
   drawn.frame = requestAnimationFrame(step);
 }
 
-const MAP_NAMES = { attention: "Attention", gradient: "Gradient × input", occlusion: "Occlusion" };
-
 /** The map in words: beneath the photo, and as the canvas's label. */
 function describe(cells) {
   const word = sentence().words[shown()];
   const caption = byId("described");
-  if (!cells) {
-    const text = word
-      ? `${MAP_NAMES[state.map]} for “${word.word}”: not measured.`
-      : "A caption without words.";
-    canvas.setAttribute("aria-label", text);
-    caption.replaceChildren(text);
+  if (!word) {
+    canvas.setAttribute("aria-label", "A caption without words.");
+    caption.replaceChildren("A caption without words.");
     return;
   }
   const peak = peakOf(word, state.map, state.photo.geometry);
-  const text =
-    peak.ratio === null
-      ? `${MAP_NAMES[state.map]} for “${word.word}”: says nothing, all cells are zero.`
-      : `${MAP_NAMES[state.map]} for “${word.word}”: peak at ${peak.place} ` +
-        `(${peak.where}), ${peakText(peak)}.`;
-  canvas.setAttribute("aria-label", text);
-  caption.replaceChildren(el("span", {}, text), legend(word));
+  let text = ": not measured.";
+  if (peak && peak.ratio === null) text = ": says nothing, all cells are zero.";
+  else if (peak) text = `: peak at ${peak.place} (${peak.where}), ${peakText(peak)}.`;
+  const rest = [text, elsewhereText(word)].filter(Boolean).join(" ");
+  canvas.setAttribute("aria-label", `${labelOf(state.map)} for “${word.word}”${rest}`);
+  const told = el("span", {}, `${labelOf(state.map)} for `, quoted(word.word), rest);
+  caption.replaceChildren(...[told, cells && legend(word)].filter(Boolean));
 }
+
+/** The share of the attention that is on no cell, so that the map does not show it. */
+const elsewhereText = (word) => (known(word.elsewhere) && state.map === "attention"
+  ? `${share(word.elsewhere)} of the attention is on no cell.` : "");
 
 /** The colour scale, with a line where uniform weights would be. */
 function legend(word) {

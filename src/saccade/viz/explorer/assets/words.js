@@ -24,7 +24,7 @@ function renderSentence() {
         ariaLabel: wordLabel(word) + (rivals.has(place) ? ", another word was measured here" : ""),
         tabIndex: -1,
       },
-      el("b", {}, word.word, rivals.has(place) ? el("sup", { ariaHidden: "true" }, "?") : null),
+      whole("b", word.word, {}, rivals.has(place) ? el("sup", { ariaHidden: "true" }, "?") : null),
       el("small", {}, mark(verdict), word.verdict ?? "not measured"),
       el("small", {}, [percent(word.logprob), word.seen].filter(Boolean).join(" · ")),
       el("span", { className: "weight", ariaHidden: "true" }, el("i")),
@@ -109,11 +109,12 @@ function weighWords(cell) {
     if (map) found.push([weight * count, words[place].word]);
   }
   found.sort((a, b) => b[0] - a[0]);
-  const told = found.slice(0, 3).map(([ratio, word]) => `${word} ${times(ratio)}`);
-  here.textContent =
+  const told = found.slice(0, 3).flatMap(([ratio, word], i) =>
+    [i ? ", " : "", whole("span", word), ` ${times(ratio)}`]);
+  here.replaceChildren(
     `${regions ? "Here" : `Row ${cell[0] + 1}, column ${cell[1] + 1}`}, ` +
-    "as multiples of uniform weights: " +
-    `${told.join(", ")}.`;
+    "as multiples of uniform weights: ", ...told, ".",
+  );
 }
 
 function stop() {
