@@ -20,10 +20,17 @@ def demo(
     seed: Annotated[
         int, typer.Option(min=0, max=2**24, help="Another seed: other scenes, other weights.")
     ] = 0,
+    count: Annotated[
+        int,
+        typer.Option(
+            "--scenes", min=100, max=10**6, help="Scenes to train on: fewer is faster and worse."
+        ),
+    ] = 7000,
 ) -> None:
     """Train a small captioner on drawn scenes, caption unseen ones, and show where it looked.
 
     Example: saccade demo demo/
+    In half a minute, to try the program only: saccade demo demo/ --scenes 300
     """
     import shutil
 
@@ -50,16 +57,9 @@ def demo(
     for old in (scenes, run):  # a demo starts over
         if old.exists():
             shutil.rmtree(old)
-    train_count, val, test = 7000, 200, 300
-    with progress("Drawing scenes", train_count + val + test) as task:
-        write(
-            scenes,
-            train_count + val + test,
-            seed,
-            val=val,
-            test=test,
-            progress=task.advance,
-        )
+    val, test = count // 35, count * 3 // 70
+    with progress("Drawing scenes", count + val + test) as task:
+        write(scenes, count + val + test, seed, val=val, test=test, progress=task.advance)
     train(scenes, run, "scenes", {"train": {"seed": seed + 1}}, cpu=True)
     save_loss_curve(run / "log.jsonl", out / "loss.png")
     path, result = report(run, out / "report.html", limit=0, cpu=True, split="test")

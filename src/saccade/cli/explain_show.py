@@ -101,7 +101,7 @@ def _table(words: tuple[WordEvidence, ...], tested: str, width: int) -> Table:
         table.add_column(f"agrees with {others}", justify="right", no_wrap=True)
     chances = any(word.chance is not None for word in words)
     if chances:
-        table.add_column("points right", justify="right", no_wrap=True)
+        table.add_column("right", justify="right", no_wrap=True)
     for word in words:
         effect = word.curves[tested].effect
         lost = loss(word.logprob, word.without_mean, word.without_blank)

@@ -25,7 +25,7 @@ from saccade.metrics.calibration import (
 from saccade.text.english import stem
 from saccade.values.evidence import Interval
 
-LEAST = 40  # words: fewer say nothing about ten bins
+LEAST = 20  # words; from a few hundred on the figures say something
 ALONE = ("log of peak over uniform", "effect", "loss without the picture", "log-probability")
 
 

@@ -36,8 +36,8 @@ def of_words(given: GivenMaps, words: Sequence[str]) -> dict[int, np.ndarray]:
     for word, own in zip(theirs, given.words, strict=True):
         if word not in said:
             raise UsageError(
-                f"there is a map of '{own}', which is not a word of '{sentence}'; name its words, or "
-                "add --caption with the sentence that the maps are of."
+                f"there is a map of '{own}', which is not a word of '{sentence}'; name its "
+                "words, or add --caption with the sentence that the maps are of."
             )
     maps = dict(zip(theirs, given.maps, strict=True))
     return {place: maps[word] for place, word in enumerate(said) if word in maps}

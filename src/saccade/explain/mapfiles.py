@@ -100,8 +100,8 @@ def _archive(data: bytes, path: Path) -> GivenMaps:
             for item in archive.infolist():
                 if not item.filename.endswith(".npy"):
                     raise DataError(
-                        f"{path} holds '{item.filename}', which is not an array; save the maps with "
-                        "numpy.savez."
+                        f"{path} holds '{item.filename}', which is not an array; save the maps "
+                        "with numpy.savez."
                     )
                 if item.file_size > MOST_BYTES:
                     raise DataError(f"{path}: '{item.filename}' unpacks to over 1 GiB; shrink it.")

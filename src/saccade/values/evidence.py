@@ -48,9 +48,7 @@ class Curves:
     insertion_area: float  # high is faithful
     random_deletion_area: float
     random_insertion_area: float
-    effect: (
-        Interval  # how far the log-probability falls beyond the control's fall, mean over 5-50%
-    )
+    effect: Interval  # how far the log-probability falls beyond the control's fall, mean over 5-50%
 
 
 @dataclass(frozen=True)

@@ -135,9 +135,7 @@ class _EncoderLayer(nn.Module):
         super().__init__()
         self.attend, self.feed = _SelfAttention(settings), _Feedforward(settings)
 
-    def forward(
-        self, x: Tensor, bias: Tensor | None, kept: list[Tensor] | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor | None, kept: list[Tensor] | None = None) -> Tensor:
         x = x + self.attend.mix(*self.attend.parts(x), bias, kept=kept)
         return x + self.feed(x)
 
