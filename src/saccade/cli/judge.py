@@ -102,7 +102,10 @@ def judge(
     flat = explanation.settings["flat maps"]
     if isinstance(flat, list) and flat:
         words = ", ".join(f"'{word}'" for word in dict.fromkeys(flat))
-        echo(f"The map of {words} is the same everywhere: random cells were tested.", err=True)
+        echo(
+            f"The map of {words} is the same everywhere: it names no cell.",
+            err=True,
+        )
     echo(*legend(explanation.verdict_on, explainer.covered_with), separator="\n")
     if json_file is not None:
         write_json(json_file, to_json(explanation))

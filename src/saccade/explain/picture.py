@@ -175,10 +175,13 @@ class Picture:
         def curves(i: int, j: int) -> Curves:
             picture, nothing = float(full[i]), float(mean[i])
             chance = random[:, :, i]
+            inner = runs[i, j]
+            if np.ptp(scores[names[j]][i]) == 0:  # a flat map is the control, not one draw of it
+                inner = np.stack([chance[:, part].mean(0) for part in (deletion, insertion)])
             return judging.curves(
                 (0.0, *self.shares, 1.0),
-                between(runs[i, j, 0], picture, nothing),
-                between(runs[i, j, 1], nothing, picture),
+                between(inner[0], picture, nothing),
+                between(inner[1], nothing, picture),
                 between(chance[:, deletion], picture, nothing),
                 between(chance[:, insertion], nothing, picture),
             )
