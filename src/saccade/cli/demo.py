@@ -30,7 +30,7 @@ def demo(
     """Train a small captioner on drawn scenes, caption unseen ones, and show where it looked.
 
     Example: saccade demo demo/
-    In half a minute, to try the program only: saccade demo demo/ --scenes 300
+    To try the program only, in half a minute: saccade demo demo/ --scenes 300
     """
     import shutil
 
