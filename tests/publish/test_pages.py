@@ -117,5 +117,5 @@ def test_whatever_the_page_taking_the_texts_out_gives_it_back(tmp_path_factory, 
 def test_what_is_no_page_is_named(tmp_path):
     path = tmp_path / "page.html"
     path.write_bytes("<img>".encode("utf-16"))
-    with pytest.raises(DataError, match=r"page\.html: is no page"):
+    with pytest.raises(DataError, match=r"page\.html: is not a page"):
         read_page(path)
