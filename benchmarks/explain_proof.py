@@ -105,7 +105,7 @@ def report_row(name: str, explanations: list[Explanation], examples: list[Exampl
             f"{100 * x.value:.1f} [{100 * x.low:.1f}, {100 * x.high:.1f}]" for x in row.values()
         )
         print(f"  {group:10}" + "".join(f"{cell:>22}" for cell in cells))
-    for measured in ("attention", "gradient", "occlusion"):
+    for measured in (explanations[0].verdict_on, "gradient", "occlusion"):
         effects = [w.curves[measured].effect.value for e in explanations for w in e.words]
         areas = [
             (c.deletion_area, c.random_deletion_area, c.insertion_area, c.random_insertion_area)

@@ -12,6 +12,7 @@ from saccade.cli.inputs import (
     check_pictures,
     model_files,
     picture_names,
+    use_cache,
 )
 from saccade.cli.options import (
     MOST,
@@ -76,7 +77,6 @@ def evaluate(
     if attention is not None:
         named = picture_names(e.image for e in source.examples)
         check_pictures(attention, named, (".png",), source.files)
-    from saccade.cli.survey import use_cache
     from saccade.evaluation.split import evaluate as measure
     from saccade.files import write_json
     from saccade.text.printing import echo

@@ -15,6 +15,7 @@ from saccade.cli.options import (
     Model,
     Photos,
     Prompt,
+    TrainedOn,
     path_option,
     some_text,
 )
@@ -62,13 +63,7 @@ def explain(
             ".jsonl, else a JSON list.",
         ),
     ] = None,
-    data: Annotated[
-        Path | None,
-        path_option(
-            "--data",
-            help="What the model was trained on, for a checkpoint that lacks its mean features.",
-        ),
-    ] = None,
+    data: TrainedOn = None,
     images: Images = None,
     chance: Annotated[
         Path | None,

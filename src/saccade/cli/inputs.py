@@ -10,6 +10,7 @@ from saccade.text.printing import echo
 
 if TYPE_CHECKING:
     from saccade.api import Captioner
+    from saccade.values.examples import Example
 
 _RUN = ("run.json", "log.jsonl", "skipped.jsonl")
 _CHECKPOINTS = (".", "best", "last")
@@ -67,6 +68,21 @@ def photos_of(paths: list[Path]) -> tuple[list[Path], bool]:
     for note in photos.notes():
         echo(note, err=True)
     return list(photos.paths), not photos.unreadable
+
+
+def use_cache(
+    captioner: "Captioner", examples: Sequence["Example"], limit: int, cache: Path | None
+) -> None:
+    """Take the pictures' cells from the feature cache, which is filled with those it lacks. Raises
+    UsageError for a captioner that has no such cache."""
+    if cache is None:
+        return
+    from saccade.engine import EnsembleEngine, ModelEngine
+    from saccade.errors import UsageError
+
+    if not isinstance(captioner.engine, ModelEngine | EnsembleEngine):
+        raise UsageError("--cache keeps features of captioners that Saccade has trained only.")
+    captioner.engine.use_cache((e.image for e in examples[: limit or None]), cache)
 
 
 def picture_names(paths: Iterable[Path]) -> dict[Path, str]:

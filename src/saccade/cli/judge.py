@@ -15,6 +15,7 @@ from saccade.cli.options import (
     Maps,
     Model,
     Prompt,
+    TrainedOn,
     path_option,
     some_path,
     some_text,
@@ -53,13 +54,7 @@ def judge(
         Path | None, path_option("--html", help="One page to explore: maps, curves, verdicts.")
     ] = None,
     json_file: JsonFile = None,
-    data: Annotated[
-        Path | None,
-        path_option(
-            "--data",
-            help="What the model was trained on, for a checkpoint that lacks its mean features.",
-        ),
-    ] = None,
+    data: TrainedOn = None,
     images: Images = None,
     prompt: Prompt = None,
     cpu: Cpu = False,

@@ -104,6 +104,13 @@ Images = Annotated[
     Path | None,
     path_option("--images", help="Folder of the pictures, when it is not beside DATA."),
 ]
+TrainedOn = Annotated[
+    Path | None,
+    path_option(
+        "--data",
+        help="What the model was trained on, for a checkpoint that lacks its mean features.",
+    ),
+]
 JsonFile = Annotated[Path | None, path_option("--json", help="Write all figures, as JSON.")]
 Beams = Annotated[
     int | None, typer.Option(min=1, max=1000, help="Width of the search; 1 is greedy.")

@@ -144,6 +144,7 @@ def into_pages(captioner: Captioner, paths: Sequence[Path], decoding: Decoding, 
     nobody can be asked and `yes` was not given."""
     import sys
 
+    from saccade.files import write_bytes
     from saccade.publish.pages import photo_of, read_page
 
     places: list[tuple[Page, dict[int, Path]]] = []
@@ -189,7 +190,7 @@ def into_pages(captioner: Captioner, paths: Sequence[Path], decoding: Decoding, 
         for page, texts in changes:
             if read_page(page.path).text != page.text:
                 raise SaccadeError(f"{page.path}: has changed meanwhile; run it again.")
-            write_page(page.path, page.with_texts(texts))
+            write_bytes(page.path, page.encoded(texts))
         echo(f"Texts written: {count}, in pages: {len(changes)}.", err=True)
     else:
         echo("Nothing is changed.", err=True)
@@ -197,11 +198,3 @@ def into_pages(captioner: Captioner, paths: Sequence[Path], decoding: Decoding, 
         echo(f"Images still without a text: {failed + elsewhere}.", err=True)
     if failed:
         raise typer.Exit(1)
-
-
-def write_page(path: Path, text: str) -> None:
-    """A page as it was read, byte by byte."""
-    from saccade.files import atomic_file
-
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))

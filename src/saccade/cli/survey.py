@@ -1,6 +1,6 @@
 """`saccade survey`: a checkpoint's attention on a whole split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from saccade.cli.decoding import Typed, check_decoding, decoding_of, decoding_options
-from saccade.cli.inputs import captioner_of, check_outputs, model_files
+from saccade.cli.inputs import captioner_of, check_outputs, model_files, use_cache
 from saccade.cli.options import (
     MOST,
     Cache,
@@ -27,9 +27,7 @@ from saccade.cli.reading import CaptionColumn, ImageColumn, KeepRejected, choice
 from saccade.cli.stopping import ended
 
 if TYPE_CHECKING:
-    from saccade.api import Captioner
     from saccade.evaluation.survey import Survey
-    from saccade.values.examples import Example
 
 # Rows of the survey that begin a section.
 SECTIONS = (
@@ -216,21 +214,6 @@ def survey(
         )
     if failed:
         raise typer.Exit(1)
-
-
-def use_cache(
-    captioner: "Captioner", examples: Sequence["Example"], limit: int, cache: Path | None
-) -> None:
-    """Take the pictures' cells from the feature cache, which is filled with those it lacks. Raises
-    UsageError for a captioner that has no such cache."""
-    if cache is None:
-        return
-    from saccade.engine import EnsembleEngine, ModelEngine
-    from saccade.errors import UsageError
-
-    if not isinstance(captioner.engine, ModelEngine | EnsembleEngine):
-        raise UsageError("--cache keeps features of captioners that Saccade has trained only.")
-    captioner.engine.use_cache((e.image for e in examples[: limit or None]), cache)
 
 
 def _write(result: "Survey", html: Path, title: str) -> int:

@@ -214,11 +214,16 @@ def open_special(path: Path) -> int:
     raise AssertionError
 
 
+def write_bytes(path: Path | str, data: bytes) -> None:
+    """Write `data`, atomically."""
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
 def write_text(path: Path | str, text: str) -> None:
     """Write `text` as UTF-8, atomically. What UTF-8 can't hold, the bytes of file names that are
     not UTF-8, is escaped as in `saccade.text.printing.encodable`."""
-    with atomic_file(path) as temporary:
-        temporary.write_text(encodable(text), encoding="utf-8", newline="")
+    write_bytes(path, encodable(text).encode())
 
 
 def write_json(path: Path | str, value: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from saccade.errors import PictureError
 from saccade.files import read_bytes
 
 
@@ -40,6 +41,4 @@ class Form(Protocol):
 def content_key(photo: Path) -> str:
     """The SHA-256 of a photo's file: the same photo elsewhere, or under another name, has the same.
     Raises PictureError."""
-    from saccade.errors import PictureError
-
     return hashlib.sha256(read_bytes(photo, PictureError)).hexdigest()

@@ -48,6 +48,10 @@ class Page:
             text = f'{text[:offset]} alt="{value}"{text[offset:]}'
         return text
 
+    def encoded(self, texts: dict[int, str]) -> bytes:
+        """`with_texts` as bytes: those of the page are what they were, in whatever encoding."""
+        return self.with_texts(texts).encode("utf-8", "surrogateescape")
+
     def changes(self, texts: dict[int, str]) -> str:
         """The change as a unified diff."""
         return "".join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from saccade.errors import PictureError
-from saccade.files import atomic_file, read_bytes
+from saccade.files import read_bytes, write_bytes
 from saccade.publish import embedding, xmp
 from saccade.publish.contract import AltText
 
@@ -28,7 +28,7 @@ class Sidecars:
         """See `Form`."""
         path = photo.with_suffix(".xmp")
         packet = read_bytes(path) if path.exists() else None
-        _replace(path, xmp.with_alt(packet, alt, self.overwrite, str(path)))
+        write_bytes(path, xmp.with_alt(packet, alt, self.overwrite, str(path)))
 
     def flush(self) -> None:
         """Each file is whole already."""
@@ -53,12 +53,7 @@ class Embedded:
         data = read_bytes(photo, PictureError)
         packet = embedding.packet_of(data, str(photo))
         packet = xmp.with_alt(packet, alt, self.overwrite, str(photo))
-        _replace(photo, embedding.with_packet(data, packet, str(photo)))
+        write_bytes(photo, embedding.with_packet(data, packet, str(photo)))
 
     def flush(self) -> None:
         """Each file is whole already."""
-
-
-def _replace(path: Path, data: bytes) -> None:
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(data)

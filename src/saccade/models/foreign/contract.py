@@ -118,9 +118,16 @@ def look(layers: Layers, places: Tensor, heads: bool = False) -> Attention:
     return Attention(weights, elsewhere, None, by_head if heads else None)
 
 
-def split_rows(rows: Tensor, cells: int) -> Features:
-    """Rows (B, M, F), the last of which are the cells, those before them extra vectors."""
-    extra = rows.size(1) - cells
+def split_rows(rows: Tensor, grid: tuple[int, int], name: str, most: int = 31) -> Features:
+    """Rows (B, M, F), the last of which are the cells of a grid (h, w), those before them at most
+    `most` extra vectors. Raises CheckpointError, naming the model, where the rows form no grid."""
+    L = grid[0] * grid[1]
+    extra = rows.size(1) - L
+    if not 0 <= extra <= most:
+        raise CheckpointError(
+            f"{name}: its encoder gives {rows.size(1)} rows where {L} cells of a grid are "
+            "expected; this encoder is not supported."
+        )
     return Features(rows[:, extra:], None, rows[:, :extra] if extra else None)
 
 

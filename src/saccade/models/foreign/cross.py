@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from saccade.errors import CheckpointError, UsageError
+from saccade.errors import UsageError
 from saccade.models.contract import Features, Layers
 from saccade.models.foreign.contract import Parts, Taught, complete, grid_of, ids_of, split_rows
 
@@ -42,15 +42,7 @@ class CrossAttention:
 
     def encode(self, pixels: Tensor) -> Features:
         """See `Family`. Raises CheckpointError where the rows form no grid."""
-        rows = self.rows(pixels)
-        L = self.grid[0] * self.grid[1]
-        extra = rows.size(1) - L
-        if not 0 <= extra < 32:
-            raise CheckpointError(
-                f"{self.name}: its encoder gives {rows.size(1)} rows where {L} cells of a grid are "
-                "expected; this encoder is not supported."
-            )
-        return split_rows(rows, L)
+        return split_rows(self.rows(pixels), self.grid, self.name)
 
     def teach(
         self,

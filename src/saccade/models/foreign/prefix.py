@@ -43,15 +43,9 @@ class Prefix:
 
     def encode(self, pixels: Tensor) -> Features:
         """See `Family`. Raises CheckpointError where the rows form no grid."""
-        rows = self.rows(pixels)
-        L = self.grid[0] * self.grid[1]
-        extra = rows.size(1) - L
-        if not 0 <= extra < 32 or (self.image_token is not None and extra):
-            raise CheckpointError(
-                f"{self.name}: its encoder gives {rows.size(1)} rows where {L} cells of a grid are "
-                "expected; this encoder is not supported."
-            )
-        return split_rows(rows, L)
+        # A token of the prompt stands for each row: none is left for extra vectors.
+        most = {} if self.image_token is None else {"most": 0}
+        return split_rows(self.rows(pixels), self.grid, self.name, **most)
 
     def teach(
         self,
