@@ -200,3 +200,9 @@ def test_presets_are_valid_and_the_recipe_is_the_reports(preset):
         assert (train.batch, train.captions, train.epochs) == (16, 5, 5)
         assert train.learning_rate == 4e-4
         assert train.min_count == 5
+
+
+def test_no_two_test_files_have_one_name():
+    """pytest imports them by name alone: a fresh clone could not collect both."""
+    names = [path.name for path in Path(__file__).parent.rglob("*.py") if path.stem != "conftest"]
+    assert sorted(set(names)) == sorted(names)
