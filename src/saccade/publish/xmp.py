@@ -61,7 +61,7 @@ def _texts(rdf: _Element, tag: str) -> dict[str, str]:
     texts = {}
     for field in rdf.iterfind(f"{{{RDF}}}Description/{tag}"):
         for item in field.iter(f"{{{RDF}}}li"):
-            texts[item.get(_LANGUAGE, "x-default")] = "".join(item.itertext())
+            texts[item.get(_LANGUAGE, "x-default")] = "".join(map(str, item.itertext()))
         if not texts and (field.text or "").strip():
             texts["x-default"] = field.text or ""
     for description in rdf.iterfind(f"{{{RDF}}}Description"):
@@ -114,7 +114,8 @@ def _remove(rdf: _Element, tag: str) -> None:
                 else:
                     description.text = (description.text or "") + tail
             description.remove(field)
-        description.attrib.pop(tag, None)
+        if tag in description.attrib:
+            del description.attrib[tag]
 
 
 def _home(etree: Any, rdf: _Element, prefix: str, space: str) -> _Element:
