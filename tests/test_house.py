@@ -206,3 +206,13 @@ def test_no_two_test_files_have_one_name():
     """pytest imports them by name alone: a fresh clone could not collect both."""
     names = [path.name for path in Path(__file__).parent.rglob("*.py") if path.stem != "conftest"]
     assert sorted(set(names)) == sorted(names)
+
+
+def test_no_two_classes_have_one_name():
+    """One name, one meaning: in errors, tables and searches a class is known by its name."""
+    places: dict[str, list[str]] = {}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(path.relative_to(SOURCE)))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}

@@ -88,6 +88,7 @@ class EncoderConfig:
     std: tuple[float, float, float] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"output_stride": 16}
     freeze: str | int = "all"  # "all": features are cached; "none"; n stages from the input side
+    frozen_statistics: bool | None = None  # of batch normalisation; None: unless small-conv
     include: bool | None = None  # weights in the checkpoint; None: unless it is a hub id
     widths: tuple[int, ...] = (24, 48, 96, 128, 128)  # of small-conv's stages
     halvings: int = ranged(3, 0, 100)  # how many of them, the first, halve the picture
@@ -96,6 +97,14 @@ class EncoderConfig:
     def frozen(self) -> bool:
         """Whether no weight of the encoder is trained."""
         return self.freeze == "all"
+
+    @property
+    def statistics_rest(self) -> bool:
+        """Whether batch normalisation keeps the statistics that the backbone came with, also where
+        its weights are trained: batches of training are small."""
+        if self.frozen_statistics is None:
+            return self.backbone != SMALL_CONV
+        return self.frozen_statistics
 
     def __post_init__(self) -> None:
         check_ranges(self, "encoder")

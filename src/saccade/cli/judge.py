@@ -12,7 +12,7 @@ from saccade.cli.options import (
     Cpu,
     Images,
     JsonFile,
-    Maps,
+    MapNames,
     Model,
     Prompt,
     TrainedOn,
@@ -49,7 +49,7 @@ def judge(
             "cells. auto: cells for maps of their shape, else the photo, in its proportions."
         ),
     ] = "auto",
-    maps: Maps = None,
+    maps: MapNames = None,
     html: Annotated[
         Path | None, path_option("--html", help="One page to explore: maps, curves, verdicts.")
     ] = None,

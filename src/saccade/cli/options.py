@@ -59,7 +59,7 @@ Model = Annotated[
         "transformers, or hub id; several make an ensemble.",
     ),
 ]
-Maps = Annotated[
+MapNames = Annotated[
     str | None,
     typer.Option(
         "--maps",

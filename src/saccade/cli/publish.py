@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from saccade.api import Captioner
     from saccade.decoding import Decoding
     from saccade.publish import Form
-    from saccade.publish.pages import Page
+    from saccade.publish.pages import HtmlFile
     from saccade.values.captions import Caption
 
 BATCH = 64  # captions between two writes to the disk: at most so many are made again after a kill
@@ -147,7 +147,7 @@ def into_pages(captioner: Captioner, paths: Sequence[Path], decoding: Decoding, 
     from saccade.files import write_bytes
     from saccade.publish.pages import photo_of, read_page
 
-    places: list[tuple[Page, dict[int, Path]]] = []
+    places: list[tuple[HtmlFile, dict[int, Path]]] = []
     elsewhere = 0
     for path, root in pages_of(paths):
         page = read_page(path)

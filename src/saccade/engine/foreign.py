@@ -19,7 +19,7 @@ from saccade.engine.contract import Coverings, Encoded, Prepared, Reading
 from saccade.engine.generating import default_decoding, generation
 from saccade.engine.model import SHOWN, default_device
 from saccade.models.contract import Attention, Features
-from saccade.models.foreign.contract import Family, Memory, look
+from saccade.models.foreign.contract import Family, FillerCache, look
 from saccade.models.foreign.loading import Foreign
 from saccade.photos.opening import Photo, read_photo
 from saccade.values.captions import Caption
@@ -262,7 +262,7 @@ class ForeignCoverings:
     engine: ForeignEngine
     features: Features  # of one picture
     fillers: Tensor  # (F', M, F)
-    memory: Memory | None
+    memory: FillerCache | None
 
     @torch.no_grad()
     def logprobs(

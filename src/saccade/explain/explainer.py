@@ -23,7 +23,7 @@ from saccade.explain.frames import Frame
 from saccade.explain.judge import claims
 from saccade.explain.mapfiles import GivenMaps
 from saccade.explain.mapfiles import given as given_maps
-from saccade.explain.maps import Maps
+from saccade.explain.maps import NamedMaps
 from saccade.explain.picture import Picture
 from saccade.explain.pixels import cover_pixels
 from saccade.explain.sentences import ReadSentence, likeliest_place, teacher_forced
@@ -180,7 +180,7 @@ class Explainer:
         T = len(sentence.words)
         claimed = None if maps is None else maps.reshape(T, -1)
         words: tuple[WordEvidence, ...] = ()
-        tested, maps_made = self.settings.tested[0], Maps()
+        tested, maps_made = self.settings.tested[0], NamedMaps()
         if T:
             words, tested, maps_made = picture.words(sentence, range(T), claimed)
         return Explanation(

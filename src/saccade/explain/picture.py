@@ -14,7 +14,7 @@ from saccade.errors import UsageError
 from saccade.explain import judging
 from saccade.explain.comparing import agreement, descending, shown
 from saccade.explain.covering import first_covered
-from saccade.explain.maps import JUDGED, Maps, Measured, Span, make, windows
+from saccade.explain.maps import JUDGED, Measured, NamedMaps, Span, make, windows
 from saccade.explain.sentences import ReadSentence, read_sentence, runners_up
 from saccade.explain.settings import Settings
 from saccade.models.contract import Features
@@ -29,7 +29,7 @@ class Evidence(NamedTuple):
 
     words: tuple[WordEvidence, ...]  # W
     tested: str  # the map that verdicts are about
-    maps: Maps  # all that were made
+    maps: NamedMaps  # all that were made
 
 
 class Picture:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from saccade.metrics.health_flags import FEW_PICTURES, FLAT, STUCK_PICTURES, warnings
-from saccade.metrics.health_maps import Maps, baselines, gather
+from saccade.metrics.health_maps import WordMaps, baselines, gather
 from saccade.metrics.resample import mean_interval
 from saccade.values.evidence import Interval
 from saccade.values.places import Where
@@ -133,7 +133,7 @@ class _Figures:
     favourite: Interval
 
 
-def _figures(maps: Maps, resamples: int, seed: int) -> _Figures:
+def _figures(maps: WordMaps, resamples: int, seed: int) -> _Figures:
     def mean(values: np.ndarray) -> Interval:
         return _mean(maps, values, resamples, seed)
 
@@ -155,7 +155,7 @@ def _figures(maps: Maps, resamples: int, seed: int) -> _Figures:
 
 
 def _mean(
-    maps: Maps,
+    maps: WordMaps,
     values: np.ndarray,
     resamples: int,
     seed: int,

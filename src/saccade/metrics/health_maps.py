@@ -22,7 +22,7 @@ COMMON = (16, 16)  # cells of the photo on which regions are compared; its middl
 
 
 @dataclass(frozen=True)
-class Maps:
+class WordMaps:
     """W maps. On a grid, `own` and `spread` are one table."""
 
     pictures: int  # P
@@ -47,7 +47,7 @@ class Maps:
         """`own` or `spread` with one more place for what is on no cell."""
         return np.hstack((table, self.elsewhere[:, None])) if self.elsewhere.any() else table
 
-    def filled(self, own: np.ndarray) -> Maps:
+    def filled(self, own: np.ndarray) -> WordMaps:
         """Other maps (W, L), which sum to 1, over the same regions, with this one's mean share on
         them."""
         none = np.full_like(self.elsewhere, self.elsewhere.mean())
@@ -60,7 +60,7 @@ def gather(
     maps: Sequence[np.ndarray],
     where: Sequence[Where] | None = None,
     elsewhere: Sequence[np.ndarray | None] | None = None,
-) -> Maps:
+) -> WordMaps:
     """maps: (T, h, w) per caption, of one grid, or (T, L) over the regions of `where`; elsewhere:
     (T,) per caption, the share on no cell.
 
@@ -90,7 +90,7 @@ def gather(
         h, w = grids.pop()
         words = np.concatenate([m.reshape(len(m), h * w) for m in maps]).astype(np.float64)
         _check(words, beside, of, place)
-        return Maps(len(maps), (h, w), of, place, words, beside, h * w, words)
+        return WordMaps(len(maps), (h, w), of, place, words, beside, h * w, words)
     longest = max(map(len, regions))
     rows = []
     for alphas, there in zip(maps, regions, strict=True):
@@ -104,10 +104,10 @@ def gather(
     sizes = np.array([len(there) for there in regions])[of]
     projections = tuple(np.pad(p, ((0, longest - len(p)), (0, 0))) for p in map(_project, regions))
     spread = _spread(own, of, projections)
-    return Maps(len(maps), COMMON, of, place, own, beside, sizes, spread, projections)
+    return WordMaps(len(maps), COMMON, of, place, own, beside, sizes, spread, projections)
 
 
-def baselines(maps: Maps, where: Sequence[Where], seed: int) -> dict[str, Maps]:
+def baselines(maps: WordMaps, where: Sequence[Where], seed: int) -> dict[str, WordMaps]:
     """What looks without a model would give over the same regions: all alike, the one nearest to
     the photo's centre, one drawn again for each word."""
     assert not isinstance(maps.sizes, int)

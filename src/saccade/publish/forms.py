@@ -13,7 +13,7 @@ from saccade.publish.tables import Csv, JsonLines, Parquet, Store, Table
 from saccade.publish.text import TextFiles
 
 
-class Row(NamedTuple):
+class FormRow(NamedTuple):
     """One row of the table: how a form is opened."""
 
     what: str  # for help texts
@@ -21,13 +21,13 @@ class Row(NamedTuple):
     beside: Callable[[bool], Form] | None = None  # of one with a place for each photo
 
 
-FORMS: Mapping[str, Row] = {
-    "txt": Row("photo.txt beside each photo", beside=TextFiles),
-    "xmp": Row("photo.xmp beside each photo", beside=Sidecars),
-    "embed": Row("XMP in the photo's own file (JPEG, PNG, WebP)", beside=Embedded),
-    "jsonl": Row("one table of JSON lines", table=JsonLines),
-    "csv": Row("one table", table=Csv),
-    "parquet": Row("a folder of parquet files", table=Parquet),
+FORMS: Mapping[str, FormRow] = {
+    "txt": FormRow("photo.txt beside each photo", beside=TextFiles),
+    "xmp": FormRow("photo.xmp beside each photo", beside=Sidecars),
+    "embed": FormRow("XMP in the photo's own file (JPEG, PNG, WebP)", beside=Embedded),
+    "jsonl": FormRow("one table of JSON lines", table=JsonLines),
+    "csv": FormRow("one table", table=Csv),
+    "parquet": FormRow("a folder of parquet files", table=Parquet),
 }
 
 

@@ -30,7 +30,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Page:
+class HtmlFile:
     """A page and its images without a text."""
 
     path: Path
@@ -96,13 +96,13 @@ class _Images(HTMLParser):
             self._text_only = ""
 
 
-def read_page(path: Path) -> Page:
+def read_page(path: Path) -> HtmlFile:
     """A page and its images without `alt`; `alt=""` (decoration) and existing texts do not count.
     Raises DataError for a file that can't be read."""
     text = read_bytes(path).decode("utf-8", "surrogateescape")
     if "\0" in text:
         raise DataError(f"{path}: is not a page of HTML in UTF-8 or an encoding like ASCII.")
-    return Page(path, text, tuple(_Images(text).images))
+    return HtmlFile(path, text, tuple(_Images(text).images))
 
 
 def photo_of(image: Image, page: Path, root: Path) -> Path | None:

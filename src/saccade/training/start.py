@@ -15,7 +15,7 @@ from saccade.models.contract import Decoder
 from saccade.models.encoders.encoder import Encoder
 
 # What of the encoder may be another than in the checkpoint.
-_FREE = ("freeze", "include", "image_size", "fit")
+_FREE = ("freeze", "frozen_statistics", "include", "image_size", "fit")
 
 
 @dataclass(frozen=True)

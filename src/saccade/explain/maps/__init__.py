@@ -55,21 +55,21 @@ JUDGED = "judged"  # the name of maps that come from elsewhere
 
 
 @dataclass(frozen=True)
-class Maps:
+class NamedMaps:
     """Those made of one sentence."""
 
     scores: Mapping[str, np.ndarray] = field(default_factory=dict)  # name -> (W, L), as chosen
     labels: Mapping[str, str] = field(default_factory=dict)  # name -> for people
     absent: Mapping[str, str] = field(default_factory=dict)  # name -> why
 
-    def after(self, name: str, scores: np.ndarray) -> Maps:
+    def after(self, name: str, scores: np.ndarray) -> NamedMaps:
         """The same after a map (W, L) that comes from elsewhere."""
-        return Maps(
+        return NamedMaps(
             {name: scores, **self.scores}, {name: "The map judged", **self.labels}, self.absent
         )
 
 
-def make(measured: Measured, names: Sequence[str]) -> Maps:
+def make(measured: Measured, names: Sequence[str]) -> NamedMaps:
     """The maps of these names, which `check` has let pass: rows of MAPS, or one of a row that makes
     several ("heads.2.1"). Raises UsageError for one that the row does not make."""
     made: dict[str, Made] = {}
@@ -91,7 +91,7 @@ def make(measured: Measured, names: Sequence[str]) -> Maps:
             for key in (part,) if part else found:
                 scores[f"{row}.{key}"] = found[key]
                 labels[f"{row}.{key}"] = MAPS[row].label.format(key)
-    return Maps(scores, labels, absent)
+    return NamedMaps(scores, labels, absent)
 
 
 def check(names: Sequence[str]) -> None:
@@ -121,8 +121,8 @@ __all__ = [
     "MAPS",
     "Absent",
     "Map",
-    "Maps",
     "Measured",
+    "NamedMaps",
     "Span",
     "check",
     "make",

@@ -15,7 +15,7 @@ from torch.func import functional_call
 
 from saccade.config import EncoderConfig, to_dict
 from saccade.errors import UsageError
-from saccade.models.encoders.freezing import evaluate_frozen, freeze_stages
+from saccade.models.encoders.freezing import evaluate_frozen, freeze_stages, rest_statistics
 from saccade.models.encoders.small_conv import SmallConv
 from saccade.models.marks import Mark, weights_mark
 from saccade.photos.fitting import least_size, to_input
@@ -75,10 +75,13 @@ class Encoder(nn.Module):
         return grid.size(1), grid.size(2), grid.size(3)
 
     def train(self, mode: bool = True) -> "Encoder":
-        """Frozen stages stay in evaluation mode: their statistics do not move."""
+        """Frozen stages stay in evaluation mode: their statistics do not move. Nor do those of
+        other stages where `config.statistics_rest`."""
         super().train(mode and not self.config.frozen)
         if self.training and self.config.freeze != "none":
             evaluate_frozen(self.backbone)
+        if self.training and self.config.statistics_rest:
+            rest_statistics(self.backbone)
         return self
 
     def prepare(self, photo: Photo) -> tuple[Tensor, Grid]:
@@ -158,7 +161,15 @@ class Encoder(nn.Module):
 PREPARATION = 3
 
 # The same weights give the same features whatever folder they came from.
-_NOT_IN_DIGEST = ("backbone", "revision", "include", "freeze", "widths", "halvings")
+_NOT_IN_DIGEST = (
+    "backbone",
+    "revision",
+    "include",
+    "freeze",
+    "frozen_statistics",
+    "widths",
+    "halvings",
+)
 
 
 def first_line(error: Exception) -> str:

@@ -52,3 +52,11 @@ def evaluate_frozen(module: nn.Module) -> None:
         own = list(part.parameters())
         if own and not any(parameter.requires_grad for parameter in own):
             part.eval()
+
+
+def rest_statistics(module: nn.Module) -> None:
+    """Put batch normalisation into evaluation mode: its running statistics are used and stay as
+    they are; its weights can be trained all the same."""
+    for part in module.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.eval()

@@ -38,7 +38,7 @@ class Parts:
     name: str  # for messages
 
 
-class Memory(Protocol):
+class FillerCache(Protocol):
     """What a decoder keeps of one picture and its fillers, row by row."""
 
     def covered(self, masks: Tensor, filler: int) -> Any:
@@ -92,7 +92,7 @@ class Family(Protocol):
         cache: Any = None,
     ) -> Taught:
         """ids (R, P) of captions -> what each says at places (Q,) of 0 to P, place t being the
-        piece t's own. cache: from `Memory.covered`, in the place of the features' rows."""
+        piece t's own. cache: from `FillerCache.covered`, in the place of the features' rows."""
         ...
 
     def generate(self, features: Features, settings: GenerationConfig) -> Tensor:
@@ -100,7 +100,7 @@ class Family(Protocol):
         them, padded."""
         ...
 
-    def memory(self, features: Features, fillers: Tensor) -> Memory | None:
+    def memory(self, features: Features, fillers: Tensor) -> FillerCache | None:
         """Of one picture and fillers (F', M, F), where the decoder treats each row by itself before
         it attends to them; else None."""
         ...

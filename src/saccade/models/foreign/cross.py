@@ -115,11 +115,11 @@ class RowMemory:
 
     @property
     def numbers(self) -> int:
-        """See `Memory`: one layer's keys and values; the next layer's take their place."""
+        """See `FillerCache`: one layer's keys and values; the next layer's take their place."""
         return 2 * self.layers[0][0][0].numel()
 
     def covered(self, masks: Tensor, filler: int) -> Any:
-        """See `Memory`."""
+        """See `FillerCache`."""
         from transformers import DynamicCache, EncoderDecoderCache
 
         chosen = masks.to(self.layers[0][0].device)[:, None, :, None]  # (R, 1, M, 1)

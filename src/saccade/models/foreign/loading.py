@@ -19,7 +19,7 @@ from saccade.models.encoders.loading import PREPROCESSOR, quiet
 from saccade.models.foreign.contract import Family, Parts
 from saccade.models.foreign.geometry import Fitting, check_geometry
 from saccade.models.foreign.pieces import PieceWords
-from saccade.models.foreign.table import Row, row_of
+from saccade.models.foreign.table import FamilyRow, row_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -141,7 +141,7 @@ def _tokenizer(folder: Path, name: str) -> Any:
     )
 
 
-def _model(folder: Path, name: str, row: Row) -> Any:
+def _model(folder: Path, name: str, row: FamilyRow) -> Any:
     """The model in evaluation mode, its attention readable. Raises CheckpointError."""
     import transformers
 

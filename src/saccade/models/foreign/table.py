@@ -16,7 +16,7 @@ from saccade.models.foreign.prefix import git, idefics3, llava, paligemma
 
 
 @dataclass(frozen=True)
-class Row:
+class FamilyRow:
     """One row of the table."""
 
     model: str  # the class of transformers that has the language head
@@ -24,14 +24,18 @@ class Row:
     fitting: Mapping[str, Any] = field(default_factory=dict)  # settings laid over the processor's
 
 
-FAMILIES: Mapping[str, Row] = {
-    "vision-encoder-decoder": Row("VisionEncoderDecoderModel", vision_encoder_decoder),
-    "blip": Row("BlipForConditionalGeneration", blip),
-    "git": Row("GitForCausalLM", git),
-    "llava": Row("LlavaForConditionalGeneration", llava),
-    "paligemma": Row("PaliGemmaForConditionalGeneration", paligemma),
-    "idefics3": Row("Idefics3ForConditionalGeneration", idefics3, {"do_image_splitting": False}),
-    "smolvlm": Row("SmolVLMForConditionalGeneration", idefics3, {"do_image_splitting": False}),
+FAMILIES: Mapping[str, FamilyRow] = {
+    "vision-encoder-decoder": FamilyRow("VisionEncoderDecoderModel", vision_encoder_decoder),
+    "blip": FamilyRow("BlipForConditionalGeneration", blip),
+    "git": FamilyRow("GitForCausalLM", git),
+    "llava": FamilyRow("LlavaForConditionalGeneration", llava),
+    "paligemma": FamilyRow("PaliGemmaForConditionalGeneration", paligemma),
+    "idefics3": FamilyRow(
+        "Idefics3ForConditionalGeneration", idefics3, {"do_image_splitting": False}
+    ),
+    "smolvlm": FamilyRow(
+        "SmolVLMForConditionalGeneration", idefics3, {"do_image_splitting": False}
+    ),
 }
 
 # Between their picture and their words stands a second, smaller set of vectors that attends to the
@@ -39,7 +43,7 @@ FAMILIES: Mapping[str, Row] = {
 TWO_HOPS = ("blip-2", "instructblip", "instructblipvideo", "kosmos-2", "kosmos-2.5")
 
 
-def row_of(model_type: object, name: str, own_code: bool) -> Row:
+def row_of(model_type: object, name: str, own_code: bool) -> FamilyRow:
     """Raises CheckpointError, listing what is supported, for a type that is not in the table.
     own_code: the folder brings Python files."""
     row = FAMILIES.get(model_type) if isinstance(model_type, str) else None

@@ -35,7 +35,7 @@ def _no_reward(settings: TrainConfig, started: bool, reward: Reward | None) -> N
         )
 
 
-class Row(NamedTuple):
+class TaskRow(NamedTuple):
     """One row of the table."""
 
     settings: type  # a frozen dataclass with a field `kind`
@@ -44,14 +44,14 @@ class Row(NamedTuple):
     check: Callable[[TrainConfig, bool, Reward | None], None]  # see `check_task`
 
 
-TASKS: Mapping[str, Row] = {
-    "cross_entropy": Row(
+TASKS: Mapping[str, TaskRow] = {
+    "cross_entropy": TaskRow(
         CrossEntropySettings, _needs_nothing(CrossEntropy), lambda s: s.detection > 0, _no_reward
     ),
-    "self_critical": Row(
+    "self_critical": TaskRow(
         SelfCriticalSettings, build_self_critical, lambda s: False, check_self_critical
     ),
-    "look": Row(LookSettings, _needs_nothing(Look), lambda s: s.detection > 0, _no_reward),
+    "look": TaskRow(LookSettings, _needs_nothing(Look), lambda s: s.detection > 0, _no_reward),
 }
 TAG = Tag("kind", "cross_entropy", {kind: row.settings for kind, row in TASKS.items()})
 

@@ -23,7 +23,7 @@ from saccade.models.contract import Attention, Features, State, Step, absent_bia
 from saccade.models.decoders.soft_attention.products import Product, product
 
 
-class Layers(Protocol):
+class Steppable(Protocol):
     """What a stepper reads of the decoder."""
 
     settings: Any  # its sizes
@@ -48,7 +48,7 @@ class SoftAttentionStepper:
     cells are not there."""
 
     @torch.no_grad()
-    def __init__(self, decoder: Layers) -> None:
+    def __init__(self, decoder: Steppable) -> None:
         lstm, attention = decoder.lstm, decoder.attention
         settings = decoder.settings
         D, E, A = settings.hidden, settings.embedding, settings.attention
