@@ -247,7 +247,7 @@ def test_stages_are_frozen_from_the_input_side(family, backbone, tmp_path):
 
 
 def test_the_statistics_of_frozen_stages_stay(backbone):
-    config = EncoderConfig(backbone=str(backbone), image_size=(64, 64), freeze=2)
+    config = EncoderConfig(str(backbone), image_size=(64, 64), freeze=2, frozen_statistics=False)
     encoder = load_encoder(config).train()
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
     encoder(torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)).sum().backward()
@@ -262,6 +262,21 @@ def test_the_statistics_of_frozen_stages_stay(backbone):
         name for name, p in encoder.named_parameters() if "stages.2" in name or "stages.3" in name
     }
     assert not any(module.training for module in encoder.eval().modules())
+
+
+def test_statistics_rest_while_a_pretrained_backbone_is_trained(backbone):
+    """As in evaluation, to the bit; every weight gets a gradient. Those of small-conv move."""
+    pixels = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)
+    encoder = load_encoder(EncoderConfig(str(backbone), image_size=(64, 64), freeze="none"))
+    before = {name: value.clone() for name, value in encoder.named_buffers()}
+    expected = encoder.eval()(pixels)
+    given = encoder.train()(pixels)
+    assert given.equal(expected)
+    given.sum().backward()
+    assert all(value.equal(before[name]) for name, value in encoder.named_buffers())
+    assert all(p.grad is not None for p in encoder.parameters())
+    assert not EncoderConfig(SMALL_CONV, freeze="none").statistics_rest
+    assert EncoderConfig(SMALL_CONV, freeze="none", frozen_statistics=True).statistics_rest
 
 
 def test_a_backbone_without_stages_is_named(tmp_path):
