@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from saccade.cli import main
+from saccade import cli
+from saccade.cli import COMMANDS, load, main
 
 PROGRAM = """
 import sys
@@ -33,3 +35,15 @@ def test_help_is_the_same_without_what_it_does_not_use(arguments, capsys, monkey
     assert shown == whole
     assert "Usage: saccade" in shown
     assert arguments[:1] == ["evaluate"] or loaded.split() == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_help_says(name):
+    first, _, _ = (load(name).help or "").partition("\n\n")
+    assert COMMANDS[name] == " ".join(first.split())
+
+
+def test_every_command_is_in_the_list():
+    folder = Path(cli.__file__).parent
+    found = {path.stem for path in folder.glob("*.py") if f"\ndef {path.stem}(" in path.read_text()}
+    assert found == set(COMMANDS)

@@ -5,31 +5,39 @@ torch, transformers, matplotlib or numpy.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from types import ModuleType
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from saccade.cli import (
-    agreement,
-    caption,
-    check,
-    demo,
-    evaluate,
-    explain,
-    judge,
-    report,
-    scenes,
-    score,
-    soup,
-    survey,
-    train,
-)
 from saccade.cli.allocator import keep_memory
 from saccade.cli.data import refuse_old_forms
 from saccade.errors import SaccadeError
 from saccade.text.printing import echo, never_fail
+
+# A command is the function of its own name in the module of its own name. The texts are the first
+# lines of their docstrings: a list of commands loads none of them.
+COMMANDS: Mapping[str, str] = {
+    "demo": "Train a small captioner on drawn scenes, caption unseen ones, and show where it "
+    "looked.",
+    "check": "Count pictures, captions and splits, and name every problem with its line.",
+    "train": "Train a captioner on your own pictures.",
+    "caption": "Caption photos with a trained model.",
+    "explain": "See, word by word, what the model attended to, and whether that mattered.",
+    "judge": "Judge maps of another tool: do they name the cells that the model's words depend on?",
+    "evaluate": "Caption a split and score it: loss, perplexity, BLEU and more.",
+    "survey": "Measure attention on a whole split: its health, its grounding, and what its words "
+    "rest on.",
+    "report": "Write a run's report: settings, curves, scores, good and bad captions, attention.",
+    "score": "Score captions: BLEU, ROUGE-L and CIDEr as coco-caption has them, without Java.",
+    "agreement": "Score each person's captions against the other people's: a reference point for "
+    "models.",
+    "scenes": "Draw scenes with known ground truth: pictures, captions, and boxes of all words.",
+    "soup": "Average the weights of checkpoints of one kind into one checkpoint.",
+}
 
 EXAMPLES = """Examples
 
@@ -60,8 +68,32 @@ saccade scenes scenes/ --count 6000   (pictures with known ground truth)
 saccade soup runs/a runs/b --out runs/soup   (mean weights)
 """
 
+
+def load(name: str) -> TyperCommand:
+    """The command of this name, one of COMMANDS."""
+    one = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+    one.command(name)(getattr(import_module(f"saccade.cli.{name}"), name))
+    command = typer.main.get_command(one)
+    assert isinstance(command, TyperCommand)
+    return command
+
+
+class _Commands(TyperGroup):
+    """COMMANDS, each loaded when it is called."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {name: TyperCommand(name, help=text) for name, text in COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command to call; typer's own answer where there is none."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command if name is None else load(name), rest
+
+
 app = typer.Typer(
     name="saccade",
+    cls=_Commands,
     help="Train attention captioners on your own pictures, caption with them, and see, word by "
     "word, where the model looked.",
     no_args_is_help=True,
@@ -71,19 +103,6 @@ app = typer.Typer(
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demo.demo)
-app.command()(check.check)
-app.command()(train.train)
-app.command()(caption.caption)
-app.command()(explain.explain)
-app.command()(judge.judge)
-app.command()(evaluate.evaluate)
-app.command()(survey.survey)
-app.command()(report.report)
-app.command()(score.score)
-app.command()(agreement.agreement)
-app.command()(scenes.scenes)
-app.command()(soup.soup)
 
 
 def _print_version(wanted: bool) -> None:
