@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from saccade.checkpoint.card import card
 from saccade.config import SMALL_CONV, EncoderConfig, Tag, chosen, from_dict, to_dict
 from saccade.decoding import TAG as STRATEGIES
 from saccade.decoding import BeamSettings, Decoding
@@ -90,7 +91,7 @@ def write_into(folder: Path, checkpoint: Checkpoint) -> None:
     }
     (folder / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
     (folder / VOCABULARY).write_text(vocabulary, "utf-8")
-    (folder / CARD).write_text(_card(config), "utf-8")
+    (folder / CARD).write_text(card(config), "utf-8")
 
 
 def _sha256(path: Path) -> str:
@@ -108,43 +109,6 @@ def save(folder: Path | str, checkpoint: Checkpoint) -> None:
 def _section(tag: Tag, values: dict[str, Any], name: str) -> Any:
     """The settings of a section whose class a key of it chooses."""
     return from_dict(chosen(tag, values, name), values, name)
-
-
-def _card(config: dict[str, Any]) -> str:
-    """The model card: what this is, how it was made, how to use it."""
-    training = config["training"]
-    figures = training.get("validation", {})
-    figures = {k: v for k, v in figures.items() if isinstance(v, int | float)}
-    rows = [
-        ("encoder", f"{config['encoder']['backbone']}, {config['grid'][0]}x{config['grid'][1]} "
-         f"cells of {config['features']} features"),
-        ("decoder", config["decoder"]["kind"]),
-        ("vocabulary", f"{config['vocabulary_size']} words"),
-        ("trained on", f"{training.get('pictures', 'unknown')} pictures, "
-         f"{training.get('step', 'unknown')} steps"),
-        *((f"validation {name}", f"{value:.4g}") for name, value in figures.items()),
-    ]  # fmt: skip
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    return f"""---
-library_name: saccade
-pipeline_tag: image-to-text
----
-
-# An image captioner made with Saccade {config["saccade_version"]}
-
-| | |
-|---|---|
-{table}
-
-```
-pip install saccade-captioner
-saccade caption photo.jpg --model THIS_FOLDER
-saccade explain photo.jpg --model THIS_FOLDER --html evidence.html
-```
-
-An attention map says what the model weighed, not why it chose a word; `saccade explain` puts the
-evidence beside it.
-"""
 
 
 def is_checkpoint(folder: Path | str) -> bool:
