@@ -1,21 +1,20 @@
 """COCO captions: captions_train2017.json, captions_val2017.json, and files of the same form."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from saccade.data.columns import Choices, choose, picture_id, rejected_by, texts
-from saccade.data.reading import Entry, Found, LeftOut, Problem, keys_of, short
+from saccade.data.reading import Entry, Found, LeftOut, Problem, keys_of, short, split_of
 from saccade.data.records import CURE
 from saccade.errors import DataError
 from saccade.files import read_json
 
 
-def split_of(path: Path) -> str:
-    """The split that a file's name states (captions_train2017.json), or ""."""
-    match = re.search(r"(?<![a-z])(train|val|test)(?![a-z])", path.stem.lower())
-    return match[1] if match else ""
+def fits(value: Mapping[str, Any]) -> bool:
+    """Whether a JSON document is one of them."""
+    images = value.get("images")
+    return isinstance(images, list) and bool(images) and isinstance(value.get("annotations"), list)
 
 
 def near(path: Path) -> tuple[str, ...]:
@@ -26,8 +25,14 @@ def near(path: Path) -> tuple[str, ...]:
 
 def read(path: Path, choices: Choices) -> Iterator[Found]:
     """Every picture with its annotations' captions, in the order of "images"."""
-    value = read_json(path, DataError, CURE)
-    split = split_of(path)
+    yield from read_value(path, read_json(path, DataError, CURE), split_of(path), choices)
+
+
+def read_value(
+    path: Path, value: Mapping[str, Any], split: str, choices: Choices
+) -> Iterator[Found]:
+    """The same of a document of this form that is read already, whose pictures are of `split`.
+    Without "annotations", as of a test split, the pictures have no captions."""
     entries: dict[str, Entry] = {}
     problems: list[Problem] = []
     for index, image in enumerate(value["images"]):
@@ -46,7 +51,7 @@ def read(path: Path, choices: Choices) -> Iterator[Found]:
             entries[key] = Entry(name, key, [], split, [where])
     left_out = LeftOut()
     unusable = 0
-    for index, note in enumerate(value["annotations"]):
+    for index, note in enumerate(value.get("annotations") or ()):
         where = f" annotations[{index}]"
         try:
             captions = _captions(note, choices) if isinstance(note, dict) else None

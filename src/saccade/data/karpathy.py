@@ -1,6 +1,6 @@
 """Karpathy's JSON (dataset_coco.json, dataset_flickr8k.json, ...): the splits of most papers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,19 @@ from saccade.data.reading import Entry, Found, LeftOut, Problem, keys_of, short,
 from saccade.data.records import CURE
 from saccade.errors import DataError
 from saccade.files import read_json
+
+
+def fits(value: Mapping[str, Any]) -> bool:
+    """Whether a JSON document is one of them."""
+    images = value.get("images")
+    return isinstance(images, list) and any(
+        isinstance(entry, dict) and "sentences" in entry for entry in images
+    )
+
+
+def near(path: Path) -> tuple[str, ...]:
+    """Where pictures may lie."""
+    return ("", "images", "..")
 
 
 def read(path: Path, choices: Choices) -> Iterator[Found]:

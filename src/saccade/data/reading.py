@@ -61,6 +61,8 @@ class Entry:
     regions: tuple[Region, ...] = ()
     boxes: tuple[PhraseBox, ...] = ()
     merges: bool = False  # whether it is one caption of several, each in a row of its own
+    optional: bool = False  # it does not count where its picture is not there
+    inside: bool = False  # the picture is in the captions file itself: `name` is its place there
 
     def where(self) -> str:
         """Its place in the file: "3-5,9", " images[17]"."""
@@ -119,6 +121,14 @@ def split_name(text: str) -> str:
 def is_split(text: str) -> bool:
     """Whether a name is one of train, val and test, as any source calls them."""
     return split_name(text) in ("train", "val", "test")
+
+
+def split_of(path: Path) -> str:
+    """The split that a file's name states (captions_train2017.json, validation-00000.parquet), or
+    ""."""
+    parts = re.findall("[a-z]+", path.stem.lower())
+    named = {split_name(part) for part in parts if is_split(part)}
+    return named.pop() if len(named) == 1 else ""
 
 
 def spell_lines(lines: Sequence[int]) -> str:

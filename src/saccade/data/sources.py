@@ -1,14 +1,39 @@
 """`read`: captions from whatever file or folder they come in, the kind found by its content."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from saccade.data import coco, flickr, karpathy, records, sidecars, tables
+from saccade.data import (
+    coco,
+    conceptual,
+    flickr,
+    imagefolder,
+    karpathy,
+    nocaps,
+    parquet,
+    records,
+    sidecars,
+    tables,
+    textcaps,
+    vizwiz,
+    webdataset,
+)
 from saccade.data.columns import NO_CHOICES, Choices
 from saccade.data.finding import Finder
-from saccade.data.reading import Entry, Found, Note, Problem, keys_of, place, writable
+from saccade.data.reading import (
+    Entry,
+    Found,
+    Note,
+    Problem,
+    keys_of,
+    place,
+    split_of,
+    writable,
+)
 from saccade.data.splits import Splits, apply_lists, draw_splits
 from saccade.errors import DataError
 from saccade.files import read_json, reason, require_file
@@ -24,27 +49,53 @@ ACCEPTED = """accepted are:
   *.token(.txt)    Flickr token file, its split lists beside it
 or a folder with one of them, or of pictures with a text file beside each (1.jpg, 1.txt)."""
 
-_IN_FOLDERS = (  # a folder's captions file is looked for in this order
-    ("captions.jsonl", "metadata.jsonl"),
-    ("captions.csv", "captions.tsv", "metadata.csv"),
-    ("dataset.json", "dataset_*.json"),
-    ("captions.json", "captions_*.json", "annotations/captions_*.json"),
-    ("*.token", "*.token.txt"),
-    ("captions.txt", "results.csv"),
+_IN_FOLDERS = (  # a folder's captions file is looked for by these names
+    ("captions.jsonl", *imagefolder.NAMES, "captions.csv", "captions.tsv"),
+    ("dataset.json", "dataset_*.json", "captions.json"),
+    ("*.token", "*.token.txt", "captions.txt", "results.csv"),
 )
+_SETS = (  # and where there are several of one of these, they are one data set
+    ("captions_*.json",),
+    ("annotations/captions_*.json",),
+    textcaps.PATTERNS,
+    nocaps.PATTERNS,
+)
+_LESS_USUAL = (  # looked for where there is none of the above
+    imagefolder.BY_SPLIT,
+    vizwiz.PATTERNS,
+    tuple(f"{s}.{end}" for s in ("train", "val", "test") for end in ("jsonl", "json", "csv")),
+)
+_ARCHIVES = (("*.tar", "*/*.tar"), ("*.parquet", "*/*.parquet"))  # at last
+
+
+class Source(NamedTuple):
+    """One row of the table: how a kind of captions file is read."""
+
+    read: Callable[[Path, Choices], Iterator[Found]]
+    # the folders beside the file where its pictures usually lie
+    near: Callable[[Path], tuple[str, ...]] = lambda path: ("", "images")
+    fits: Callable[[Mapping[str, Any]], bool] | None = None  # of a JSON document's own form
+
+
 _SIDECARS = "text files beside pictures"
-_READERS: dict[str, Callable[[Path, Choices], Iterator[Found]]] = {
-    "JSONL": records.read_jsonl,
-    "JSON": records.read_document,
-    "table": tables.read,
-    "Karpathy": karpathy.read,
-    "COCO captions": coco.read,
-    "Flickr tokens": flickr.read,
-    "lines of name and caption": flickr.read_named,
-    _SIDECARS: sidecars.read,
+_SOURCES: dict[str, Source] = {  # of several JSON documents that fit, the first counts
+    "JSONL": Source(records.read_jsonl),
+    "JSON": Source(records.read_document),
+    "table": Source(tables.read),
+    "imagefolder": Source(imagefolder.read),
+    "webdataset": Source(webdataset.read),
+    "parquet": Source(parquet.read),
+    "VizWiz": Source(vizwiz.read, vizwiz.near, vizwiz.fits),
+    "nocaps": Source(nocaps.read, nocaps.near, nocaps.fits),
+    "COCO captions": Source(coco.read, coco.near, coco.fits),
+    "Karpathy": Source(karpathy.read, karpathy.near, karpathy.fits),
+    "TextCaps": Source(textcaps.read, textcaps.near, textcaps.fits),
+    "Conceptual Captions": Source(conceptual.read, lambda path: conceptual.NEAR),
+    "Flickr tokens": Source(flickr.read, lambda path: flickr.NEAR),
+    "lines of name and caption": Source(flickr.read_named),
+    _SIDECARS: Source(sidecars.read, lambda path: (path.name,)),
 }
 _OTHER_FILES = (  # how files begin that people have captions in, and what to do with them
-    (b"PAR1", "a Parquet file; save it as CSV or JSONL (pandas.read_parquet, then to_csv)"),
     (b"PK\x03\x04", "a ZIP archive or a spreadsheet; unpack it, or save the sheet as CSV"),
     (b"\x1f\x8b", "a gzip archive; unpack it first"),
     (b"SQLite format 3", "a database; export its table as CSV"),
@@ -120,7 +171,7 @@ def gather(
     problems: list[Problem] = []
     notes: list[str] = []
     for file, kind in kinds.items():
-        finder = Finder(file, folder, _near(file, kind))
+        finder = Finder(file, folder, _SOURCES[kind].near(file))
         entered: list[Entry] = []
         for item in entries(file, kind, choices):
             if isinstance(item, Problem):
@@ -129,10 +180,14 @@ def gather(
                 notes.append(item.text if len(files) == 1 else f"{file.name}: {item.text}")
             else:
                 entered.append(item)
-        pictures = finder.find([entry.name for entry in entered])
+        pictures = finder.find([entry.name for entry in entered if not entry.inside])
+        if any(entry.optional for entry in entered):
+            entered = _there(file, entered, pictures, notes)
+        for entry in entered if len(files) > 1 else ():
+            entry.split = entry.split or split_of(file) or split_of(file.parent)
         examples += (
             Example(
-                pictures[entry.name],
+                file / entry.name if entry.inside else pictures[entry.name],
                 tuple(entry.captions),
                 entry.split,
                 entry.id,
@@ -169,7 +224,7 @@ def gather(
 
 def entries(path: Path, kind: str, choices: Choices = NO_CHOICES) -> Iterator[Found]:
     """All that a file of a kind (see `detect`) says of its pictures, in its own splits."""
-    for item in _READERS[kind](path, choices):
+    for item in _SOURCES[kind].read(path, choices):
         if isinstance(item, Entry) and not writable(item.id, item.name, item.split, *item.captions):
             message = "holds a character that is not one (half a surrogate pair); correct it."
             yield Problem(path, item.where(), message)
@@ -191,6 +246,10 @@ def detect(path: Path, choices: Choices = NO_CHOICES) -> str:
         ) from error
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{path} is UTF-16 text; save it as UTF-8.")
+    if head.startswith(parquet.MAGIC):
+        return "parquet"
+    if webdataset.fits(path, head):
+        return "webdataset"
     for start, what in _OTHER_FILES:
         if head.startswith(start):
             raise DataError(f"{path} is not a captions file, but {what}; {ACCEPTED}")
@@ -198,10 +257,14 @@ def detect(path: Path, choices: Choices = NO_CHOICES) -> str:
     if not text:
         raise DataError(f"{path} is empty; {ACCEPTED}")
     lines = [line.rstrip("\r") for line in text.split("\n")[:5] if line.strip()]
+    if imagefolder.fits(path):
+        return "imagefolder"
     if text[0] in "{[":
         return _detect_json(path, text, lines[0].rstrip(), choices)
     if any(flickr.parse(line) for line in lines):
         return "Flickr tokens"
+    if conceptual.fits(lines):
+        return "Conceptual Captions"
     if tables.is_header(lines[0], choices) or path.suffix.lower() in (".csv", ".tsv"):
         return "table"
     if all(tables.headless(line) for line in lines):
@@ -224,11 +287,10 @@ def _detect_json(path: Path, text: str, first: str, choices: Choices) -> str:
             if jsonl or (several and isinstance(value, dict)):
                 return "JSONL"
     value = read_json(path, DataError, records.CURE)
-    if isinstance(value, dict) and isinstance(value.get("images"), list) and value["images"]:
-        if isinstance(value.get("annotations"), list):
-            return "COCO captions"
-        if any(isinstance(entry, dict) and "sentences" in entry for entry in value["images"]):
-            return "Karpathy"
+    if isinstance(value, dict):
+        for name, source in _SOURCES.items():
+            if source.fits is not None and source.fits(value):
+                return name
     if records.objects(value, choices) is not None:
         return "JSON"
     raise DataError(
@@ -237,15 +299,24 @@ def _detect_json(path: Path, text: str, first: str, choices: Choices) -> str:
     )
 
 
-def _near(path: Path, kind: str) -> tuple[str, ...]:
-    """The folders beside a captions file where its kind's pictures usually lie."""
-    if kind == "COCO captions":
-        return coco.near(path)
-    if kind == "Flickr tokens":
-        return flickr.NEAR
-    if kind == _SIDECARS:
-        return (path.name,)
-    return ("", "images", "..") if kind == "Karpathy" else ("", "images")
+def _there(
+    file: Path, entered: Sequence[Entry], pictures: Mapping[str, Path], notes: list[str]
+) -> list[Entry]:
+    """The entries whose pictures are there; what is left out goes to `notes`. Raises DataError
+    where none is left."""
+    there = [e for e in entered if not e.optional or os.path.lexists(pictures[e.name])]
+    if not there:
+        raise DataError(
+            f"{file}: none of its {len(entered):,} pictures is there, such as "
+            f"{pictures[entered[0].name]}; save each under the last part of its address, or name "
+            "the folder: --images FOLDER."
+        )
+    if len(there) < len(entered):
+        notes.append(
+            f"Rows of {file.name} whose pictures are not there are left out: "
+            f"{len(entered) - len(there):,} of {len(entered):,} pictures."
+        )
+    return there
 
 
 def files_of(path: Path) -> list[Path]:
@@ -255,22 +326,42 @@ def files_of(path: Path) -> list[Path]:
             require_file(path)
             return [path]
         next(path.iterdir(), None)  # raises where it can't be read; `glob` finds nothing there
-        groups = [
-            sorted({f for p in patterns for f in path.glob(p) if "lemma" not in f.name})
-            for patterns in _IN_FOLDERS
-        ]
+        single, sets, less, archives = (
+            [_matching(path, patterns) for patterns in groups]
+            for groups in (_IN_FOLDERS, _SETS, _LESS_USUAL, _ARCHIVES)
+        )
     except (OSError, ValueError) as error:
         raise DataError(f"{path} can't be read ({reason(error)}); check the name.") from error
-    files = [file for group in groups for file in group] or _others_in(path)
+    groups = [group for group in (*single, *sets) if group]
+    if len(groups) == 1 and groups[0] in sets:
+        return groups[0]
+    files = [file for group in groups for file in group]
+    if not files:
+        files = next((group for group in less if len(group) > 1), [])
+        if len({(f.parent, split_of(f)) for f in files}) == len(files) > 0:
+            return files
+    files = files or _others_in(path)
     if not files and sidecars.holds_sidecars(path):
         return [path]
     if not files:
+        files = next((group for group in (*less, *archives) if group), [])
+        if files:
+            return files
         raise DataError(f"{path} holds no captions file; {ACCEPTED}")
-    coco_files = groups[3]
-    if len(files) > 1 and (files != coco_files or len({f.parent for f in files}) > 1):
+    if len(files) > 1:
         names = ", ".join(str(file.relative_to(path)) for file in files)
         raise DataError(f"{path} holds several captions files ({names}); name one of them.")
     return files
+
+
+def _matching(folder: Path, patterns: Sequence[str]) -> list[Path]:
+    found = (file for pattern in patterns for file in sorted(folder.glob(pattern)))
+    return list(dict.fromkeys(filter(_is_one, found)))
+
+
+def _is_one(path: Path) -> bool:
+    """Whether a path whose name is that of a captions file may be one."""
+    return "lemma" not in path.name and not path.is_dir()
 
 
 def _others_in(folder: Path) -> list[Path]:

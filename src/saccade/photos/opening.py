@@ -8,7 +8,6 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
@@ -17,6 +16,7 @@ from PIL import ExifTags, Image, ImageChops, TiffImagePlugin
 
 from saccade.errors import PictureError
 from saccade.files import reason, require_file
+from saccade.photos.archives import archive_of, read_inside
 from saccade.photos.array import array_photo
 
 PIXEL_LIMIT = 100_000_000
@@ -152,8 +152,12 @@ def picture_digest(path: Path | str) -> str:
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[BufferedReader]:
-    """The open file, or a PictureError that says why not."""
+def _file(path: Path) -> Iterator[io.BufferedReader | io.BytesIO]:
+    """The open file, or a PictureError that says why not; of a path into an archive, its bytes."""
+    inside = archive_of(path)
+    if inside is not None:
+        yield io.BytesIO(read_inside(*inside))
+        return
     require_file(path, PictureError, "picture")
     try:
         file = path.open("rb")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from saccade.errors import PictureError
-from saccade.files import read_bytes
+from saccade.photos.opening import picture_digest
 
 
 @dataclass(frozen=True)
@@ -41,4 +39,4 @@ class Form(Protocol):
 def content_key(photo: Path) -> str:
     """The SHA-256 of a photo's file: the same photo elsewhere, or under another name, has the same.
     Raises PictureError."""
-    return hashlib.sha256(read_bytes(photo, PictureError)).hexdigest()
+    return picture_digest(photo)
