@@ -27,6 +27,7 @@ from saccade.engine import (
 from saccade.errors import CheckpointError, PictureError, UsageError
 from saccade.evaluation.split import evaluate as evaluate_split
 from saccade.explain import Explainer
+from saccade.explain.doubt import Doubter, doubter_of
 from saccade.explain.mapfiles import GivenMaps
 from saccade.files import hub_or_folder
 from saccade.models.ensemble import Mean
@@ -34,6 +35,7 @@ from saccade.models.foreign.loading import is_foreign, load_foreign
 from saccade.photos.opening import Photo
 from saccade.training.run import own_data
 from saccade.values.captions import Caption
+from saccade.values.doubt import DOUBTFUL
 from saccade.values.evidence import Explanation
 
 # What is fetched of a model: nothing that could be run.
@@ -166,11 +168,18 @@ class Captioner:
         return encode(self.engine, photos, keep)
 
     def decode(
-        self, encoded: Encoded, decoding: Decoding | None = None, keep: int = 1
+        self,
+        encoded: Encoded,
+        decoding: Decoding | None = None,
+        keep: int = 1,
+        doubter: Doubter | None = None,
     ) -> list[Caption]:
-        """Captions of encoded photos, the best of each with the next `keep - 1` as `others`."""
+        """Captions of encoded photos, the best of each with the next `keep - 1` as `others`.
+        doubter (`Captioner.doubter`): what tells how doubtful their words are."""
         _at_least_one(keep=keep)
-        return self.engine.write(encoded, decoding, keep)
+        if doubter is None:
+            return self.engine.write(encoded, decoding, keep)
+        return doubter.write(encoded, decoding, keep)
 
     @overload
     def caption(
@@ -182,6 +191,8 @@ class Captioner:
         allow_unk: bool | None = None,
         keep: int | None = None,
         batch: int = 16,
+        doubt: bool = False,
+        doubt_below: float | None = None,
         **options: Any,
     ) -> Caption: ...
 
@@ -195,6 +206,8 @@ class Captioner:
         allow_unk: bool | None = None,
         keep: int | None = None,
         batch: int = 16,
+        doubt: bool = False,
+        doubt_below: float | None = None,
         **options: Any,
     ) -> list[Caption]: ...
 
@@ -207,6 +220,8 @@ class Captioner:
         allow_unk: bool | None = None,
         keep: int | None = None,
         batch: int = 16,
+        doubt: bool = False,
+        doubt_below: float | None = None,
         **options: Any,
     ) -> Caption | list[Caption]:
         """A Caption for one photo, a list of them for a list. A photo is a path, a Pillow picture,
@@ -214,7 +229,9 @@ class Captioner:
 
         beams 1 is greedy; scores are log-probability / words ** length_power. keep: how many
         captions of each photo, the likeliest first and the rest as its `others`; left out, 1, or
-        all samples where sentences are drawn. options: `strategy` ("greedy", "beam",
+        all samples where sentences are drawn. doubt: also say how doubtful each word is
+        (`Caption.doubt`, docs/doubt.md); doubt_below: act on it, too: prefer captions without words
+        that are wrong with this probability or more. options: `strategy` ("greedy", "beam",
         "diverse_beam", "sample") and its settings, rules among them, by our names or those of
         transformers (docs/decoding.md). Settings left out are the checkpoint's. Raises PictureError
         naming the photo that can't be opened, and UsageError for settings that are unknown or out
@@ -223,10 +240,12 @@ class Captioner:
         decoding = self.settings(max_words=max_words, allow_unk=allow_unk, **options)
         if keep is None:
             keep = decoding.samples if isinstance(decoding, SampleSettings) else 1
+        act = doubt_below is not None
+        doubter = self.doubter(doubt_below, act) if doubt or act else None
         if not isinstance(photos, Iterable) or isinstance(photos, ONE_PHOTO):
-            return self.decode(self.encode([photos]), decoding, keep)[0]
+            return self.decode(self.encode([photos]), decoding, keep, doubter)[0]
         captions = []
-        for _, result in self.stream(photos, decoding, keep, batch):
+        for _, result in self.stream(photos, decoding, keep, batch, doubter=doubter):
             if isinstance(result, PictureError):
                 raise result
             captions.append(result)
@@ -239,18 +258,29 @@ class Captioner:
         keep: int = 1,
         batch: int = 16,
         keep_photos: bool = False,
+        doubter: Doubter | None = None,
     ) -> Iterator[tuple[Photo, Caption | PictureError]]:
         """Caption any number of photos in bounded memory, in order; a photo that can't be opened
         yields its error and the others go on. Decoding files overlaps with the model's work.
-        keep_photos: captions carry a copy of their photo, to draw on."""
+        keep_photos: captions carry a copy of their photo, to draw on. doubter: as in `decode`."""
         _at_least_one(keep=keep, batch=batch)
         for group in prepare_ahead(self.engine, iter(photos), batch, keep_photos):
             good = [item for _, item in group if not isinstance(item, PictureError)]
             captions: Iterator[Caption] = iter(())
             if good:
-                captions = iter(self.decode(encode_prepared(self.engine, good), decoding, keep))
+                encoded = encode_prepared(self.engine, good)
+                captions = iter(self.decode(encoded, decoding, keep, doubter))
             for photo, item in group:
                 yield photo, item if isinstance(item, PictureError) else next(captions)
+
+    def doubter(self, limit: float | None = None, act: bool = False) -> Doubter:
+        """What says how doubtful the words of captions are, from what was fitted on this
+        checkpoint: a word is doubtful that is wrong with probability `limit` (0.5) or more. act:
+        also turn to another beam, or to a broader word, where a caption has such a word.
+
+        Raises UsageError where no doubt was fitted, or for a limit that is no probability."""
+        explainer = self._explainer or self.explainer()
+        return doubter_of(explainer, DOUBTFUL if limit is None else limit, act)
 
     # Explaining --------------------------------------------------------------------------------
 

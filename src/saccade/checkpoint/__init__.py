@@ -33,11 +33,13 @@ from saccade.models.encoders.encoder import Encoder
 from saccade.models.encoders.loading import describe_backbone, load_encoder, rebuild_encoder
 from saccade.models.encoders.small_conv import SmallConv
 from saccade.text import Vocabulary
+from saccade.values.doubt import DoubtModel
 
 FORMAT = 2
 READABLE = (1, 2)
 CONFIG, VOCABULARY, WEIGHTS = "config.json", "vocab.json", "model.safetensors"
 CARD = "README.md"
+DOUBT = "doubt"  # of config.json, optional
 MEAN_GRID = "mean_grid"  # among the weights; checkpoints from before it was kept lack it
 DESCRIBED = "saccade"  # in the weights file's own header: the sizes and kinds that they are of
 
@@ -51,6 +53,7 @@ class Checkpoint:
     decode: Decoding = field(default_factory=BeamSettings)
     training: dict[str, Any] = field(default_factory=dict)  # how it came about; for people
     mean_grid: torch.Tensor | None = None  # (L, F) mean features of training pictures, cell by cell
+    doubt: DoubtModel | None = None  # how doubtful its words are, once `saccade survey` fitted it
 
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -89,6 +92,9 @@ def write_into(folder: Path, checkpoint: Checkpoint) -> None:
         "decode": to_dict(checkpoint.decode),
         "training": checkpoint.training,
     }
+    # What was fitted on other weights says nothing of these.
+    if checkpoint.doubt is not None and checkpoint.doubt.weights == config["weights_sha256"]:
+        config[DOUBT] = checkpoint.doubt.to_json()
     (folder / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
     (folder / VOCABULARY).write_text(vocabulary, "utf-8")
     (folder / CARD).write_text(card(config), "utf-8")
@@ -174,6 +180,7 @@ class _Description:
     weights_sha256: str | None  # None in format 1
     decode: Decoding
     training: dict[str, Any]
+    doubt: DoubtModel | None
 
 
 def _described(config: dict[str, Any]) -> _Description:
@@ -211,7 +218,21 @@ def _described(config: dict[str, Any]) -> _Description:
         get("weights_sha256", str) if config["format"] > 1 else None,
         _section(STRATEGIES, get("decode", dict), "decode"),
         get("training", dict),
+        _doubt(config),
     )
+
+
+def _doubt(config: dict[str, Any]) -> DoubtModel | None:
+    """Raises UsageError for what is no fitted doubt, or that of other weights."""
+    if DOUBT not in config:
+        return None
+    try:
+        doubt = DoubtModel.from_json(config[DOUBT])
+    except ValueError as error:
+        raise UsageError(f"{DOUBT} {error}") from error
+    if doubt.weights != config.get("weights_sha256"):
+        raise UsageError(f"{DOUBT} was fitted on other weights; remove that section, or fit again")
+    return doubt
 
 
 def _damaged(folder: Path, error: UsageError) -> CheckpointError:
@@ -354,7 +375,9 @@ def load(folder: Path | str) -> Checkpoint:
         stray = others[0] if others else "weights of an encoder that it does not include"
         raise CheckpointError(f"{path} does not fit {CONFIG} ({stray}); {AGAIN}.")
     model.load_state_dict(weights, strict=False)  # names and shapes are checked
-    return Checkpoint(model.eval(), vocabulary, expected.decode, expected.training, mean_grid)
+    model.eval()
+    settings = expected.decode, expected.training
+    return Checkpoint(model, vocabulary, *settings, mean_grid, expected.doubt)
 
 
 def _only(weights: Mapping[str, Tensor], prefix: str) -> bool:

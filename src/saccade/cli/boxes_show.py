@@ -22,7 +22,9 @@ def show_boxes(figures: "BoxFigures | None", title: str = "") -> None:
             for name in figures.maps
         ]
         heading = f"{of}{group.name}, {_counted(group)}"
-        _table(heading, ("map", "peak in the box", "mass in the box", "peak beyond centre"), rows)
+        show_table(
+            heading, ("map", "peak in the box", "mass in the box", "peak beyond centre"), rows
+        )
     parts = (("boxes of the photo", figures.sizes), ("kind of thing", figures.kinds))
     for what, groups in parts:
         if groups:
@@ -31,23 +33,25 @@ def show_boxes(figures: "BoxFigures | None", title: str = "") -> None:
                 for group in groups
             ]
             heading = f"{of}{figures.heads.name}: peak in the box"
-            _table(heading, (what, "words", *figures.maps), shares)
+            show_table(heading, (what, "words", *figures.maps), shares)
     parts = (("verdict", figures.verdicts), ("needs the picture", figures.seen))
     for what, groups in parts:
         if groups:
             judged = [_judged(group, figures.tested) for group in groups]
             heading = f"{of}{figures.heads.name}: does the {figures.tested} map name the thing?"
-            _table(heading, (what, "words", "peak in the box", "centre", "mass in the box"), judged)
+            show_table(
+                heading, (what, "words", "peak in the box", "centre", "mass in the box"), judged
+            )
     own = [pair for pair in figures.pairs if "uniform" not in pair.metric]
     if own:
-        _table(f"{of}maps in pairs, {figures.heads.name}", _PAIRED, [_paired(p) for p in own])
+        show_table(f"{of}maps in pairs, {figures.heads.name}", _PAIRED, [_paired(p) for p in own])
 
 
 def show_against(compared: Sequence["Comparison"], model: str, other: str) -> None:
     """One captioner minus another."""
     if compared:
         rows = [_paired(item) for item in compared]
-        _table(f"{model} - {other}, on the same pictures", _PAIRED, rows)
+        show_table(f"{model} - {other}, on the same pictures", _PAIRED, rows)
 
 
 def show_chances(figures: "ChanceFigures | None") -> None:
@@ -67,11 +71,11 @@ def show_chances(figures: "ChanceFigures | None") -> None:
         f"boxes: {figures.words:,} words, each by a model of the other half of the pictures "
         f"(right chances would be off by {figures.by_luck:.3f} by luck)"
     )
-    _table(heading, ("known", "area under ROC", "calibration error"), rows)
+    show_table(heading, ("known", "area under ROC", "calibration error"), rows)
     bins = [
         (f"{entry.chance:.2f}", f"{entry.share:.2f}", str(entry.words)) for entry in figures.bins
     ]
-    _table("all clues, words of about the same chance", ("chance", "right", "words"), bins)
+    show_table("all clues, words of about the same chance", ("chance", "right", "words"), bins)
 
 
 _PAIRED = ("difference", "points", "95% interval", "p")
@@ -107,7 +111,8 @@ def _sure(share: "Interval") -> str:
     return f"{_percent(share)} ({100 * share.low:.1f} to {100 * share.high:.1f})"
 
 
-def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows of texts, the first column to the left."""
     from rich.table import Table
     from rich.text import Text
 

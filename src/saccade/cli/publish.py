@@ -15,6 +15,7 @@ from saccade.text.printing import echo
 if TYPE_CHECKING:
     from saccade.api import Captioner
     from saccade.decoding import Decoding
+    from saccade.explain.doubt import Doubter
     from saccade.publish import Form
     from saccade.publish.pages import HtmlFile
     from saccade.values.captions import Caption
@@ -53,9 +54,11 @@ def into_forms(
     language: str,
     overwrite: bool,
     readable: bool,
+    doubter: Doubter | None = None,
 ) -> None:
     """Caption what has no text yet and write it in every chosen form; ends with exit code 1 when a
-    photo failed. folder: where tables without a path go; model: the name that they record."""
+    photo failed. folder: where tables without a path go; model: the name that they record; doubter:
+    what says which words are doubtful, which the forms then record."""
     from saccade.files import check_writable, refuse_inputs
     from saccade.progress import progress
     from saccade.publish import AltText, open_form
@@ -69,7 +72,7 @@ def into_forms(
                 check_writable(table)
         forms.append(form)
     open_places: dict[Path, list[Form]] = {}  # of the photos that are on their way
-    failed = before = written = 0
+    failed = before = written = review = 0
 
     def without_text() -> Iterator[Path]:
         nonlocal failed, before
@@ -89,12 +92,13 @@ def into_forms(
     with stoppable(), progress("Captioning", len(paths)) as bar:
         passed = 0
         try:
-            for path, result in captioner.stream(without_text(), decoding):
+            for path, result in captioner.stream(without_text(), decoding, doubter=doubter):
                 places = open_places.pop(Path(str(path)))
                 try:
                     if isinstance(result, PictureError):
                         raise result
-                    alt = AltText(result.text, model, language)
+                    alt = AltText(result.text, model, language, *_judgement(result))
+                    review += bool(alt.review)
                     for form in places:
                         form.write(Path(str(path)), alt)
                     written += 1
@@ -111,10 +115,20 @@ def into_forms(
             _flush(forms)
     kept = f"; {before:,} had their text already" if before else ""
     echo(f"{written:,} of {len(paths):,} photos captioned and written{kept}.", err=True)
+    if doubter is not None:
+        echo(f"To review: {review:,} of {written:,} captions.", err=True)
     if failed:
         echo(f"{failed:,} of {len(paths):,} photos failed; see above.", err=True)
     if failed or not readable:
         raise typer.Exit(1)
+
+
+def _judgement(caption: Caption) -> tuple[bool | None, tuple[str, ...]]:
+    """Whether a person should look at a caption, and its doubtful words; None: not judged."""
+    doubt = caption.doubt
+    if doubt is None:
+        return None, ()
+    return doubt.review, tuple(dict.fromkeys(caption.words[t] for t in doubt.places))
 
 
 def _flush(forms: Sequence[Form]) -> None:
@@ -139,9 +153,16 @@ def pages_of(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
     return list(pages.items())
 
 
-def into_pages(captioner: Captioner, paths: Sequence[Path], decoding: Decoding, yes: bool) -> None:
-    """Give the images without `alt` in pages one, after showing the change. Raises UsageError where
-    nobody can be asked and `yes` was not given."""
+def into_pages(
+    captioner: Captioner,
+    paths: Sequence[Path],
+    decoding: Decoding,
+    yes: bool,
+    doubter: Doubter | None = None,
+) -> None:
+    """Give the images without `alt` in pages one, after showing the change; doubter: what says
+    which texts need review, which `data-review` then tells. Raises UsageError where nobody can be
+    asked and `yes` was not given."""
     import sys
 
     from saccade.files import write_bytes
@@ -166,7 +187,7 @@ def into_pages(captioner: Captioner, paths: Sequence[Path], decoding: Decoding, 
     captions: dict[Path, Caption] = {}
     with stoppable():
         try:
-            for taken, result in captioner.stream(wanted, decoding):
+            for taken, result in captioner.stream(wanted, decoding, doubter=doubter):
                 if isinstance(result, PictureError):
                     echo(f"saccade: {result}", err=True)
                 else:

@@ -101,6 +101,30 @@ def survey(
             help="Write the fitted chances of pointing right, for saccade explain --chance.",
         ),
     ] = None,
+    doubt: Annotated[
+        bool,
+        typer.Option(
+            "--doubt", help="Fit how doubtful words are, and measure it on pictures left out."
+        ),
+    ] = False,
+    doubt_samples: Annotated[
+        int,
+        typer.Option(
+            "--doubt-samples",
+            min=0,
+            max=1000,
+            help="With --doubt: also draw N captions of each photo to see which words come again: "
+            "more exact, and slower wherever the doubt is used.",
+        ),
+    ] = 0,
+    store: Annotated[
+        bool,
+        typer.Option(
+            "--store-doubt",
+            help="With --doubt: keep it in the checkpoint's config.json, for saccade caption "
+            "--doubt.",
+        ),
+    ] = False,
     prompt: Prompt = None,
     cpu: Cpu = False,
     *,
@@ -112,10 +136,12 @@ def survey(
     Example: saccade survey captions.jsonl --model runs/mine --split val --html why.html
     """
     from saccade.cli.data import data_of, model_of
+    from saccade.cli.doubt import check_doubt
     from saccade.evaluation.survey import check_rank
     from saccade.evaluation.survey import survey as measure
     from saccade.explain.maps import check as check_maps
 
+    check_doubt(doubt, doubt_samples, store)
     check_rank(rank)
     chosen = tuple(name.strip() for name in maps.split(","))
     check_maps(chosen)
@@ -129,7 +155,9 @@ def survey(
         [*source.files, *model_files(model), *([boxes] if boxes else [])],
     )
     from saccade.cli.boxes_show import show_against, show_boxes, show_chances
+    from saccade.cli.doubt import check_doubt_model, fit_doubt, store_fitted
     from saccade.cli.explain import explainer_of
+    from saccade.config import to_dict
     from saccade.data.boxes import read_boxes
     from saccade.errors import UsageError
     from saccade.evaluation.boxfigures import compare_models
@@ -142,6 +170,8 @@ def survey(
     known = None if boxes is None else read_boxes(boxes, [e.image for e in source.examples])
     captioner = captioner_of(model, cpu, prompt=prompt)
     settings, _ = decoding_of(captioner, decoding)
+    if doubt:
+        check_doubt_model(captioner, decoding, store)
     named = ", ".join(model)
     explainer = explainer_of(captioner, source.path, images)
     with stop_flag() as flag:
@@ -165,6 +195,13 @@ def survey(
         show_boxes(result.figures)
         show_chances(result.chances)
         figures = result.to_json()
+        doubts = None
+        if doubt and not flag.asked:
+            about = {"data": source.path.name, "split": split, "decode": to_dict(settings)}
+            doubts = fit_doubt(
+                explainer, result.evaluation.captioned, doubt_samples, about, lambda: flag.asked
+            )
+            figures |= {"doubt": doubts.to_json()}
         if against is not None and not flag.asked:
             other = captioner_of([against], cpu)
             use_cache(other, source.examples, limit, cache)
@@ -192,6 +229,8 @@ def survey(
                     "boxes": plain(theirs.figures.to_json()) if theirs.figures else None,
                 }
             }
+        if doubts is not None and store and not flag.asked:
+            store_fitted(captioner, doubts)
         if json_file is not None:
             write_json(json_file, figures)
             echo(f"All figures: {json_file}")

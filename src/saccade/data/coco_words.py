@@ -136,3 +136,5 @@ PAIRS = frozenset(
     if " " in name
     for pair in (name, plural(name))
 )
+
+CATEGORIES = tuple(_WORDS)  # COCO's 80

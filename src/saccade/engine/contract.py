@@ -64,6 +64,13 @@ class Reading(NamedTuple):
     layers: Layers | None = None  # on request; None where a model has no attention
 
 
+class Read(NamedTuple):
+    """What a model says of a sentence of P pieces, its end not among them."""
+
+    logprobs: np.ndarray  # (P,) float64, natural logarithm
+    entropies: np.ndarray  # (P,) float64 nats, of everything that could stand at each place
+
+
 class Words(Protocol):
     """A model's tokens as people read them."""
 
@@ -161,6 +168,12 @@ class Engine(Protocol):
     ) -> Reading:
         """One sentence in R runs; differentiable at the cells. wanted (R, P + 1) bool: only so
         far as these places need. heads: also attention by head, and `Reading.layers`."""
+        ...
+
+    def read_all(
+        self, features: Features, captions: Sequence[Sequence[Sequence[int]]]
+    ) -> list[list[Read]]:
+        """Captions of B pictures, any number of each: `read` of every one, all at once."""
         ...
 
     def cover(self, features: Features, masks: Tensor, filler: Tensor) -> Features:

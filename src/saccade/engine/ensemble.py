@@ -13,7 +13,7 @@ from torch import Tensor
 
 from saccade.checkpoint import Checkpoint
 from saccade.decoding import Decoding
-from saccade.engine.contract import Coverings, Encoded, Prepared, Reading
+from saccade.engine.contract import Coverings, Encoded, Prepared, Read, Reading
 from saccade.engine.model import ModelEngine
 from saccade.errors import UsageError
 from saccade.models.captioner import CaptionModel
@@ -136,6 +136,12 @@ class EnsembleEngine:
     ) -> Reading:
         """See `Engine`."""
         return self._speaker.read(features, ids, wanted, distribution, heads)
+
+    def read_all(
+        self, features: Features, captions: Sequence[Sequence[Sequence[int]]]
+    ) -> list[list[Read]]:
+        """See `Engine`."""
+        return self._speaker.read_all(features, captions)
 
     def cover(self, features: Features, masks: Tensor, filler: Tensor) -> Features:
         """See `Engine`."""

@@ -14,7 +14,7 @@ from saccade.checkpoint import Checkpoint
 from saccade.data.dataset import padded_captions
 from saccade.decoding import Decoding, Hypothesis, search
 from saccade.engine.cache import cached_cells
-from saccade.engine.contract import Coverings, Encoded, Prepared, Reading
+from saccade.engine.contract import Coverings, Encoded, Prepared, Read, Reading
 from saccade.engine.coverings import CellwiseCoverings, ReadCoverings
 from saccade.engine.words import VocabularyWords
 from saccade.models.contract import Attention, Features, Stepper
@@ -120,6 +120,28 @@ class ModelEngine:
             whole[live] = logits.log_softmax(1)
         return Reading(logprobs, _of_one(taught.attention), whole, taught.layers)
 
+    @torch.no_grad()
+    def read_all(
+        self, features: Features, captions: Sequence[Sequence[Sequence[int]]]
+    ) -> list[list[Read]]:
+        """See `Engine`."""
+        vocabulary, device = self.vocabulary, features.cells.device
+        padded = padded_captions(captions, vocabulary.pad, vocabulary.bos, vocabulary.eos)
+        inputs, targets, lengths = (part.to(device) for part in padded)  # (B, K, T), (B, K)
+        taught = self.model.decoder.teach(features, inputs, lengths)
+        every = taught.logits.float().log_softmax(1)  # (M, V)
+        said = every.new_zeros(2, *targets.shape)
+        said[0, taught.live] = every.gather(1, targets[taught.live].unsqueeze(1)).squeeze(1)
+        said[1, taught.live] = -(every.exp() * every).sum(1)
+        logprobs, entropies = said.double().cpu().numpy()
+        return [
+            [
+                Read(logprobs[b, row, : len(ids)], entropies[b, row, : len(ids)])
+                for row, ids in zip(_rows(entries), entries, strict=True)
+            ]
+            for b, entries in enumerate(captions)
+        ]
+
     def cover(self, features: Features, masks: Tensor, filler: Tensor) -> Features:
         """See `Engine`."""
         masks = masks.to(features.cells.device)
@@ -171,6 +193,15 @@ class ModelEngine:
             spans=spans,
             **prepared.source(),
         )
+
+
+def _rows(captions: Sequence[Sequence[int]]) -> list[int]:
+    """Where `padded_captions` puts each of a picture's captions: the longest first."""
+    order = sorted(range(len(captions)), key=lambda k: len(captions[k]), reverse=True)
+    rows = [0] * len(order)
+    for row, k in enumerate(order):
+        rows[k] = row
+    return rows
 
 
 def _of_one(attention: Attention | None) -> Attention | None:

@@ -7,7 +7,7 @@ picture. The model that is kept is fitted on all of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from saccade.metrics.calibration import (
 )
 from saccade.text.english import stem
 from saccade.values.evidence import Interval
+from saccade.values.logistic import Logistic
 
 LEAST = 20  # words; from a few hundred on the figures say something
 ALONE = ("log of peak over uniform", "effect", "loss without the picture", "log-probability")
@@ -44,7 +45,7 @@ class ChanceBin:
 
     words: int
     chance: float  # their mean
-    share: float  # how many of them point right
+    share: float  # how many of them come true: point right, or are wrong
 
 
 @dataclass(frozen=True)
@@ -91,20 +92,12 @@ def measure_chances(words: Sequence[BoxedWord]) -> ChanceFigures | None:
         chances = left_out_chances(rows[:, columns], outcomes, of)
         measured.append((ChanceRow(name, *with_intervals(chances, outcomes, of)), chances))
     chances = measured[0][1]
-    bins = bins_of(chances)
     return ChanceFigures(
         len(heads),
         int(of.max()) + 1,
         tuple(row for row, _ in measured),
         chance_error(chances),
-        tuple(
-            ChanceBin(
-                int((bins == b).sum()),
-                float(chances[bins == b].mean()),
-                float(outcomes[bins == b].mean()),
-            )
-            for b in np.unique(bins)
-        ),
+        bins_with(chances, outcomes),
         PointingChance(
             tested,
             names,
@@ -114,11 +107,29 @@ def measure_chances(words: Sequence[BoxedWord]) -> ChanceFigures | None:
     )
 
 
-def left_out_chances(rows: np.ndarray, outcomes: np.ndarray, of: np.ndarray) -> np.ndarray:
+Fit = Callable[[np.ndarray, np.ndarray], Logistic]  # (N, C), (N,) -> a model of them
+
+
+def left_out_chances(
+    rows: np.ndarray, outcomes: np.ndarray, of: np.ndarray, fit: Fit = fit_logistic
+) -> np.ndarray:
     """rows (N, C), outcomes (N,), of (N,) the pictures -> (N,) chances, each from a model of the
     other half of the pictures."""
     chances = np.empty(len(rows))
     for half in (0, 1):
         inside = of % 2 == half
-        chances[inside] = fit_logistic(rows[~inside], outcomes[~inside]).chances(rows[inside])
+        chances[inside] = fit(rows[~inside], outcomes[~inside]).chances(rows[inside])
     return chances
+
+
+def bins_with(chances: np.ndarray, outcomes: np.ndarray) -> tuple[ChanceBin, ...]:
+    """The cases (N,) in groups of about the same chance."""
+    bins = bins_of(chances)
+    return tuple(
+        ChanceBin(
+            int((bins == b).sum()),
+            float(chances[bins == b].mean()),
+            float(outcomes[bins == b].mean()),
+        )
+        for b in np.unique(bins)
+    )

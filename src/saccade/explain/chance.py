@@ -18,9 +18,9 @@ import numpy as np
 from saccade.errors import DataError
 from saccade.explain import judging
 from saccade.files import read_bytes, read_json
-from saccade.metrics.calibration import Logistic
 from saccade.text.english import stem
 from saccade.values.evidence import Explanation, WordEvidence
+from saccade.values.logistic import Logistic
 
 FORMAT = 1
 _CURE = "write it again: saccade survey DATA --model MODEL --boxes BOXES --chance FILE"
@@ -93,17 +93,7 @@ class PointingChance:
         return {
             "format": FORMAT,
             "map": self.tested,
-            "clues": {
-                name: {"mean": mean, "scale": scale, "weight": weight}
-                for name, mean, scale, weight in zip(
-                    self.clues,
-                    self.model.mean.tolist(),
-                    self.model.scale.tolist(),
-                    self.model.weights.tolist(),
-                    strict=True,
-                )
-            },
-            "bias": self.model.bias,
+            **self.model.to_json(self.clues),
             "words": sorted(self.words),
             "checkpoint": self.checkpoint,
             "about": dict(self.about or {}),
@@ -125,31 +115,22 @@ def read_chance(path: Path | str) -> PointingChance:
     value = read_json(path, DataError, _CURE)
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise DataError(f"{path}: is not a file of chances of format {FORMAT}; {_CURE}.")
-    rows = value.get("clues")
     words, tested = value.get("words"), value.get("map")
-    if not isinstance(rows, dict) or not isinstance(words, list) or not isinstance(tested, str):
-        raise DataError(f'{path}: has no "clues", "words" or "map"; {_CURE}.')
-    columns = [[_number(path, rows[n], key) for n in rows] for key in ("mean", "scale", "weight")]
-    mean, scale, weights = map(np.array, columns)
-    if not (scale > 0).all():
-        raise DataError(f'{path}: a "scale" is not above 0; {_CURE}.')
-    model = Logistic(mean, scale, weights, _number(path, value, "bias"))
+    if not isinstance(words, list) or not isinstance(tested, str):
+        raise DataError(f'{path}: has no "words" or "map"; {_CURE}.')
+    try:
+        names, model = Logistic.from_json(value)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}; {_CURE}.") from error
     checkpoint, about = value.get("checkpoint"), value.get("about")
     return PointingChance(
         tested,
-        tuple(rows),
+        names,
         model,
         frozenset(word for word in words if isinstance(word, str)),
         checkpoint if isinstance(checkpoint, str) else "",
         about if isinstance(about, dict) else {},
     )
-
-
-def _number(path: Path | str, values: Any, key: str) -> float:
-    value = values.get(key) if isinstance(values, dict) else None
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise DataError(f'{path}: "{key}" is not a number; {_CURE}.')
-    return float(value)
 
 
 def fingerprint(folder: Path | None) -> str:

@@ -6,30 +6,17 @@ half right.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
 from saccade.errors import DataError
 from saccade.metrics.resample import Resampled
 from saccade.values.evidence import Interval
+from saccade.values.logistic import Logistic, sigmoid
 
 RIDGE = 1.0  # of the weights of standardised clues: as much as one case says, not more
 BINS = 10
-
-
-@dataclass(frozen=True)
-class Logistic:
-    """chance = 1 / (1 + exp(-(bias + weights . (clues - mean) / scale)))"""
-
-    mean: np.ndarray  # (C,)
-    scale: np.ndarray  # (C,)
-    weights: np.ndarray  # (C,)
-    bias: float
-
-    def chances(self, clues: np.ndarray) -> np.ndarray:
-        """clues (N, C) -> (N,)"""
-        return _sigmoid((clues - self.mean) / self.scale @ self.weights + self.bias)
 
 
 def fit_logistic(clues: np.ndarray, outcomes: np.ndarray, ridge: float = RIDGE) -> Logistic:
@@ -37,7 +24,7 @@ def fit_logistic(clues: np.ndarray, outcomes: np.ndarray, ridge: float = RIDGE) 
 
     clues (N, C), outcomes (N,). Without clues (C = 0) the base rate. Raises DataError for none."""
     if not len(clues):
-        raise DataError("there is nothing to fit: no word has a box.")
+        raise DataError("there is nothing to fit: no word can be judged.")
     mean, scale = clues.mean(0), clues.std(0)
     scale = np.where(scale > 0, scale, 1.0)
     rows = np.concatenate(((clues - mean) / scale, np.ones((len(clues), 1))), 1)  # (N, C + 1)
@@ -45,7 +32,7 @@ def fit_logistic(clues: np.ndarray, outcomes: np.ndarray, ridge: float = RIDGE) 
     penalty[-1] = 1e-6  # all right or all wrong: still a finite bias
     theta = np.zeros(rows.shape[1])
     for _ in range(100):
-        chances = _sigmoid(rows @ theta)
+        chances = sigmoid(rows @ theta)
         gradient = rows.T @ (outcomes - chances) - penalty * theta
         curvature = (rows * (chances * (1 - chances))[:, None]).T @ rows + np.diag(penalty)
         step = np.linalg.solve(curvature, gradient)
@@ -53,6 +40,27 @@ def fit_logistic(clues: np.ndarray, outcomes: np.ndarray, ridge: float = RIDGE) 
         if abs(step).max() < 1e-9:
             break
     return Logistic(mean, scale, theta[:-1], float(theta[-1]))
+
+
+def fit_monotone(
+    clues: np.ndarray, outcomes: np.ndarray, directions: Sequence[int], ridge: float = RIDGE
+) -> Logistic:
+    """`fit_logistic` whose chance rises with the clues of direction 1 and falls with those of -1:
+    a clue that would count the other way counts nothing (one at a time, the worst first).
+
+    clues (N, C), outcomes (N,), directions (C,). Raises DataError for none."""
+    signs = np.asarray(directions)
+    kept = np.arange(clues.shape[1])
+    while True:
+        model = fit_logistic(clues[:, kept], outcomes, ridge)
+        along = model.weights * signs[kept]
+        if not len(kept) or along.min() >= 0:
+            break
+        kept = np.delete(kept, along.argmin())
+    whole = fit_logistic(clues[:, :0], outcomes, ridge)
+    mean, scale, weights = np.zeros(len(signs)), np.ones(len(signs)), np.zeros(len(signs))
+    mean[kept], scale[kept], weights[kept] = model.mean, model.scale, model.weights
+    return Logistic(mean, scale, weights, model.bias if len(kept) else whole.bias)
 
 
 def roc_area(chances: np.ndarray, outcomes: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -117,13 +125,25 @@ def with_intervals(
     )
 
 
+def area_gain(
+    chances: np.ndarray,
+    others: np.ndarray,
+    outcomes: np.ndarray,
+    of: np.ndarray,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """How much larger the area under the ROC curve is with `chances` than with `others` (N,), with
+    an interval by bootstrap over pictures, the same ones for both."""
+    drawn = Resampled(int(of.max()) + 1, resamples, seed).counts[:, of].astype(np.float64)
+    gains = [roc_area(chances, outcomes, w) - roc_area(others, outcomes, w) for w in drawn]
+    value = roc_area(chances, outcomes) - roc_area(others, outcomes)
+    return _interval(value, np.array(gains))
+
+
 def _interval(value: float, drawn: np.ndarray) -> Interval:
     drawn = drawn[~np.isnan(drawn)]
     if not len(drawn):
         return Interval(value, value, value)
     low, high = np.quantile(drawn, (0.025, 0.975)).tolist()
     return Interval(value, low, high)
-
-
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(values / 2))

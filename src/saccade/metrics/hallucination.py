@@ -9,12 +9,13 @@ still be true. Words are compared by a small stem (`saccade.text.english.stem`: 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Container, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from saccade.errors import DataError
 from saccade.text import tokenize
 from saccade.text.english import is_content, stem
+from saccade.text.naming import naming_words
 
 __all__ = ["Hallucination", "hallucinated", "is_content"]
 
@@ -64,6 +65,35 @@ def hallucinated(
         key: min((-count, form) for form, count in of.items())[1] for key, of in forms.items()
     }
     return ranked(wrong, said, commonest, examples)
+
+
+def in_no_reference(
+    words: Sequence[str],
+    references: Sequence[str],
+    names: Mapping[str, frozenset[str]] | None = None,
+    pairs: Container[str] = frozenset(),
+) -> tuple[bool | None, ...]:
+    """For each word of a caption, whether no reference of its picture has it; None for a word that
+    is no content word.
+
+    names: word, or two words with a space -> what it can mean: a word is in a reference that names
+    something it can mean, too ("puppy" for "dog"), as in `saccade.metrics.chair`; pairs: two words
+    that are never taken for one of them."""
+    known = known_stems(references)
+    there: set[str] = set()
+    own: dict[int, frozenset[str]] = {}
+    if names:
+        for text in references:
+            for _, _, kinds in naming_words(tokenize(text), names, pairs):
+                there |= kinds
+        for start, stop, kinds in naming_words(words, names, pairs):
+            own |= dict.fromkeys(range(start, stop), kinds)
+    return tuple(
+        stem(word) not in known and not own.get(place, frozenset()) & there
+        if is_content(word)
+        else None
+        for place, word in enumerate(words)
+    )
 
 
 def content_stems(words: Sequence[str]) -> dict[str, str]:

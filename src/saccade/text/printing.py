@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 # Control characters (C0, C1, line ends among them), marks that turn the direction of a line, other
 # invisible marks (but not the joiners that scripts and emoji need), and surrogates, which stand for
@@ -82,6 +83,12 @@ class Screen:
     def line(self, text: object = "", style: str = "") -> None:
         """One line as it is: not wrapped, so that it can be searched and copied."""
         self.console.print(printable(text), style=style or None, soft_wrap=True)
+
+    def marked(self, text: Text, name: str = "") -> None:
+        """One line with styles of its own, which is not wrapped; a name and a tab before it."""
+        if name:
+            self.console.print(printable(name), end="\t", soft_wrap=True)
+        self.console.print(text, soft_wrap=True)
 
     def table(self, table: Table, wrap: bool = True) -> None:
         """A table whose rows were added by `row`."""

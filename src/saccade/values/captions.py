@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from saccade.values.doubt import Doubt
 from saccade.values.places import Grid, Where
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Caption:
     runners_up: tuple[tuple[tuple[str, float], ...], ...] = ()  # per word: (word, log-probability)
     spans: tuple[tuple[int, int], ...] = ()  # T ranges of `ids`; made when words are pieces
     others: tuple[Caption, ...] = field(default=(), repr=False)  # the other beams, best first
+    doubt: Doubt | None = None  # how doubtful its words are, where that was measured
     photo: Path | None = None
     image: Image | None = field(default=None, repr=False, compare=False)  # when no path was given
 
@@ -78,6 +80,7 @@ class Caption:
             "others": [
                 {"caption": other.text, "score": round(other.score, 6)} for other in self.others
             ],
+            **({} if self.doubt is None else {"doubt": self.doubt.to_json()}),
         }
 
 

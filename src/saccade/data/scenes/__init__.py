@@ -28,6 +28,7 @@ from saccade.data.scenes.language import (
     parse,
 )
 from saccade.data.scenes.layout import RELATIONS, SIZES, SMALLEST, holds, make_scene
+from saccade.data.scenes.words import wrong_words
 from saccade.errors import SaccadeError, UsageError
 from saccade.files import atomic_file, write_text
 from saccade.values.examples import Region, Scene
@@ -51,6 +52,7 @@ __all__ = [
     "parse",
     "render",
     "write",
+    "wrong_words",
 ]
 
 

@@ -1,0 +1,192 @@
+"""How doubtful words are, fitted on a checkpoint's captions of one split and measured on pictures
+left out.
+
+A content word is wrong when no reference of its picture has it, not even in another form or as
+another word for the same thing (`saccade.metrics.hallucination.in_no_reference`); of a drawn scene,
+when it is not true. The pictures are split in two by turns, as for `saccade.evaluation.chances`;
+the model that is kept is fitted on all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from saccade.data.broader import meanings
+from saccade.data.scenes import wrong_words
+from saccade.data.synonyms import known_pairs
+from saccade.engine import encode_prepared, prepare_ahead
+from saccade.errors import PictureError
+from saccade.evaluation.chances import (
+    LEAST,
+    ChanceBin,
+    ChanceRow,
+    bins_with,
+    left_out_chances,
+)
+from saccade.evaluation.split import Captioned
+from saccade.explain.doubt import Clues, content_places
+from saccade.explain.record import plain
+from saccade.metrics.calibration import area_gain, chance_error, fit_monotone, with_intervals
+from saccade.metrics.hallucination import in_no_reference
+from saccade.metrics.resample import mean_interval
+from saccade.progress import progress
+from saccade.text import has_words
+from saccade.values.captions import Caption
+from saccade.values.doubt import DIRECTIONS, DOUBTFUL, ENTROPY, LOGPROB, DoubtModel
+from saccade.values.evidence import Interval
+from saccade.values.examples import Example
+from saccade.values.logistic import Logistic
+
+BATCH = 32
+ALL = "all clues"
+BASELINES = ((LOGPROB,), (LOGPROB, ENTROPY))
+
+
+@dataclass(frozen=True)
+class JudgedWords:
+    """The N content words of many captions."""
+
+    clues: tuple[str, ...]  # C
+    known: np.ndarray  # (N, C)
+    wrong: np.ndarray  # (N,) 1 where the word is wrong, else 0
+    of: np.ndarray  # (N,) which picture each is of, from 0
+    scenes: bool  # whether wrong means not true, instead of in no reference
+
+    def columns(self, names: Sequence[str]) -> np.ndarray:
+        """(N, some of the clues)"""
+        return self.known[:, [self.clues.index(name) for name in names]]
+
+
+@dataclass(frozen=True)
+class DoubtFigures:
+    """What `measure_doubt` found. Shares are of content words, with intervals over pictures."""
+
+    words: int
+    pictures: int
+    scenes: bool
+    wrong: Interval  # how many are wrong
+    rows: tuple[ChanceRow, ...]  # all clues, the baselines, then all clues but one
+    gain: Interval  # of the area: all clues beside log-probability and entropy
+    by_luck: float  # the calibration error that exactly right doubts would have on as many words
+    bins: tuple[ChanceBin, ...]  # of all clues
+    doubtful: Interval | None  # how many of the doubtful words are wrong; None without any
+    caught: Interval | None  # how many of the wrong words are doubtful
+    kept: DoubtModel = field(repr=False)  # fitted on all words
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return plain({**asdict(self), "kept": self.kept.to_json()})
+
+
+def truth_of(example: Example, caption: Caption) -> tuple[bool | None, ...] | None:
+    """For each word, whether it is wrong; None for one that can't be judged, and of a picture
+    without references."""
+    if example.scene is not None:
+        return wrong_words(" ".join(caption.words), example.scene)
+    if not any(map(has_words, example.captions)):
+        return None
+    names = meanings()
+    return in_no_reference(caption.words, example.captions, names, known_pairs(names))
+
+
+def judged_words(
+    clues: Clues,
+    captioned: Sequence[Captioned],
+    show: bool = True,
+    stop: Callable[[], bool] = lambda: False,
+) -> JudgedWords:
+    """The content words of captions, with what is known of them and whether they are wrong. A
+    picture that can't be read any more is left out; stop: called after each batch, as in
+    `evaluate`."""
+    tables, wrong, of = [np.empty((0, len(clues.names)))], [], []
+    with progress("Doubting", len(captioned), show) as task:
+        waiting = iter(enumerate(captioned))
+        for group in prepare_ahead(clues.engine, [c.example.image for c in captioned], BATCH):
+            kept, prepared = [], []
+            for (_, item), entry in zip(group, waiting, strict=False):
+                if not isinstance(item, PictureError):
+                    kept.append(entry)
+                    prepared.append(item)
+            if kept:
+                captions = [one.caption for _, one in kept]
+                found = clues.of(captions, encode_prepared(clues.engine, prepared))
+                for (number, one), table in zip(kept, found, strict=True):
+                    truth = truth_of(one.example, one.caption)
+                    places = content_places(one.caption)
+                    judged = [truth is not None and truth[t] is not None for t in places]
+                    tables.append(table[np.array(judged, dtype=bool)])
+                    wrong += [truth[t] for t in places if truth and truth[t] is not None]
+                    of += [number] * sum(judged)
+            task.advance(len(group))
+            if stop():
+                break
+    pictures = np.unique(of, return_inverse=True)[1] if of else np.zeros(0, dtype=int)
+    scenes = any(one.example.scene is not None for one in captioned)
+    return JudgedWords(
+        clues.names, np.concatenate(tables), np.array(wrong, dtype=float), pictures, scenes
+    )
+
+
+def fit(names: Sequence[str]) -> Callable[[np.ndarray, np.ndarray], Logistic]:
+    """How doubts are fitted to these clues: monotone in each."""
+    directions = [DIRECTIONS[name] for name in names]
+    return lambda known, wrong: fit_monotone(known, wrong, directions)
+
+
+def measure_doubt(
+    words: JudgedWords, samples: int = 0, about: Mapping[str, Any] | None = None
+) -> DoubtFigures | None:
+    """Fit and measure; None where there are too few words, or all are right or all wrong.
+    samples: of how many the clue about samples is; about: what to keep with the model."""
+    wrong, of = words.wrong, words.of
+    if len(wrong) < LEAST or not 0 < wrong.mean() < 1 or of.max() < 3:
+        return None
+
+    def measured(name: str, chosen: Sequence[str]) -> tuple[ChanceRow, np.ndarray]:
+        chances = left_out_chances(words.columns(chosen), wrong, of, fit(chosen))
+        return ChanceRow(name, *with_intervals(chances, wrong, of)), chances
+
+    first, chances = measured(ALL, words.clues)
+    rows, baseline = [first], chances
+    for names in BASELINES:
+        row, baseline = measured(f"{' and '.join(names)} alone", names)
+        rows.append(row)
+    for name in words.clues:
+        others = [other for other in words.clues if other != name]
+        rows.append(measured(f"all but {name}", others)[0])
+    doubtful = chances >= DOUBTFUL
+    model = fit(words.clues)(words.known, wrong)
+    kept = DoubtModel(
+        words.clues,
+        model,
+        samples,
+        about={
+            **(about or {}),
+            "words": len(wrong),
+            "pictures": int(of.max()) + 1,
+            "wrong_means": "not true of the scene" if words.scenes else "in no reference",
+            "area_under_roc": round(first.area.value, 4),
+            "calibration_error": round(first.error.value, 4),
+        },
+    )
+    return DoubtFigures(
+        len(wrong),
+        int(of.max()) + 1,
+        words.scenes,
+        _share(wrong, np.ones(len(wrong)), of),
+        tuple(rows),
+        area_gain(chances, baseline, wrong, of),
+        chance_error(chances),
+        bins_with(chances, wrong),
+        _share(wrong * doubtful, doubtful, of) if doubtful.any() else None,
+        _share(wrong * doubtful, wrong, of),
+        kept,
+    )
+
+
+def _share(hits: np.ndarray, words: np.ndarray, of: np.ndarray) -> Interval:
+    return mean_interval(np.bincount(of, hits), np.bincount(of, words))
