@@ -99,8 +99,15 @@ def test_pictures_elsewhere(folder, capsys):
 def test_few_words(folder, capsys):
     rows = [{"image": "my pictures/1.png", "split": "train", "captions": ["once"]}]
     write(folder, [*rows, {"image": "my pictures/2.png", "split": "val", "captions": ["x"]}])
-    assert main(["check", "captions.jsonl"]) == 0
-    assert capsys.readouterr().out.endswith("--out RUN --set train.min_count=1\n")
+    assert main(["check", "captions.jsonl"]) == 1  # training refuses it
+    following = "check captions.jsonl --set train.min_count=1"
+    assert capsys.readouterr().out.endswith(f"Next: saccade {following}\n")
+    assert main(following.split()) == 0
+    following = "train captions.jsonl --set train.min_count=1 --out RUN"
+    assert capsys.readouterr().out.endswith(f"Next: saccade {following}\n")
+    assert main(["check", "captions.jsonl", "--preset", "scenes"]) == 0
+    assert "--preset scenes --out RUN\n" in capsys.readouterr().out
+    assert main(["check", "captions.jsonl", "--set", "train.min_count=0"]) == 2
 
 
 def test_quick(folder, capsys):
@@ -156,7 +163,7 @@ def test_columns_by_name(folder, capsys):
 
 def test_rejected_captions_can_be_kept(folder, capsys):
     rows = ["image,caption,is_rejected,split"]
-    rows += [f"my pictures/{i}.png,a dog,{i > 2},train" for i in range(5)]
+    rows += [f"my pictures/{i}.png,a dog,{i > 5},train" for i in range(8)]
     (folder / "own.csv").write_text("\n".join(rows))
     assert main(["check", "own.csv"]) == 0
     out = capsys.readouterr().out

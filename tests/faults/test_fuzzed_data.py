@@ -17,8 +17,10 @@ from saccade.data.check import check
 from saccade.data.columns import Choices
 from saccade.data.hypotheses import read_hypotheses
 from saccade.data.references import read_references
-from saccade.data.sources import gather
+from saccade.data.sources import gather, read
+from saccade.data.trainable import trainable
 from saccade.errors import DataError
+from saccade.training.setup import vocabulary_of
 
 EXAMPLES = 60
 BOX = [1.0, 2.0, 3.0, 4.0]
@@ -128,7 +130,7 @@ def one_sentence(message: str) -> None:
 
 
 def read_all(path: Path) -> int:
-    """What every reader makes of a file; how many of the five understood it."""
+    """What every reader makes of a file; how many of the five understood it; `check` names what `train` refuses."""
     understood = 0
     for choices in (Choices(), Choices("image", "caption", keep_rejected=True)):
         try:
@@ -145,13 +147,31 @@ def read_all(path: Path) -> int:
             understood += 1
         except DataError as error:
             one_sentence(str(error))
-    for read in (read_references_of, read_hypotheses, check):
+    try:
+        report = check(path, min_count=1)
+        understood += 1
+        faults = {finding.kind for finding in report.findings if finding.error}
+        reported = bool(faults - {"Missing pictures", "Unreadable pictures"})
+    except DataError as error:
+        one_sentence(str(error))
+        reported = True
+    assert reported or can_be_trained_on(path)
+    for reader in (read_references_of, read_hypotheses):
         try:
-            read(path)
+            reader(path)
             understood += 1
         except DataError as error:
             one_sentence(str(error))
     return understood
+
+
+def can_be_trained_on(path: Path) -> bool:
+    """Whether `train` goes on to the pictures, with every word in its vocabulary."""
+    try:
+        vocabulary_of(trainable(read(path).examples).train, min_count=1)
+    except DataError:
+        return False
+    return True
 
 
 def read_references_of(path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 import saccade
 from saccade.cli import main
+from tests.faults.tally import LONG
 
 HOSTILE = [
     "esc\x1b[31m\x1b]0;owned\x07.png",
@@ -109,7 +110,10 @@ def test_json_holds_names_that_are_not_utf8(place, tmp_path):
     assert entry["photo"].endswith("caf\\xe9.png")
 
 
-@pytest.mark.parametrize("encoding", ["latin-1:strict", "ascii:strict", "utf-8:strict", "cp437"])
+ENCODINGS = ["latin-1:strict", "ascii:strict", "utf-8:strict", "cp437"]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS if LONG else ENCODINGS[:1])
 def test_strict_terminals(place, encoding):
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     ended = subprocess.run(

@@ -13,8 +13,11 @@ import pytest
 from PIL import Image
 
 from saccade.cli import main
+from tests.faults.attempts import attempt
+from tests.faults.tally import LONG
 
 KILLS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -9)]
+EVERY_KILL = [(name, *kill) for name in ("a.jsonl", "a.json") for kill in KILLS]
 
 
 def copies(data: Path, folder: Path, count: int) -> Path:
@@ -25,8 +28,14 @@ def copies(data: Path, folder: Path, count: int) -> Path:
     return folder
 
 
-def entries(path: Path) -> list[dict]:
-    text = path.read_bytes().decode()
+def entries(path: Path, cut: bool = False) -> list[dict]:
+    """What the file holds. cut: its last entry may be cut off."""
+    text = path.read_bytes().decode(errors="replace" if cut else "strict")
+    if cut:
+        lines = [line.removesuffix(",") for line in text.removeprefix("[\n").splitlines()]
+        whole = [line for line in lines if line.startswith("{") and line.endswith("}")]
+        assert len(whole) >= len(lines) - 2
+        return list(map(json.loads, whole))
     return [json.loads(line) for line in text.splitlines()] if path.suffix == ".jsonl" else json.loads(text)  # fmt: skip
 
 
@@ -40,8 +49,7 @@ def start(*arguments: object, **options) -> subprocess.Popen:
     )
 
 
-@pytest.mark.parametrize(("number", "code"), KILLS)
-@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+@pytest.mark.parametrize(("name", "number", "code"), EVERY_KILL if LONG else EVERY_KILL[1::5])
 def test_captions_so_far_survive(run, data, tmp_path, number, code, name):
     photos = copies(data, tmp_path / "photos", 4000)
     told = tmp_path / name
@@ -50,7 +58,7 @@ def test_captions_so_far_survive(run, data, tmp_path, number, code, name):
     program.send_signal(number)
     rest, error = program.communicate(timeout=60)
     assert program.returncode == code
-    saved = entries(told)
+    saved = entries(told, cut=number == signal.SIGKILL)
     assert all(lines)
     printed = len(lines) + rest.count("\n")
     assert printed - 1 <= len(saved) < 4000
@@ -62,7 +70,7 @@ def test_captions_so_far_survive(run, data, tmp_path, number, code, name):
     assert "Traceback" not in error
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM] if LONG else [signal.SIGINT])
 def test_explanations_so_far_survive(run, data, tmp_path, number):
     photos = copies(data, tmp_path / "photos", 500)
     told, page = tmp_path / "why.json", tmp_path / "why.html"
@@ -169,7 +177,7 @@ def test_inputs_are_never_overwritten(run, data, tmp_path, capsys, output):
 
 @pytest.mark.parametrize("kind", ["pipe", "zero", "socket"])
 @pytest.mark.parametrize("command", ["caption", "explain", "evaluate", "config", "vocabulary"])
-def test_special_files_never_hang(run, data, tmp_path, kind, command):
+def test_special_files_never_hang(run, data, tmp_path, capsys, monkeypatch, kind, command):
     """As a picture named, in a folder and in a data set; as captions; in a checkpoint."""
     import socket
 
@@ -184,6 +192,7 @@ def test_special_files_never_hang(run, data, tmp_path, kind, command):
     elif kind == "zero":
         place.symlink_to("/dev/zero")
     else:
+        monkeypatch.chdir(tmp_path)  # a socket's path is short
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(os.path.relpath(place))
     typed = {
@@ -191,10 +200,8 @@ def test_special_files_never_hang(run, data, tmp_path, kind, command):
         "explain": ["explain", place, "-m", run],
         "evaluate": ["evaluate", place, "-m", run],
     }.get(command, ["caption", data / "images" / "000.png", "-m", model])
-    program = start(*typed, "--cpu")
-    _, error = program.communicate(timeout=60)
-    assert program.returncode in (1, 2)
-    assert "Traceback" not in error
+    outcome, _, error = attempt([*map(str, typed), "--cpu"], capsys)
+    assert outcome == "refused"
     assert place.name in error
 
 

@@ -1,8 +1,7 @@
-"""Drawing in many threads gives the same bytes as drawing alone; long words are fitted by bisection;
-fonts that stand in for every character are passed over."""
+"""Drawing in many threads gives the same bytes as drawing alone; long words are fitted by
+bisection."""
 
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 from saccade.viz import lettering
 from saccade.viz.attention import save_png
@@ -37,20 +36,3 @@ def test_a_word_of_a_thousand_letters_is_measured_a_few_times(monkeypatch):
     assert len(calls) < 20
     assert fitted.endswith("…")
     assert measure(fitted, size) <= 60.0 < measure(fitted[:-1] + "w…", size)
-
-
-def test_a_font_of_boxes_is_no_font_of_the_character(monkeypatch):
-    entry = SimpleNamespace(name=".LastResort", fname="last.ttf", style="normal", weight="400")
-    monkeypatch.setattr(lettering.font_manager.fontManager, "ttflist", [entry])
-    every = frozenset(range(0x110000))
-    real = lettering._characters
-    monkeypatch.setattr(
-        lettering, "_characters", lambda path: every if path == "last.ttf" else real(path)
-    )
-    lettering._family_for.cache_clear()
-    try:
-        assert lettering.drawable("猫") == "▯"
-        assert "fonts-noto-cjk" in lettering.lacking("a 猫")
-        assert lettering.lacking("a cat") is None
-    finally:
-        lettering._family_for.cache_clear()

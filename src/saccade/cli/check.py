@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from saccade.cli.options import PRESET
 from saccade.cli.reading import CaptionColumn, ImageColumn, KeepRejected, choices, spelled
 
 if TYPE_CHECKING:
@@ -33,16 +34,25 @@ def check(
     image_column: ImageColumn = None,
     caption_column: CaptionColumn = None,
     keep_rejected: KeepRejected = False,
+    preset: Annotated[
+        str, typer.Option(help="The settings to train with: a preset's name, or a .toml file.")
+    ] = PRESET,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Other settings, as for train: --set train.min_count=1."),
+    ] = None,
 ) -> None:
     """Count pictures, captions and splits, and name every problem with its line.
 
     Example: saccade check captions.jsonl
 
-    Its exit code is 1 when there are errors, 0 when there are at most warnings.
+    Its exit code is 1 when there are errors, such as those with which training would not begin, and
+    0 when there are at most warnings.
     """
     import shlex
     import warnings
 
+    from saccade.data.check import MAX_WORDS, MIN_COUNT
     from saccade.data.check import check as validate
     from saccade.files import check_writable, refuse_inputs, write_json
     from saccade.text.printing import Screen
@@ -51,9 +61,24 @@ def check(
     refuse_inputs({"--json": json_file}, [data])
     if json_file is not None:
         check_writable(json_file)
+    min_count, max_words = MIN_COUNT, MAX_WORDS
+    if preset != PRESET or set_:  # else PRESET's, without loading all that settings may name
+        from saccade.config import parse_settings
+        from saccade.training.train import configure
+
+        config = configure(preset, parse_settings(set_ or []))
+        min_count, max_words = config.train.min_count, config.train.max_words
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata around sound pixels
-        report = validate(data, images, quick=quick, show=True, choices=chosen)
+        report = validate(
+            data,
+            images,
+            quick=quick,
+            show=True,
+            choices=chosen,
+            min_count=min_count,
+            max_words=max_words,
+        )
     screen = Screen()
     _print(screen, report, every)
     if json_file is not None:
@@ -64,9 +89,13 @@ def check(
     if images is not None:
         what += f" --images {shlex.quote(str(images))}"
     what += spelled(chosen)
+    if preset != PRESET:
+        what += f" --preset {shlex.quote(preset)}"
+    what += "".join(f" --set {shlex.quote(setting)}" for setting in set_ or [])
     if not report.errors:
-        counts = "" if report.vocabulary else " --set train.min_count=1"
-        following = f"saccade train {what} --out RUN{counts}"
+        following = f"saccade train {what} --out RUN"
+    elif {finding.kind for finding in report.findings if finding.error} == {"Vocabulary"}:
+        following = f"saccade check {what} --set train.min_count=1"
     elif report.pictures and not report.found and images is None:
         following = f"saccade check {what} --images FOLDER_OF_THE_PICTURES"
     else:
@@ -85,8 +114,8 @@ def _print(screen: "Screen", report: "CheckReport", every: bool) -> None:
     screen.table(_table(report))
     screen.line()
     screen.line(
-        f"Vocabulary: {report.vocabulary:,} of the {report.words:,} words in train are seen 5 "
-        f"times or more; they make {report.coverage:.1%} of its text.",
+        f"Vocabulary: {report.vocabulary:,} of the {report.words:,} words in train are seen "
+        f"{_times(report.min_count)}; they make {report.coverage:.1%} of its text.",
     )
     way = "decoded" if report.decoded else "headers read"
     screen.line(f"Pictures: {report.found:,} of {report.pictures:,} found, {way}, "
@@ -141,6 +170,10 @@ def _spread(spread: "Spread") -> str:
     if spread.least == spread.most:
         return str(spread.most)
     return f"{spread.mean:.1f} ({spread.least} to {spread.most})"
+
+
+def _times(number: int) -> str:
+    return "once or more" if number == 1 else f"{number:,} times or more"
 
 
 def _count(number: int, name: str) -> str:

@@ -9,8 +9,6 @@ import typer
 from saccade.cli.options import some_path
 from saccade.text.printing import echo
 
-MARK = "demo.json"  # says that the folder was made by a demo, which may be made again
-
 
 def demo(
     out: Annotated[
@@ -32,15 +30,10 @@ def demo(
     Example: saccade demo demo/
     To try the program only, in half a minute: saccade demo demo/ --scenes 300
     """
-    import shutil
+    from saccade.cli.demo_folder import begin, finish
+    from saccade.files import write_json
 
-    from saccade.errors import UsageError
-    from saccade.files import check_folder, write_json
-
-    if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is not empty and holds no demo; name a new folder.")
-    check_folder(out)
-    write_json(out / MARK, {"seed": seed})
+    begin(out, seed)
     from saccade.api import Captioner
     from saccade.cli.evaluate import show
     from saccade.data.scenes import write
@@ -54,9 +47,6 @@ def demo(
 
     began = time.monotonic()
     scenes, run = out / "scenes", out / "run"
-    for old in (scenes, run):  # a demo starts over
-        if old.exists():
-            shutil.rmtree(old)
     val, test = count // 35, count * 3 // 70
     with progress("Drawing scenes", count + val + test) as task:
         write(scenes, count + val + test, seed, val=val, test=test, progress=task.advance)
@@ -77,5 +67,6 @@ def demo(
     photo = first.example.image
     echo(f"One picture from Python: {captioner.caption(photo, beams=5).text}")
     echo(f"Does the attention map matter? The evidence, word by word: {out / 'why.html'}")
+    finish(out, seed)
     echo(f"Done in {(time.monotonic() - began) / 60:.1f} minutes. Open {path}")
     echo(f"Everything is in {out.resolve()}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 MOST = 1_000_000  # of anything that is counted
+PRESET = "show_attend_tell"  # of `saccade train`
 
 
 def some_path(text: str | Path) -> Path:
@@ -98,7 +99,12 @@ OptionalData = Annotated[
 ]
 Photos = Annotated[
     list[Path],
-    typer.Argument(parser=some_path, metavar="PHOTO...", help="Photos, or folders of them."),
+    typer.Argument(
+        parser=some_path,
+        metavar="PHOTO...",
+        help="Photos, folders of them, '*.jpg' patterns, @LIST (a file of names), or .tar and "
+        ".parquet files.",
+    ),
 ]
 Images = Annotated[
     Path | None,

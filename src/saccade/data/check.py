@@ -78,7 +78,7 @@ class CheckReport:
     notes: tuple[str, ...]
     splits: tuple[SplitCount, ...]
     words: int  # different words in the training captions
-    vocabulary: int  # of these, seen at least MIN_COUNT times
+    vocabulary: int  # of these, seen at least `min_count` times
     coverage: float  # share of all training words that are in the vocabulary
     pictures: int  # different picture files
     found: int  # of these, there
@@ -86,6 +86,8 @@ class CheckReport:
     seconds: float
     findings: tuple[Finding, ...]
     inputs: frozenset[Path] = field(repr=False, default=frozenset())  # captions file and pictures
+    min_count: int = MIN_COUNT  # of a word, to enter the vocabulary
+    max_words: int = MAX_WORDS  # of a caption
 
     @property
     def errors(self) -> int:
@@ -111,8 +113,6 @@ class CheckReport:
         return {
             **shown,
             "path": str(self.path),
-            "min_count": MIN_COUNT,
-            "max_words": MAX_WORDS,
             "errors": self.errors,
             "warnings": self.warnings,
         }
@@ -126,8 +126,12 @@ def check(
     show: bool = False,
     workers: int = 4,
     choices: Choices = NO_CHOICES,
+    min_count: int = MIN_COUNT,
+    max_words: int = MAX_WORDS,
 ) -> CheckReport:
     """Validate the data that `saccade.data.sources.read` reads with the same arguments.
+
+    min_count, max_words: the settings of train that decide which words and captions can be used.
 
     Every picture is decoded, by `workers` threads; with `quick` only its header is read, which
     finds neither damage further in nor equal pictures under other names. `show`: progress bars on
@@ -166,14 +170,15 @@ def check(
             message += "checkpoint."
             findings.append(Finding("Splits", False, where, message))
     except DataError as error:
-        if examples or not findings:  # else every line is unusable, which is reported already
+        if examples or not any(finding.error for finding in findings):  # else it is reported
             findings.append(Finding("Splits", True, where, str(error)))
-    if cut := describe_cut(lengths, MAX_WORDS):
+    if cut := describe_cut(lengths, max_words):
         findings.append(Finding("Long captions", False, where, cut))
-    kept = [count for count in vocabulary.values() if count >= MIN_COUNT]
+    kept = [count for count in vocabulary.values() if count >= min_count]
     if vocabulary and not kept:
-        message = f"no word in train is seen {MIN_COUNT} times: --set train.min_count=1 is needed."
-        findings.append(Finding("Vocabulary", False, where, message))
+        message = f"no word in train is seen {min_count} times, as train.min_count says: training "
+        message += "needs --set train.min_count=1."
+        findings.append(Finding("Vocabulary", True, where, message))
     return CheckReport(
         path=dataset.path,
         kind=dataset.kind,
@@ -188,6 +193,8 @@ def check(
         seconds=round(time.monotonic() - began, 2),
         findings=tuple(findings),
         inputs=frozenset((dataset.path, *looks)),
+        min_count=min_count,
+        max_words=max_words,
     )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from saccade.data.columns import Choices
 from saccade.data.reading import Entry, Found, Problem, read_lines
 from saccade.data.tables import PICTURE_FILE, SUFFIX
+from saccade.errors import DataError
+from saccade.files import reason
 
 # "name.jpg#0<tab>caption"; translations have a tag and mostly a space, "name.jpg#zhc#0 caption".
 _PLAIN = re.compile(r"(?P<name>[^\t]+)#\d+\t(?P<caption>.*)")
@@ -66,9 +68,16 @@ def _read(
 def lists_beside(path: Path) -> dict[str, Path]:
     """The split lists in a token file's folder, such as Flickr_8k.devImages.txt."""
     lists: dict[str, Path] = {}
+    try:
+        beside = sorted(path.parent.iterdir())
+    except OSError as error:
+        raise DataError(
+            f"{path.parent} can't be read ({reason(error)}), so that split lists beside {path.name} "
+            "are not seen; check the folder's permissions."
+        ) from error
     for split, words in (("train", "train"), ("val", "dev|val"), ("test", "test")):
         pattern = re.compile(rf"(?i)(.*[._])?({words})(_?images)?\.(txt|lst)")
-        for candidate in sorted(path.parent.iterdir()):
+        for candidate in beside:
             if pattern.fullmatch(candidate.name) and candidate.is_file():
                 lists.setdefault(split, candidate)
     return lists

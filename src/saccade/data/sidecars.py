@@ -1,6 +1,5 @@
 """Folders of pictures with a text file beside each: 1.jpg and 1.txt, each line a caption."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,19 +7,22 @@ from saccade.data.columns import Choices
 from saccade.data.reading import Entry, Found, Note, Problem, is_split, read_lines, split_name
 from saccade.data.tables import PICTURE_FILE
 from saccade.errors import DataError
+from saccade.photos.folders import describe_run, walk
 
 _TEXTS = (".txt", ".caption")
 
 
 def holds_sidecars(folder: Path) -> bool:
     """Whether some picture below a folder has its captions in a text file beside it."""
-    return next((True for _, text in _pairs(folder) if text is not None), False)
+    return next((True for _, text in _pairs(folder, [], []) if text is not None), False)
 
 
 def read(folder: Path, choices: Choices) -> Iterator[Found]:
     """Every picture that has a text file; its split is that of a folder called train, val, ..."""
     without = 0
-    for picture, text in _pairs(folder):
+    unreadable: list[str] = []
+    runs: list[Path] = []
+    for picture, text in _pairs(folder, unreadable, runs):
         if text is None:
             without += 1
             continue
@@ -40,15 +42,20 @@ def read(folder: Path, choices: Choices) -> Iterator[Found]:
     if without:
         counted = "1 picture" if without == 1 else f"{without:,} pictures"
         yield Note(f"{counted} without a text file of captions left out.")
+    for sentence in unreadable:
+        yield Problem(folder, "", sentence)
+    for run in runs:
+        yield Note(describe_run(run))
 
 
-def _pairs(folder: Path) -> Iterator[tuple[Path, Path | None]]:
-    """Every picture below a folder, with its text file if it has one, by name."""
-    for place, folders, files in os.walk(folder):
-        folders.sort()
+def _pairs(
+    folder: Path, unreadable: list[str], runs: list[Path]
+) -> Iterator[tuple[Path, Path | None]]:
+    """Every picture below a folder, with its text file if it has one, by name. See `walk`."""
+    for place, files in walk(folder, unreadable, runs):
         names = set(files)
         for name in sorted(files):
-            if PICTURE_FILE.fullmatch(name) and not name.startswith("."):
+            if PICTURE_FILE.fullmatch(name):
                 stem = name[: name.rindex(".")]
                 text = next((stem + end for end in _TEXTS if stem + end in names), None)
                 yield Path(place, name), None if text is None else Path(place, text)

@@ -1,7 +1,7 @@
 """Which pictures a person means who names files and folders, and what was left out of them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +20,11 @@ class FoundPhotos:
     paths: tuple[Path, ...]  # each once
     left_out: tuple[Path, ...] = ()  # files whose suffix is not a picture's
     unreadable: tuple[str, ...] = ()  # folders that could not be read: a sentence each
+    runs: tuple[Path, ...] = ()  # folders in which training put its files
 
     def notes(self) -> list[str]:
         """What was left out, in sentences: nothing where nothing was."""
-        notes = list(self.unreadable)
+        notes = [*self.unreadable, *map(describe_run, self.runs)]
         if self.left_out:
             notes.append(f"{_counted(self.left_out)} left out: {_listed(self.left_out)}.")
         return notes
@@ -32,11 +33,12 @@ class FoundPhotos:
 def find_photos(paths: Sequence[Path | str]) -> FoundPhotos:
     """Files as they are; folders as all the pictures in and below them (by suffix), sorted.
 
-    Hidden files are not looked at. Raises PictureError for a path that does not exist, and for a
-    folder in which there are no pictures."""
+    Hidden files and runs of training are not looked at. Raises PictureError for a path that does
+    not exist, and for a folder in which there are no pictures."""
     photos: list[Path] = []
     left_out: list[Path] = []
     unreadable: list[str] = []
+    runs: list[Path] = []
     for path in map(Path, paths):
         try:
             path.stat()
@@ -49,7 +51,12 @@ def find_photos(paths: Sequence[Path | str]) -> FoundPhotos:
         if not path.is_dir():
             photos.append(path)
             continue
-        inside, others, closed = _walk(path)
+        inside, others = [], []
+        closed: list[str] = []
+        for place, names in walk(path, closed, runs):
+            for name in names:
+                known = Path(name).suffix.lower() in SUFFIXES
+                (inside if known else others).append(Path(place, name))
         if not inside:
             kinds = ", ".join(_USUAL)
             none = f"{path} holds no pictures ({kinds} ...); name another folder."
@@ -57,24 +64,27 @@ def find_photos(paths: Sequence[Path | str]) -> FoundPhotos:
             if others:
                 why += f" It holds {_counted(others)} of other kinds: {_listed(others)}."
             raise PictureError(why)
-        photos += inside
-        left_out += others
+        photos += sorted(inside)
+        left_out += sorted(others)
         unreadable += closed
     return FoundPhotos(
-        tuple(dict.fromkeys(photos)), tuple(dict.fromkeys(left_out)), tuple(unreadable)
+        tuple(dict.fromkeys(photos)),
+        tuple(dict.fromkeys(left_out)),
+        tuple(unreadable),
+        tuple(dict.fromkeys(runs)),
     )
 
 
-def _walk(folder: Path) -> tuple[list[Path], list[Path], list[str]]:
-    """The pictures of a folder, its other files, and a sentence for each folder that can't be
-    read."""
-    pictures: list[Path] = []
-    others: list[Path] = []
-    errors: list[str] = []
+def walk(folder: Path, unreadable: list[str], runs: list[Path]) -> Iterator[tuple[str, list[str]]]:
+    """(folder, names of its files) of a folder and of each below it, links followed once.
+
+    Hidden files and folders are left out, and runs of training: their pictures are results. Adds
+    the runs below the folder to `runs`, and to `unreadable` a sentence for each folder that can't
+    be read."""
     seen = set()  # a link may point back up
 
     def note(error: OSError) -> None:
-        errors.append(
+        unreadable.append(
             f"{error.filename} can't be read ({reason(error)}); its pictures are missing: check "
             "the folder's permissions."
         )
@@ -85,12 +95,22 @@ def _walk(folder: Path) -> tuple[list[Path], list[Path], list[str]]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if not name.startswith("."):
-                known = Path(name).suffix.lower() in SUFFIXES
-                (pictures if known else others).append(Path(place, name))
-    return sorted(pictures), sorted(others), errors
+        if is_run(names) and Path(place) != folder:
+            folders.clear()
+            runs.append(Path(place))
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield place, [name for name in names if not name.startswith(".")]
+
+
+def is_run(names: Sequence[str]) -> bool:
+    """Whether a folder of files of these names is a run that `saccade train` made."""
+    return "run.json" in names and "log.jsonl" in names
+
+
+def describe_run(folder: Path) -> str:
+    """What to say of a run among pictures."""
+    return f"{printable(folder)} is a run of saccade train: left out."
 
 
 def _counted(files: Sequence[Path]) -> str:

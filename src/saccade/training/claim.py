@@ -21,7 +21,8 @@ _BEFORE_RUN = (LOG, SKIPPED)  # written before run.json
 
 def check_place(out: Path, data: Path, images: Path | None) -> None:
     """Raise UsageError for a place that can't become a run: a file, a link to nowhere, a folder
-    that holds something else, a run, or a place inside a folder of data or pictures."""
+    that holds something else, a run, or the folder of the data or of the pictures itself. A place
+    below these is good: what reads folders leaves runs out (`saccade.photos.folders.is_run`)."""
     if not str(out).strip():
         raise UsageError("--out is empty; name a new folder.")
     try:
@@ -34,10 +35,8 @@ def check_place(out: Path, data: Path, images: Path | None) -> None:
     if there and not out.is_dir():
         raise UsageError(f"--out {out} is a file, not a folder; name a new folder.")
     for folder in (data, images):
-        if folder is not None and folder.is_dir() and real.is_relative_to(folder.resolve()):
-            raise UsageError(
-                f"--out {out} lies inside the data folder {folder}; name a folder outside of it."
-            )
+        if folder is not None and folder.is_dir() and real == Path(os.path.realpath(folder)):
+            raise UsageError(f"--out {out} is a folder to be read; name a new folder.")
     if there:
         _check_empty(out)
 

@@ -74,7 +74,7 @@ def prepare(
         echo("Note:", note, err=True)
     torch.manual_seed(config.train.seed)
     if start is None:
-        vocabulary = _vocabulary(train, config.train.min_count)
+        vocabulary = vocabulary_of(train, config.train.min_count)
         encoder = load_encoder(config.encoder).to(device)
         decoder = build_decoder(config.decoder, len(vocabulary), encoder.features)
     else:
@@ -128,7 +128,7 @@ def prepare(
     )
 
 
-def _vocabulary(train: Sequence[Example], min_count: int) -> Vocabulary:
+def vocabulary_of(train: Sequence[Example], min_count: int) -> Vocabulary:
     """The words of the training captions. Raises DataError where none is seen often enough."""
     vocabulary = Vocabulary.build((caption for e in train for caption in e.captions), min_count)
     if len(vocabulary) <= 4:

@@ -43,17 +43,26 @@ def _small_print(caption: Caption, t: int) -> str:
     return " · ".join(parts)
 
 
+def _notes(text: str, room: float) -> list[str]:
+    """Lines about characters that no font has."""
+    note = lettering.lacking(text)
+    words = [f" {word}" for word in note.split()] if note else []
+    lines = lettering.wrap(words, room, _SMALL) if words else []
+    return ["".join(words[index] for index in line).strip() for line in lines]
+
+
 def _strip(caption: Caption, current: int | None, width: int) -> np.ndarray:
     """The caption under a frame, `width` pixels wide, with one word marked: (H, W, 3) uint8.
 
-    Words not yet said are pale, as in reading along; the last line is about the marked
-    one's map."""
+    Words not yet said are pale, as in reading along; below them a line about the marked one's map,
+    and what is to be said of characters that no font has."""
     scale = _DPI / 72
     margin, leading = 16.0, _SIZE * 1.55
     tokens = _tokens(caption) or ["(no words)"]
     room = width / scale - 2 * margin
     lines = lettering.wrap(tokens, room, _SIZE)
-    height = margin * 1.5 + leading * len(lines) + _SMALL * 1.6
+    notes = _notes("".join(tokens), room)
+    height = margin * 1.5 + leading * len(lines) + _SMALL * 1.6 * (1 + len(notes))
     pixels = width, round(height * scale)
     drawn = Figure(figsize=(pixels[0] / _DPI, pixels[1] / _DPI), dpi=_DPI, facecolor=_PAPER)
     canvas = FigureCanvasAgg(drawn)
@@ -77,11 +86,13 @@ def _strip(caption: Caption, current: int | None, width: int) -> np.ndarray:
                 bbox={"boxstyle": "round,pad=0.18", "fc": _MARK, "ec": "none"} if now else None,
             )
             x += lettering.width(token, size)
+    small = [lettering.fit(note, room, _SMALL, 6.0) for note in reversed(notes)]
     if current is not None:
-        text, size = lettering.fit(_small_print(caption, current), room, _SMALL, 6.0)
+        small.append(lettering.fit(_small_print(caption, current), room, _SMALL, 6.0))
+    for number, (text, size) in enumerate(small):
         drawn.text(
             margin * scale / pixels[0],
-            margin * 0.75 * scale / pixels[1],
+            (margin * 0.75 + _SMALL * 1.6 * number) * scale / pixels[1],
             text,
             fontproperties=lettering.font(text, size),
             color=_FAINT,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from threading import Lock
@@ -20,8 +21,10 @@ from matplotlib.ft2font import FT2Font
 SANS = "DejaVu Sans"
 _MISSING = "▯"
 _MEASURING = Lock()
-# Fonts that have a picture of a box for every character there is.
-_STAND_INS = ("lastresort", "notdef", "adobeblank", "unicodebmpfallback")
+# Characters that may share one glyph in a font that draws them: more, and it is a stand-in, such as
+# the box that Last Resort has for every character of a block.
+_SHARED = 8
+_STAND_INS = ("unicodebmpfallback",)  # a box of its own for every character: its code
 _ELLIPSIS = "…"
 LONGEST = 40  # letters of a word
 
@@ -34,8 +37,12 @@ def percent(logprob: float) -> str:
 
 @lru_cache(maxsize=8)
 def _characters(path: str) -> frozenset[int]:
+    """The characters that a font draws, each with a glyph that is not a stand-in for many."""
     try:
-        return frozenset(FT2Font(path).get_charmap())
+        glyphs = FT2Font(path).get_charmap()
+        uses = Counter(glyphs.values())
+        drawn = frozenset(code for code, glyph in glyphs.items() if uses[glyph] <= _SHARED)
+        return drawn if 2 * len(drawn) >= len(glyphs) else frozenset()
     except (OSError, RuntimeError):
         return frozenset()  # a font that can't be read has nothing to offer
 
