@@ -9,7 +9,7 @@ from conftest import PLACES
 
 from saccade.cli import main
 from saccade.data.boxes import read_boxes
-from saccade.data.scenes import write
+from saccade.data.scenes import ground, write
 from saccade.evaluation.boxed import BoxedWord, boxed_word, boxed_words
 from saccade.evaluation.boxfigures import MASS, PEAK, box_figures, compare_models
 from saccade.evaluation.chances import left_out_chances, measure_chances
@@ -235,7 +235,21 @@ def test_drawn_scenes_bring_their_own_boxes(run, tmp_path):
     caption = Caption(
         " ".join(text), tuple(text), tuple(range(count)), (0.0,) * count, where, 0.0, maps
     )
-    words = boxed_words([(example, caption)], None, None, None, show=False)  # type: ignore[arg-type]
+    words = boxed_words(
+        [(example, caption)],
+        None,
+        None,
+        None,
+        show=False,
+        maps=("attention", "density"),  # type: ignore[arg-type]
+    )
+    assert all(word.peak["attention"] == word.peak["uniform"] for word in words)
+    # of flat attention the density has its peak in the four cells around the centre
+    middle = [(x, y) for x in (24, 40) for y in (24, 40)]
+    found = [boxes for _, boxes in ground(example.captions[0], example.scene, sizes=True) if boxes]
+    for word, boxes in zip(words, found, strict=True):
+        inside = [any(x0 <= x < x1 and y0 <= y < y1 for x0, y0, x1, y1 in boxes) for x, y in middle]
+        assert word.peak["density"] == pytest.approx(sum(inside) / 4)
     named = {thing.kind for thing in example.scene.things}
     heads = {word.word.removesuffix("s") for word in words if word.head}
     assert heads <= {kind.removesuffix("s") for kind in named}

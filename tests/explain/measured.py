@@ -8,6 +8,7 @@ from saccade.engine import ModelEngine
 from saccade.explain.covering import first_covered
 from saccade.explain.maps import Measured
 from saccade.models.contract import Features
+from saccade.values.places import Grid
 
 SHARES = (0.2, 0.5, 0.8)
 
@@ -40,6 +41,7 @@ def measured_by(
         own = np.stack([rows[first:last].mean(0) for first, last in spans])
     return Measured(
         engine,
+        Grid(10 * L, 10, (0, 0, 10 * L, 10), (1, L)),
         features,
         filler,
         ids,

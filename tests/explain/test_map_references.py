@@ -241,7 +241,7 @@ def test_every_row_makes_a_map_or_says_why_not(kind):
     assert maps.labels.keys() == maps.scores.keys()
     assert {name.partition(".")[0] for name in maps.scores} | maps.absent.keys() == MAPS.keys()
     missing = {
-        "show_tell": {"attention", "layers", "heads", "rollout", "relevancy"},
+        "show_tell": {"attention", "density", "layers", "heads", "rollout", "relevancy"},
         "soft_attention": {"layers", "heads", "rollout"},
         "transformer": set(),
     }

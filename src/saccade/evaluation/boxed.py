@@ -20,6 +20,7 @@ from saccade.data.scenes.language import is_kind
 from saccade.engine import Engine, encode
 from saccade.errors import PictureError
 from saccade.explain.explainer import Explainer
+from saccade.explain.maps import OF_CAPTIONS
 from saccade.explain.sentences import teacher_forced
 from saccade.metrics.grounding import centre_map, coverage, hits, uniform_map
 from saccade.progress import progress
@@ -124,12 +125,13 @@ def boxed_words(
     explainer: Explainer | None,
     show: bool = True,
     stop: Callable[[], bool] = lambda: False,
+    maps: Sequence[str] = ("attention",),
 ) -> tuple[BoxedWord, ...]:
     """Every word of the captions that names something with boxes in view.
 
-    With an explainer all maps of the table are measured, and the evidence of each word; without one
-    only attention, which the captions bring. A picture that can't be opened any more is left out.
-    stop: called after each picture."""
+    With an explainer its maps are made, and the evidence of each word; without one those of `maps`
+    (of `OF_CAPTIONS`), which need the captions' attention only. A picture that can't be opened any
+    more is left out. stop: called after each picture."""
     words: list[BoxedWord] = []
     named = [(i, e, c, named_words(e, c, boxes)) for i, (e, c) in enumerate(captions)]
     named = [entry for entry in named if entry[3]]
@@ -149,12 +151,13 @@ def boxed_words(
                     continue
                 evidence, tested = explainer.words(caption, features, places)
             for (word, cells), measured in zip(seen, evidence, strict=True):
-                maps: dict[str, np.ndarray] = {}
+                made: dict[str, np.ndarray] = {}
                 if measured is not None:
-                    maps = dict(measured.maps)
+                    made = dict(measured.maps)
                 elif caption.alphas is not None:
-                    maps = {"attention": caption.alphas[word.place]}
-                entry = boxed_word(number, example.id, caption, word, cells, maps)
+                    alphas = caption.alphas[word.place]
+                    made = {name: OF_CAPTIONS[name](caption.where, alphas) for name in maps}
+                entry = boxed_word(number, example.id, caption, word, cells, made)
                 words.append(replace(entry, evidence=measured, tested=tested))
             if stop():
                 break

@@ -20,6 +20,7 @@ from saccade.evaluation.chances import ChanceFigures, measure_chances
 from saccade.evaluation.split import Captioned, Evaluation, evaluate
 from saccade.explain.explainer import Explainer
 from saccade.explain.judging import EFFECT_SHARES
+from saccade.explain.maps import OF_CAPTIONS
 from saccade.explain.record import plain, to_json
 from saccade.metrics import grounding as boxes_of_words
 from saccade.metrics import health as attention_health
@@ -143,11 +144,11 @@ def survey(
     worst by `rank` where that is known beforehand, else pictures at even distances.
 
     boxes: of the pictures, where they aren't drawn scenes, which know theirs. maps: of
-    `saccade.explain.maps.MAPS`, those that are compared with boxes; more than attention alone takes
-    the evidence of every word with a box. references: compare over each picture's first reference
-    instead of the model's own caption. explainer: one of the engine, if
-    not the default. stop: called after each batch and each explanation; when it returns true,
-    the figures are of what is done. A picture that can't be read any more is not explained and in
+    `saccade.explain.maps.MAPS`, those that are compared with boxes; more than attention and its
+    density takes the evidence of every word with a box. references: compare over each picture's
+    first reference instead of the model's own caption. explainer: one of the engine, if not the
+    default. stop: called after each batch and each explanation; when it returns true, the figures
+    are of what is done. A picture that can't be read any more is not explained and in
     the evaluation's `skipped`. Raises UsageError for an unknown rank; DataError as `evaluate`."""
     check_rank(rank)
     if measured < 0 or limit < 0:
@@ -195,9 +196,10 @@ def survey(
         else [(item.example, item.caption) for item in captioned],
         boxes,
         engine,
-        _lean(explainer, maps) if tuple(maps) != ("attention",) else None,
+        None if OF_CAPTIONS.keys() >= set(maps) else _lean(explainer, maps),
         show,
         stop,
+        maps,
     )
     attended = [c for item in captioned if (c := item.caption).alphas is not None]
     alphas = [c.alphas for c in attended if c.alphas is not None]

@@ -88,6 +88,7 @@ class Picture:
         full = read.logprobs[places]
         measured = Measured(
             self.engine,
+            self.where,
             self.features,
             self.filler,
             read.ids,

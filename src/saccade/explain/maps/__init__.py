@@ -16,10 +16,12 @@ import numpy as np
 
 from saccade.errors import UsageError
 from saccade.explain.maps.coverings import occlusion, random_masks
+from saccade.explain.maps.density import density, density_of
 from saccade.explain.maps.gradients import grad_cam, gradient_times_input, integrated
 from saccade.explain.maps.layers import NO_ATTENTION, by_head, by_layer, relevancy, rollout
 from saccade.explain.maps.measured import Absent, Measured, Span, windows
 from saccade.values.evidence import MAPS as DEFAULTS
+from saccade.values.places import Where
 
 Made = np.ndarray | Mapping[str, np.ndarray] | Absent
 
@@ -37,8 +39,16 @@ def attention(measured: Measured) -> np.ndarray | Absent:
     return NO_ATTENTION if measured.attention is None else measured.attention
 
 
+def attention_density(measured: Measured) -> np.ndarray | Absent:
+    """`density` of the model's own weights."""
+    if measured.attention is None:
+        return NO_ATTENTION
+    return density(measured.where, measured.attention)
+
+
 MAPS: Mapping[str, Map] = {
     "attention": Map("Attention", attention),
+    "density": Map("Attention density", attention_density),
     "gradient": Map("Gradient × input", gradient_times_input),
     "occlusion": Map("Occlusion", occlusion),
     "layers": Map("Attention of layer {}", by_layer),
@@ -50,6 +60,12 @@ MAPS: Mapping[str, Map] = {
     "rise": Map("Random masks (RISE)", random_masks),
 }
 
+
+# Maps that need only a caption's attention of one word, of the cells' own shape (*where.shape).
+OF_CAPTIONS: Mapping[str, Callable[[Where, np.ndarray], np.ndarray]] = {
+    "attention": lambda _, alphas: alphas,
+    "density": density_of,
+}
 
 JUDGED = "judged"  # the name of maps that come from elsewhere
 
@@ -119,6 +135,7 @@ def _some(row: str, parts: Mapping[str, np.ndarray], most: int = 8) -> str:
 __all__ = [
     "DEFAULTS",
     "MAPS",
+    "OF_CAPTIONS",
     "Absent",
     "Map",
     "Measured",

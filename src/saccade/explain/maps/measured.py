@@ -39,6 +39,7 @@ class Measured:
     """One sentence about one encoded picture, and what covering its cells does to W words of it."""
 
     engine: Engine
+    where: Where  # the cells lie
     features: Features  # of one picture
     filler: Tensor  # (X + L, F) what covered rows hold
     ids: tuple[int, ...]  # P pieces
