@@ -35,6 +35,7 @@ MAY = {
     "evaluation": SIBLINGS | {"decoding", "checkpoint", "engine", "training", "explain"},
     "api": SIBLINGS | {"decoding", "checkpoint", "engine", "training", "explain", "evaluation"},
     "publish": set(),
+    "batch": {"api", "decoding"},
     "cli": None,  # anything
     "__main__": None,
     "__init__": None,

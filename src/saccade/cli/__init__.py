@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from saccade.cli.allocator import keep_memory
 from saccade.cli.data import refuse_old_forms
+from saccade.cli.ray import with_address
 from saccade.errors import SaccadeError
 from saccade.text.printing import echo, never_fail
 
@@ -128,7 +129,7 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit code (0 fine, 1 bad input, 2 bad usage, 130 stopped)."""
     never_fail()
-    typed = sys.argv[1:] if arguments is None else list(arguments)
+    typed = with_address(sys.argv[1:] if arguments is None else arguments)
     if arguments is None and (not typed or {"-h", "--help"} & set(typed)):
         _load_help()
     try:

@@ -78,6 +78,38 @@ def caption(
     yes: Annotated[
         bool, typer.Option("--yes", help="With --write html: change the pages without asking.")
     ] = False,
+    doubt: Annotated[
+        bool,
+        typer.Option(
+            "--doubt",
+            help="Mark words that are likely wrong, as saccade survey --doubt --store-doubt has "
+            "fitted it for the checkpoint.",
+        ),
+    ] = False,
+    doubt_from: Annotated[
+        float | None,
+        typer.Option(
+            "--doubt-from", metavar="P", help="Doubtful is from this probability on (0.5)."
+        ),
+    ] = None,
+    doubt_below: Annotated[
+        float | None,
+        typer.Option(
+            "--doubt-below",
+            metavar="P",
+            help="Prefer another beam, or a broader word, where a word is doubtful from P on.",
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="[ADDRESS]",
+            callback=some_text,
+            help="With --write jsonl, csv or parquet: caption with a Ray cluster (auto, HOST:PORT, "
+            "ray://...; without ADDRESS on this machine), for millions of photos.",
+        ),
+    ] = None,
     geometric: Geometric = False,
     prompt: Prompt = None,
     cpu: Cpu = False,
@@ -89,9 +121,12 @@ def caption(
     Example: saccade caption photo.jpg --model runs/mine/best --attention maps/
     Drawn captions: saccade caption photo.jpg --model runs/mine --samples 5 --temperature 0.8
     """
+    from saccade.cli.doubt import check_limits, doubter_for, told
     from saccade.errors import PictureError, UsageError
     from saccade.files import JsonStream
+    from saccade.text.printing import Screen
 
+    check_limits(doubt_from, doubt_below)
     if write or overwrite or yes:
         from saccade.cli.publish import check_choices
 
@@ -100,6 +135,8 @@ def caption(
                 "--write goes without --attention, --gif and --json; run it by itself."
             )
         check_choices(write or [], overwrite, yes)
+    if ray is not None and (not write or doubt or doubt_below is not None or geometric or prompt):
+        raise UsageError("--ray goes with --write, without --doubt, --geometric and --prompt.")
     if gif and attention is None:
         raise UsageError("--gif needs a folder: add --attention FOLDER.")
     style: dict[str, Any] = {} if sigma is None else {"sigma": sigma}
@@ -115,7 +152,8 @@ def caption(
 
         pages_of(photos)
         captioner = captioner_of(model, cpu, geometric, prompt)
-        into_pages(captioner, photos, decoding_of(captioner, decoding)[0], yes)
+        doubter = doubter_for(captioner, doubt, doubt_from, doubt_below)
+        into_pages(captioner, photos, decoding_of(captioner, decoding)[0], yes, doubter)
         return
     paths, readable = photos_of(photos)
     if write:
@@ -124,8 +162,15 @@ def caption(
         folder = photos[0] if photos[0].is_dir() else photos[0].parent
         captioner = captioner_of(model, cpu, geometric, prompt)
         chosen = decoding_of(captioner, decoding)[0]
+        doubter = doubter_for(captioner, doubt, doubt_from, doubt_below)
+        name = "+".join(model)
+        if ray is not None:
+            from saccade.cli.ray import with_ray
+
+            with_ray(paths, model, chosen, write, folder, overwrite, readable, ray, cpu)
+            return
         into_forms(
-            captioner, paths, chosen, write, folder, "+".join(model), language, overwrite, readable
+            captioner, paths, chosen, write, folder, name, language, overwrite, readable, doubter
         )
         return
     names = picture_names(paths)
@@ -135,11 +180,17 @@ def caption(
         check_pictures(attention, names, suffixes)
     captioner = captioner_of(model, cpu, geometric, prompt)
     settings, count = decoding_of(captioner, decoding)
-    done = drawn = 0
+    doubter = doubter_for(captioner, doubt, doubt_from, doubt_below)
+    screen = Screen() if doubter is not None else None
+    done = drawn = review = 0
     with stoppable(), ExitStack() as stack:
         stream = None if json_file is None else stack.enter_context(JsonStream(json_file))
         results = captioner.stream(
-            paths, settings, keep=max(count, settings.beams), keep_photos=attention is not None
+            paths,
+            settings,
+            keep=max(count, settings.beams),
+            keep_photos=attention is not None,
+            doubter=doubter,
         )
         try:
             for path, result in results:
@@ -150,7 +201,9 @@ def caption(
                     continue
                 for one in (result, *result.others[: count - 1]):
                     sentence = one.text or "(no words)"
-                    if len(paths) > 1:
+                    if screen is not None and one.doubt is not None:
+                        screen.marked(told(one), str(path) if len(paths) > 1 else "")
+                    elif len(paths) > 1:
                         echo(path, sentence, separator="\t")
                     else:
                         echo(sentence)
@@ -160,10 +213,13 @@ def caption(
                     if not _draw(result, attention, names[Path(str(path))], suffixes, style):
                         continue
                     drawn += 1
+                review += result.doubt is not None and result.doubt.review
                 done += 1
         except KeyboardInterrupt as stop:
             where = "" if json_file is None else f", {json_file} is complete so far"
             raise ended(stop, f"{done} of {len(paths)} photos are done{where}") from stop
+    if doubter is not None:
+        echo(f"To review: {review} of {done} captions, with a word marked ?", err=True)
     if drawn:
         echo(f"Attention pictures: {attention}", err=True)
     finish(done, len(paths), "captioned" if attention is None else "captioned and drawn", readable)

@@ -60,11 +60,11 @@ def captioner_of(
 
 
 def photos_of(paths: list[Path]) -> tuple[list[Path], bool]:
-    """The photos of files and folders, and whether all folders could be read; what is left out is
-    printed to standard error."""
-    from saccade.photos.folders import find_photos
+    """The photos of files, folders, lists, patterns and archives, and whether all folders could be
+    read; what is left out is printed to standard error."""
+    from saccade.photos.naming import name_photos
 
-    photos = find_photos(paths)
+    photos = name_photos(paths)
     for note in photos.notes():
         echo(note, err=True)
     return list(photos.paths), not photos.unreadable

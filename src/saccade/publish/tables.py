@@ -51,15 +51,28 @@ class Table:
     def done(self, photo: Path) -> bool:
         """See `Form`. Raises PictureError for a photo that can't be read."""
         key = self._keys[photo] = content_key(photo)
-        return not self.overwrite and (key, self.model) in self._known
+        return self.has(key)
 
     def write(self, photo: Path, alt: AltText) -> None:
         """See `Form`: on the disk after `flush`."""
-        key = self._keys.pop(photo, None) or content_key(photo)
+        self.add(str(photo), self._keys.pop(photo, None) or content_key(photo), alt)
+
+    def known(self) -> set[str]:
+        """The content keys of the photos that are done."""
+        if self.overwrite:
+            return set()
+        return {str(key) for key, model in self._known if model == self.model}
+
+    def has(self, key: str) -> bool:
+        """Whether the photo of this content key is done."""
+        return not self.overwrite and (key, self.model) in self._known
+
+    def add(self, photo: str, key: str, alt: AltText) -> None:
+        """`write` for a photo whose content key is known."""
         self._known.add((key, self.model))
         self._waiting.append(
             {
-                "photo": encodable(str(photo)),
+                "photo": encodable(photo),
                 "caption": alt.text,
                 "model": self.model,
                 "sha256": key,
