@@ -1,11 +1,19 @@
 """Errors that a user can act on: one sentence that names what is wrong and how to fix it."""
 
+import re
+
+_ENDLESS = re.compile(r"[^\s/]{400,}")  # longer than the name of any file
+
 
 class SaccadeError(Exception):
     """Something that the user can fix. The message is one clear sentence; the program prints it
-    without a traceback and exits with `exit_code` (1: bad input or state, 2: bad usage)."""
+    without a traceback and exits with `exit_code` (1: bad input or state, 2: bad usage). Of a value
+    in it that is as long as a page its ends are shown."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return _ENDLESS.sub(lambda match: f"{match[0][:60]}...{match[0][-20:]}", super().__str__())
 
 
 class UsageError(SaccadeError):

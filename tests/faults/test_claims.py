@@ -12,6 +12,7 @@ import pytest
 
 from saccade.cli import main
 from tests.conftest import TINY, squares
+from tests.faults.attempts import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def started(words, log):
         stderr=subprocess.PIPE,
         text=True,
     )
-    for _ in range(900):
+    for _ in range(10 * PATIENCE):
         if log.exists() and len(log.read_text().splitlines()) > 5:
             return process
         time.sleep(0.1)
@@ -55,7 +56,7 @@ def test_a_second_training_into_a_folder_is_refused_and_the_first_goes_on(data, 
         assert first.poll() is None
     finally:
         first.send_signal(signal.SIGHUP)  # a closed terminal: saved, as by Ctrl-C
-        _, error = first.communicate(timeout=60)
+        _, error = first.communicate(timeout=PATIENCE)
     assert first.returncode == 128 + signal.SIGHUP
     assert f"saccade train --resume {out}" in error
     assert "Traceback" not in error + said

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from saccade.cli import main
-from tests.faults.attempts import attempt
+from tests.faults.attempts import PATIENCE, attempt
 from tests.faults.tally import LONG
 
 KILLS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -9)]
@@ -56,7 +56,7 @@ def test_captions_so_far_survive(run, data, tmp_path, number, code, name):
     program = start("caption", photos, "-m", run, "--json", told, "--cpu")
     lines = [program.stdout.readline() for _ in range(40)]
     program.send_signal(number)
-    rest, error = program.communicate(timeout=60)
+    rest, error = program.communicate(timeout=PATIENCE)
     assert program.returncode == code
     saved = entries(told, cut=number == signal.SIGKILL)
     assert all(lines)
@@ -78,7 +78,7 @@ def test_explanations_so_far_survive(run, data, tmp_path, number):
     while not program.stdout.readline().startswith(str(photos / "00003.png")):
         pass
     program.send_signal(number)
-    _, error = program.communicate(timeout=60)
+    _, error = program.communicate(timeout=PATIENCE)
     assert program.returncode == 128 + number
     assert "Traceback" not in error
     count = len(entries(told))
@@ -95,7 +95,7 @@ def test_interrupted_scenes_leave_nothing_in_the_way(tmp_path, number):
     while len(list((out / "images").glob("*.png")) if (out / "images").exists() else []) < 5:
         time.sleep(0.02)
     program.send_signal(number)
-    program.communicate(timeout=60)
+    program.communicate(timeout=PATIENCE)
     if number != signal.SIGKILL:
         assert list(tmp_path.iterdir()) == []
     assert main(["scenes", str(out), "--count", "2", "--val", "1", "--test", "0"]) == 0
@@ -256,7 +256,7 @@ def test_memory_stays_flat_over_3000_photos(run, data, tmp_path):
         if count in (500, 2900):
             status = Path(f"/proc/{program.pid}/status").read_text()
             seen[count] = int(status.split("VmRSS:")[1].split()[0]) / 1024
-    program.communicate(timeout=60)
+    program.communicate(timeout=PATIENCE)
     assert program.returncode == 0
     assert len(entries(told)) == 3000
     assert seen[2900] - seen[500] < 40, seen  # MB; 3,000 entries would be several hundred

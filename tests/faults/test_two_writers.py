@@ -14,6 +14,7 @@ import pytest
 from saccade.data.rows import RowFile
 from saccade.errors import CacheError
 from tests.data.cache_pictures import assert_right, encode, load, open_cache, view
+from tests.faults.attempts import PATIENCE
 
 COUNT = 80
 VIEWS = [view(f"picture-{i}") for i in range(COUNT)]
@@ -69,7 +70,7 @@ def fill_at_once(folder: Path, before: list[str], writers: int = 2) -> list[dict
     start.touch()
     outcomes = []
     for process in running:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err
         outcomes.append(json.loads(out))
     return outcomes

@@ -44,7 +44,8 @@ def chinese():
 
 
 def texts(drawn: Figure) -> str:
-    return " ".join(text.get_text() for text in drawn.texts)
+    lines = sorted(drawn.texts, key=lambda text: -text.get_position()[1])
+    return " ".join(text.get_text() for text in lines)
 
 
 def test_a_font_of_boxes_is_no_font_of_the_character(installed):

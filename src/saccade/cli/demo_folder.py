@@ -56,13 +56,15 @@ def _own(out: Path) -> list[str]:
         raise none from error
     if not isinstance(about, dict) or about.get("made_by") != _BY:
         raise none
-    files = about.get("files")
+    files = about.get("files", False)
+    if files is not None and not isinstance(files, dict):
+        raise none
     names = _present(out)
     for name in names:
         path = out / name
         if path.is_symlink() or not path.is_file():
             good = False
-        elif isinstance(files, dict):
+        elif files is not None:
             good = name == "run/.saccade-lock" or files.get(name) == _digest(path)
         else:
             good = _NAMES.fullmatch(name) is not None

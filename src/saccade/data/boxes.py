@@ -115,6 +115,9 @@ def _coco(path: Path, stems: set[str] | None) -> Boxes:
         ).lower()
         for i, entry in enumerate(categories)
     }
+    nameless = next((i for i, name in enumerate(categorized.values()) if not name.split()), None)
+    if nameless is not None:
+        raise DataError(f"{path}: categories[{nameless}]: its name is empty; {_ACCEPTED}")
     kinds = {key: words_of(name) for key, name in categorized.items()}
     there: dict[str, set[str]] = {}
     groups = {  # "person", "vehicle", "animal", ...

@@ -13,6 +13,7 @@ from saccade.data.columns import Choices, Columns, choose, picture_id
 from saccade.data.reading import Entry, Found, Note, short
 from saccade.data.records import Rows
 from saccade.errors import DataError, PictureError
+from saccade.files import reason
 from saccade.photos.parquets import open_parquet, picture_columns, pyarrow, rows_with_pictures
 
 MAGIC = b"PAR1"
@@ -117,4 +118,4 @@ def _rows(path: Path, file: Any, columns: Columns, held: list[str]) -> Iterator[
         for batch in file.iter_batches(columns=leaves):
             yield from ({name: row.get(name) for name in wanted} for row in batch.to_pylist())
     except (OSError, library.ArrowException) as error:
-        raise DataError(f"{path}: is damaged ({error}); copy it again.") from error
+        raise DataError(f"{path}: is damaged ({reason(error)}); copy it again.") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -83,8 +84,10 @@ def _read(path: Path) -> GivenMaps:
 
 def _array(data: bytes, name: str) -> np.ndarray:
     try:
-        return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, OSError, EOFError, MemoryError) as wrong:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that old versions wrote
+            return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except Exception as wrong:  # a damaged header raises what the parser of its text does
         if "allow_pickle" in str(wrong):
             raise DataError(
                 f"{name} holds Python objects, which are not loaded; save an array of numbers."
@@ -100,14 +103,18 @@ def _archive(data: bytes, path: Path) -> GivenMaps:
             for item in archive.infolist():
                 if not item.filename.endswith(".npy"):
                     raise DataError(
-                        f"{path} holds '{item.filename}', which is not an array; save the maps "
+                        f"{path} holds {item.filename!r:.80}, which is not an array; save the maps "
                         "with numpy.savez."
                     )
                 if item.file_size > MOST_BYTES:
-                    raise DataError(f"{path}: '{item.filename}' unpacks to over 1 GiB; shrink it.")
+                    raise DataError(
+                        f"{path}: {item.filename!r:.80} unpacks to over 1 GiB; shrink it."
+                    )
                 name = item.filename.removesuffix(".npy")
-                arrays[name] = _array(archive.read(item), f"{path}, '{name}'")
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as wrong:
+                arrays[name] = _array(archive.read(item), f"{path}, {name!r:.80}")
+    except DataError:
+        raise
+    except Exception as wrong:  # zipfile's own, and what each of its compressions raises
         raise DataError(
             f"{path} is damaged ({reason(wrong)}); save it again with numpy.savez."
         ) from wrong
@@ -122,9 +129,10 @@ def _archive(data: bytes, path: Path) -> GivenMaps:
     numbers = [_ORDERED.fullmatch(name) for name in arrays]
     if all(numbers):
         order = sorted(arrays, key=lambda name: int(name.removeprefix("arr_")))
-        return GivenMaps(tuple(one_map(arrays[name], f"{path}, '{name}'") for name in order))
+        return GivenMaps(tuple(one_map(arrays[name], f"{path}, {name!r:.80}") for name in order))
     return GivenMaps(
-        tuple(one_map(value, f"{path}, '{name}'") for name, value in arrays.items()), tuple(arrays)
+        tuple(one_map(value, f"{path}, {name!r:.80}") for name, value in arrays.items()),
+        tuple(arrays),
     )
 
 

@@ -45,9 +45,9 @@ def require_file(path: Path | str, error: Failure = DataError, what: str = "file
 
 
 def reason(error: BaseException) -> str:
-    """What an exception says in a few words: the system's text for an OSError."""
+    """What an exception says in a few words, on one line: the system's text for an OSError."""
     said = error.strerror if isinstance(error, OSError) else None
-    return said or str(error).strip() or type(error).__name__
+    return " ".join((said or str(error)).split())[:300].rstrip(".") or type(error).__name__
 
 
 def read_bytes(path: Path | str, error: Failure = DataError) -> bytes:

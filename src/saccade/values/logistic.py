@@ -22,9 +22,10 @@ class Logistic:
     weights: np.ndarray  # (C,)
     bias: float
 
-    def chances(self, clues: np.ndarray) -> np.ndarray:
-        """clues (N, C) -> (N,)"""
-        return sigmoid((clues - self.mean) / self.scale @ self.weights + self.bias)
+    def chances(self, clues: np.ndarray, beyond: np.ndarray | float = 0.0) -> np.ndarray:
+        """clues (N, C) -> (N,); beyond (N,): what else is to be added to the log-odds."""
+        odds = (clues - self.mean) / self.scale @ self.weights + self.bias
+        return sigmoid(odds + beyond)
 
     def to_json(self, names: Sequence[str]) -> dict[str, Any]:
         """As plain values; names of the C clues."""
@@ -46,16 +47,17 @@ class Logistic:
             raise ValueError('has no "clues"')
         columns = [[number(row, key) for row in rows.values()] for key in _COLUMNS]
         mean, scale, weights = (np.array(column, dtype=np.float64) for column in columns)
-        if not (scale > 0).all():
+        if not (scale > 1 / MOST).all():
             raise ValueError('a "scale" is not above 0')
         return tuple(rows), cls(mean, scale, weights, number(value, "bias"))
 
 
+MOST = 1e12  # of what a file may hold: nothing that is computed from it overflows
 _COLUMNS = ("mean", "scale", "weight")
 
 
 def number(values: Any, key: str) -> float:
-    """A finite number among JSON values. Raises ValueError naming the key."""
+    """A number from -MOST to MOST among JSON values. Raises ValueError naming the key."""
     value = values.get(key) if isinstance(values, dict) else None
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise ValueError(f'"{key}" is not a number')
@@ -63,8 +65,8 @@ def number(values: Any, key: str) -> float:
         value = float(value)
     except OverflowError:
         value = math.inf
-    if not math.isfinite(value):
-        raise ValueError(f'"{key}" is not a finite number')
+    if not abs(value) <= MOST:
+        raise ValueError(f'"{key}" is not a number of a usual size')
     return value
 
 
