@@ -134,7 +134,10 @@ def _json(path: Path) -> Any:
     try:
         return read_json(_present(path), DataError)
     except DataError as error:
-        where = str(error).removeprefix(f"{path}:").partition(";")[0]
+        said = str(error)
+        if not said.startswith(f"{path}:"):  # it can't be opened
+            raise CheckpointError(said) from error
+        where = said.removeprefix(f"{path}:").partition(";")[0]
         raise CheckpointError(f"{path} is damaged (line {where}); {AGAIN}.") from error
 
 

@@ -146,7 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except OSError as error:  # a full disk or a lost drive, anywhere
         name = f"{error.filename}: " if error.filename else ""
-        echo(f"saccade: {name}{error.strerror or error}.", err=True)
+        cure = "check the name and its permissions, and the space on the disk"
+        echo(f"saccade: {name}{error.strerror or error}; {cure}.", err=True)
         return 1
     return code if isinstance(code, int) else 0
 

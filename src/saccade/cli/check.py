@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saccade.cli.options import PRESET
+from saccade.cli.options import PRESET, some_path
 from saccade.cli.reading import CaptionColumn, ImageColumn, KeepRejected, choices, spelled
 
 if TYPE_CHECKING:
@@ -18,7 +18,12 @@ _SHOWN = 20  # findings of a kind, without --all
 
 
 def check(
-    data: Annotated[Path, typer.Argument(help="Captions file, or a folder with one.")],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            parser=some_path, metavar="DATA", help="Captions file, or a folder with one."
+        ),
+    ],
     images: Annotated[
         Path | None, typer.Option(help="Folder of the pictures, when it is not beside DATA.")
     ] = None,

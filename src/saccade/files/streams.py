@@ -68,7 +68,7 @@ class JsonStream:
                 self._descriptor = open_special(self.path)
                 self._put(data)
             except OSError as wrong:
-                raise write_error(self.path, wrong) from wrong
+                raise write_error(self.path, wrong, kept=False) from wrong
             return
         with atomic_file(self.path) as temporary:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)

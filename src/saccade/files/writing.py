@@ -146,7 +146,7 @@ def atomic_file(path: Path | str) -> Iterator[Path]:
                 shutil.copymode(target, temporary)
             temporary.replace(target)
     except OSError as error:
-        raise write_error(path, error) from error
+        raise write_error(path, error, kept=not special) from error
     finally:
         _remove(temporary)
 

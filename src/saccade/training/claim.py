@@ -28,7 +28,9 @@ def check_place(out: Path, data: Path, images: Path | None) -> None:
     try:
         real = Path(os.path.realpath(out))
         there = out.exists()
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise write_error(out, error, kept=False) from error
+    except ValueError as error:
         raise UsageError(f"--out {out!s:.80} can't be the name of a folder ({error}).") from error
     if not there and out.is_symlink():
         raise UsageError(f"--out {out} is a link to {real}, which does not exist; name a folder.")
