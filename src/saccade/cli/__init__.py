@@ -27,6 +27,8 @@ COMMANDS: Mapping[str, str] = {
     "check": "Count pictures, captions and splits, and name every problem with its line.",
     "train": "Train a captioner on your own pictures.",
     "caption": "Caption photos with a trained model.",
+    "review": "Go through captions that need review, in a browser, and put the edits in their "
+    "place.",
     "explain": "See, word by word, what the model attended to, and whether that mattered.",
     "judge": "Judge maps of another tool: do they name the cells that the model's words depend on?",
     "evaluate": "Caption a split and score it: loss, perplexity, BLEU and more.",

@@ -159,7 +159,7 @@ def caption(
     if write:
         from saccade.cli.publish import into_forms
 
-        folder = photos[0] if photos[0].is_dir() else photos[0].parent
+        folder = next(place for place in (photos[0], *photos[0].parents) if place.is_dir())
         captioner = captioner_of(model, cpu, geometric, prompt)
         chosen = decoding_of(captioner, decoding)[0]
         doubter = doubter_for(captioner, doubt, doubt_from, doubt_below)

@@ -35,6 +35,14 @@ class Form(Protocol):
         """What was written is on the disk afterwards."""
         ...
 
+    def read(self, photo: Path) -> AltText | None:
+        """The photo's text, if it has one. Raises SaccadeError for a damaged file."""
+        ...
+
+    def replace(self, photo: Path, alt: AltText) -> None:
+        """Put a text in the place of the one that `read` gave, as `write` does."""
+        ...
+
 
 def content_key(photo: Path) -> str:
     """The SHA-256 of a photo's file: the same photo elsewhere, or under another name, has the same.

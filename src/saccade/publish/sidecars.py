@@ -33,6 +33,16 @@ class Sidecars:
     def flush(self) -> None:
         """Each file is whole already."""
 
+    def read(self, photo: Path) -> AltText | None:
+        """See `Form`."""
+        path = photo.with_suffix(".xmp")
+        return xmp.alt_text(read_bytes(path), str(path)) if path.exists() else None
+
+    def replace(self, photo: Path, alt: AltText) -> None:
+        """See `Form`: the default and the language of `alt`; other languages stay."""
+        path = photo.with_suffix(".xmp")
+        write_bytes(path, xmp.with_alt(read_bytes(path), alt, True, str(path)))
+
 
 class Embedded:
     """The same packet in the photo's own file, whose pixels stay as they are."""
@@ -57,3 +67,14 @@ class Embedded:
 
     def flush(self) -> None:
         """Each file is whole already."""
+
+    def read(self, photo: Path) -> AltText | None:
+        """See `Form`."""
+        packet = embedding.packet_of(read_bytes(photo, PictureError), str(photo))
+        return None if packet is None else xmp.alt_text(packet, str(photo))
+
+    def replace(self, photo: Path, alt: AltText) -> None:
+        """See `Form`."""
+        data = read_bytes(photo, PictureError)
+        packet = xmp.with_alt(embedding.packet_of(data, str(photo)), alt, True, str(photo))
+        write_bytes(photo, embedding.with_packet(data, packet, str(photo)))

@@ -10,12 +10,20 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from saccade.errors import DataError, SaccadeError, UsageError
-from saccade.files import check_folder, parse_json, read_bytes, to_json, write_error
+from saccade.files import (
+    atomic_file,
+    check_folder,
+    parse_json,
+    read_bytes,
+    to_json,
+    write_bytes,
+    write_error,
+)
 from saccade.publish.contract import AltText, content_key
 from saccade.text.printing import encodable
 
@@ -36,6 +44,11 @@ class Store(Protocol):
         """Rows at the end, on the disk afterwards. Raises SaccadeError."""
         ...
 
+    def rewrite(self, change: Callable[[Row], Row]) -> None:
+        """Put each row as `change` gives it back in its place; a file that stays as it is is not
+        written. Raises SaccadeError."""
+        ...
+
 
 class Table:
     """See the module. overwrite: photos are captioned anew, and of a photo the last row counts."""
@@ -47,6 +60,8 @@ class Table:
         self._known = {(row.get("sha256"), row.get("model")) for row in store.rows()}
         self._waiting: list[Row] = []
         self._keys: dict[Path, str] = {}
+        self._texts: dict[str, Row] | None = None  # the last row of each photo, once one is read
+        self._edits: dict[str, AltText] = {}
 
     def done(self, photo: Path) -> bool:
         """See `Form`. Raises PictureError for a photo that can't be read."""
@@ -87,6 +102,32 @@ class Table:
         if self._waiting:
             self.store.append(self._waiting)
             self._waiting = []
+            self._texts = None
+        if self._edits:
+            self.store.rewrite(self._edited)
+            self._edits, self._texts = {}, None
+
+    def read(self, photo: Path) -> AltText | None:
+        """See `Form`: of its last row, whichever model wrote it."""
+        if self._texts is None:
+            self._texts = {str(row["sha256"]): row for row in self.store.rows()}
+        row = self._texts.get(content_key(photo))
+        if row is None:
+            return None
+        review = row.get("review") if isinstance(row.get("review"), bool) else None
+        words = row.get("doubtful")
+        doubtful = tuple(map(str, words)) if isinstance(words, list) else ()
+        return AltText(str(row.get("caption") or ""), str(row.get("model")), "en", review, doubtful)
+
+    def replace(self, photo: Path, alt: AltText) -> None:
+        """See `Form`: in the row that it has, on the disk after `flush`."""
+        self._edits[content_key(photo)] = alt
+
+    def _edited(self, row: Row) -> Row:
+        alt = self._edits.get(str(row["sha256"]))
+        if alt is None or row.get("model") != alt.model:
+            return row
+        return {**row, "caption": alt.text, "review": alt.review, "doubtful": list(alt.doubtful)}
 
 
 def _append(path: Path, end: int, data: bytes) -> None:
@@ -131,6 +172,15 @@ class JsonLines:
         _append(self.path, self._end, data)
         self._end += len(data)
 
+    def rewrite(self, change: Callable[[Row], Row]) -> None:
+        """See `Store`."""
+        before = list(self.rows())
+        rows = [change(row) for row in before]
+        if rows != before:
+            data = "".join(f"{to_json(dict(row))}\n" for row in rows).encode()
+            write_bytes(self.path, data)
+            self._end = len(data)
+
 
 class Csv:
     """Comma-separated, a header first; doubtful words as a JSON list."""
@@ -159,20 +209,44 @@ class Csv:
                 f"{self.path}: is not a caption table (its header is not {','.join(COLUMNS)}); "
                 "name another file."
             )
-        yield from reader
+        for row in reader:
+            review = {"true": True, "false": False}.get(row["review"] or "")
+            yield {**row, "review": review, "doubtful": _words(row["doubtful"])}
 
     def append(self, rows: list[Row]) -> None:
         """See `Store`."""
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        if not self._end:
-            writer.writeheader()
-        for row in rows:
-            review = "" if row["review"] is None else str(row["review"]).lower()
-            writer.writerow({**row, "review": review, "doubtful": json.dumps(row["doubtful"])})
-        data = text.getvalue().encode("utf-8", "replace")
+        data = _csv(rows, header=not self._end)
         _append(self.path, self._end, data)
         self._end += len(data)
+
+    def rewrite(self, change: Callable[[Row], Row]) -> None:
+        """See `Store`."""
+        before = list(self.rows())
+        rows = [change(row) for row in before]
+        if rows != before:
+            data = _csv(rows, header=True)
+            write_bytes(self.path, data)
+            self._end = len(data)
+
+
+def _csv(rows: list[Row], header: bool) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    if header:
+        writer.writeheader()
+    for row in rows:
+        review = "" if row["review"] is None else str(row["review"]).lower()
+        writer.writerow({**row, "review": review, "doubtful": json.dumps(row["doubtful"])})
+    return text.getvalue().encode("utf-8", "replace")
+
+
+def _words(cell: str | None) -> list[str]:
+    """A cell's JSON list; nothing where a person has made another thing of it."""
+    try:
+        value = json.loads(cell or "[]")
+    except (ValueError, RecursionError):
+        return []
+    return [str(word) for word in value] if isinstance(value, list) else []
 
 
 class Parquet:
@@ -207,19 +281,27 @@ class Parquet:
 
     def append(self, rows: list[Row]) -> None:
         """See `Store`."""
-        import pyarrow
+        check_folder(self.path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._put(self.path / f"part-{self._count:06}.parquet", rows)
+        self._count += 1
 
-        from saccade.files import atomic_file
+    def rewrite(self, change: Callable[[Row], Row]) -> None:
+        """See `Store`: file by file."""
+        for part in sorted(self.path.glob("part-*.parquet")):
+            before = self._parquet.read_table(part).to_pylist()
+            rows = [change(row) for row in before]
+            if rows != before:
+                self._put(part, rows)
+
+    def _put(self, part: Path, rows: list[Row]) -> None:
+        import pyarrow
 
         kinds = [pyarrow.string()] * 4 + [pyarrow.bool_(), pyarrow.list_(pyarrow.string())]
         schema = pyarrow.schema(list(zip(COLUMNS, kinds, strict=True)))
-        check_folder(self.path)
-        self.path.mkdir(parents=True, exist_ok=True)
-        part = self.path / f"part-{self._count:06}.parquet"
         with atomic_file(part) as temporary:
             table = pyarrow.Table.from_pylist([dict(row) for row in rows], schema)
             try:
                 self._parquet.write_table(table, temporary)
             except (OSError, pyarrow.ArrowException) as error:
                 raise SaccadeError(f"{part}: can't be written ({error}).") from error
-        self._count += 1

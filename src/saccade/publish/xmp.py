@@ -80,6 +80,24 @@ def descriptions(packet: bytes, name: str = "the packet") -> dict[str, str]:
     return _texts(_parse(packet, name)[1], DESCRIPTION)
 
 
+def alt_text(packet: bytes, name: str = "the packet") -> AltText | None:
+    """The alternative text with what was judged of it: the default, else that of any language.
+    Raises DataError for what is no XMP."""
+    rdf = _parse(packet, name)[1]
+    texts = _texts(rdf, ALT_TEXT)
+    if not texts:
+        return None
+    language = next((key for key in texts if key != "x-default"), "en")
+    text = texts.get("x-default") or next(iter(texts.values()))
+    review, doubtful = None, []
+    for about in rdf.iterfind(f"{{{RDF}}}Description"):
+        for field in about.iterfind(f"{{{SACCADE}}}review"):
+            review = {"True": True, "False": False}.get((field.text or "").strip())
+        for field in about.iterfind(f"{{{SACCADE}}}doubtful"):
+            doubtful = ["".join(map(str, item.itertext())) for item in field.iter(f"{{{RDF}}}li")]
+    return AltText(text, "", language, review, tuple(doubtful))
+
+
 def with_alt(
     packet: bytes | None, alt: AltText, overwrite: bool = False, name: str = "the packet"
 ) -> bytes:

@@ -113,18 +113,18 @@ class Page:
     def add(self, explanation: Explanation, scores: Mapping[str, float] | None = None) -> None:
         """One more photo. Raises PictureError when it is not to be had, ValueError for maps that
         don't fit their grid; the page is then as if it had not been added."""
-        pixels = _shrunk(photo_of(explanation.caption), LONG_SIDE)
-        data, jpeg = _json(pack(explanation)), _jpeg(pixels, QUALITY)
+        pixels = shrunk(photo_of(explanation.caption), LONG_SIDE)
+        data, jpeg = inline_json(pack(explanation)), inline_jpeg(pixels, QUALITY)
         entry = {
             **row(explanation),
             "scores": {what: number(value) for what, value in (scores or {}).items()},
-            "thumb": _jpeg(_shrunk(pixels, THUMB_SIDE), THUMB_QUALITY),
+            "thumb": inline_jpeg(shrunk(pixels, THUMB_SIDE), THUMB_QUALITY),
         }
         entry = {"name": self._name(explanation.caption.photo), **entry}
         place = self.count
         ends = [(file, file.tell()) for file in (self._rows, self._photos)]
         try:
-            self._rows.write((("," if place else "") + _json(entry)).encode())
+            self._rows.write((("," if place else "") + inline_json(entry)).encode())
             self._photos.write(
                 f'<script type="application/json" id="data-{place}">{data}</script>\n'
                 f'<script type="text/plain" id="pixels-{place}">{jpeg}</script>\n'.encode()
@@ -181,25 +181,15 @@ def _front(title: str, head: dict[str, Any]) -> tuple[str, str]:
     script = '(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in SCRIPTS) + "})();\n"
     parts = {
         "title": escape(title),
-        # Only these two inline blocks may run; nothing may be fetched from anywhere.
-        "policy": "; ".join(
-            (
-                "default-src 'none'",
-                f"script-src {_hash(script)}",
-                f"style-src {_hash(style)}",
-                "img-src data: blob:",
-                "base-uri 'none'",
-                "form-action 'none'",
-            )
-        ),
+        "policy": own_policy(script, style),
         "style": style,
         "script": script,
-        "head": _json(head),
+        "head": inline_json(head),
         "least": f"{LEAST:g}",
     }
     # In one pass, so that a title that holds a placeholder stays a title.
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
-    before, after = page.split(_json(_ROWS))
+    before, after = page.split(inline_json(_ROWS))
     return before, after
 
 
@@ -207,25 +197,39 @@ def _asset(name: str) -> str:
     return (files("saccade.viz.explorer") / "assets" / name).read_text("utf-8")
 
 
+def own_policy(script: str, style: str) -> str:
+    """The policy under which only these two inline blocks may run, and nothing is fetched."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {_hash(script)}",
+            f"style-src {_hash(style)}",
+            "img-src data: blob:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
 def _hash(text: str) -> str:
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return f"'sha256-{digest}'"
 
 
-def _json(value: Any) -> str:
+def inline_json(value: Any) -> str:
     """JSON that can stand in a script element: no `<`, so no tag can begin or end in it."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c")
 
 
-def _shrunk(photo: Image.Image, side: int) -> Image.Image:
+def shrunk(photo: Image.Image, side: int) -> Image.Image:
     """The photo with its long side at most `side` pixels."""
     scale = min(1.0, side / max(photo.size))
     size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
     return photo if size == photo.size else photo.resize(size, Image.Resampling.LANCZOS)
 
 
-def _jpeg(photo: Image.Image, quality: int) -> str:
+def inline_jpeg(photo: Image.Image, quality: int) -> str:
     """The photo as base64 of a JPEG."""
     target = io.BytesIO()
     photo.save(target, format="JPEG", quality=quality, optimize=True)
