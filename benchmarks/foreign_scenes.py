@@ -1,19 +1,23 @@
 """Trains small captioners of transformers' own kinds on drawn scenes, from scratch:
 
+    python benchmarks/foreign_scenes.py encoder runs/foreign/encoder --naming 6000
     python benchmarks/foreign_scenes.py vision-encoder-decoder runs/foreign/ved
     python benchmarks/foreign_scenes.py blip runs/foreign/blip
-    python benchmarks/foreign_scenes.py git runs/foreign/git
-    python benchmarks/foreign_scenes.py blip runs/foreign/blip-shuffled --shuffled --steps 2000
+    python benchmarks/foreign_scenes.py git runs/foreign/git --naming 600
+    python benchmarks/foreign_scenes.py blip runs/foreign/blip-shuffled --shuffled --steps 400
 
 Each ends as a folder that transformers and `saccade caption --model FOLDER` read: config, weights,
-tokenizer, image processor. A linear layer that names each cell's object and colour helps the
-encoder at first and is thrown away. --shuffled: every scene gets another scene's captions, so that
-only the language can be learned. Prints the loss and the share of true captions of unseen scenes.
+tokenizer, image processor. First an encoder learns to name each cell's object and colour, by a
+linear layer that is thrown away; the captioners take its weights (GIT's, which has one more layer
+norm, learns to name again) and learn to caption from its output. --shuffled: every scene gets
+another scene's captions, so that only the language can be learned. Prints the loss and the share of
+true captions of unseen scenes.
 """
 
 import argparse
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +39,7 @@ from transformers import (
     ViTConfig,
     ViTImageProcessorPil,
 )
+from transformers.modeling_outputs import BaseModelOutput
 
 from saccade.data.scenes import COLOURS, KINDS, check, write
 from saccade.data.sources import read
@@ -46,6 +51,7 @@ SIDE = SIZE // PATCH
 BATCH = 32
 LEARNING_RATE, WARMUP = 1e-3, 100
 JITTER = 4  # pixels that training pictures are moved by at most: captions stay true
+BACKGROUND = 0.15  # what a cell without an object weighs
 
 
 def byte_pairs(captions: list[str]) -> PreTrainedTokenizerFast:
@@ -57,7 +63,7 @@ def byte_pairs(captions: list[str]) -> PreTrainedTokenizerFast:
     inner.train_from_iterator(
         captions,
         trainers.BpeTrainer(
-            vocab_size=340,
+            vocab_size=600,
             special_tokens=["<|endoftext|>"],
             initial_alphabet=alphabet,
             show_progress=False,
@@ -78,7 +84,7 @@ def word_pieces(captions: list[str]) -> PreTrainedTokenizerFast:
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     inner.train_from_iterator(
         captions,
-        trainers.WordPieceTrainer(vocab_size=110, special_tokens=special, show_progress=False),
+        trainers.WordPieceTrainer(vocab_size=300, special_tokens=special, show_progress=False),
     )
     names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
     return PreTrainedTokenizerFast(tokenizer_object=inner, **dict(zip(names, special, strict=True)))
@@ -92,6 +98,30 @@ SHAPE: dict[str, Any] = {
 }
 IMAGE = {"image_size": SIZE, "patch_size": PATCH}
 SQUARE = {"height": SIZE, "width": SIZE}
+
+
+# Parts of the encoders of BLIP and GIT as a ViT calls them.
+ENCODER_NAMES = (
+    ("vision_model.", ""),
+    ("encoder.", ""),
+    ("class_embedding", "cls_token"),
+    ("position_embedding.weight", "position_embedding"),
+    ("position_embedding", "position_embeddings"),
+    ("patch_embedding.", "patch_embeddings.projection."),
+    ("self_attn.", "attention."),
+    ("out_proj", "o_proj"),
+    ("attention.projection", "attention.o_proj"),
+    ("layer_norm1", "layernorm_before"),
+    ("layer_norm2", "layernorm_after"),
+    ("post_layernorm", "layernorm"),
+)
+
+
+class Ready(nn.Module):
+    """In the place of GIT's image encoder: rows (B, 1, M, F) that are ready."""
+
+    def forward(self, pixel_values: Tensor, **_: Any) -> BaseModelOutput:
+        return BaseModelOutput(last_hidden_state=pixel_values.squeeze(1))
 
 
 class Pupil(nn.Module):
@@ -144,7 +174,8 @@ class Pupil(nn.Module):
                 )
                 self.processor = BlipImageProcessorPil(size=SQUARE)
             else:
-                self.model = GitForCausalLM(GitConfig(vision_config={**SHAPE, **IMAGE}, **text))
+                eye = {**SHAPE, **IMAGE, "hidden_act": "gelu"}
+                self.model = GitForCausalLM(GitConfig(vision_config=eye, **text))
                 self.processor = CLIPImageProcessorPil(
                     size={"shortest_edge": SIZE}, crop_size=SQUARE
                 )
@@ -157,30 +188,61 @@ class Pupil(nn.Module):
             generation.decoder_start_token_id = None
         self.cells = nn.Linear(WIDTH, 2 + len(KINDS) + len(COLOURS))
 
-    def forward(self, pixels: Tensor, ids: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """pixels (B, 3, H, W), ids (B, T) padded with -100, seen (B, L, 2) each cell's kind and
-        colour -> the captions' loss and that of the cells."""
-        inputs, targets = ids[:, :-1].clamp(min=0), ids[:, 1:]
-        if self.family == "vision-encoder-decoder":
-            rows = self.model.encoder(pixel_values=pixels).last_hidden_state
-            logits = self.model.decoder(input_ids=inputs, encoder_hidden_states=rows).logits
-        elif self.family == "blip":
-            rows = self.model.vision_model(pixel_values=pixels).last_hidden_state
-            logits = self.model.text_decoder(input_ids=inputs, encoder_hidden_states=rows).logits
-        else:
-            kept: list[Tensor] = []
-            hook = self.model.git.image_encoder.register_forward_hook(
-                lambda _, __, out: kept.append(out.last_hidden_state)
+    def naming(self, pixels: Tensor, seen: Tensor) -> Tensor:
+        """pixels (B, 3, H, W), seen (B, L, 2) each cell's kind and colour -> the loss."""
+        parts = self.cells(self.rows(pixels)[:, 1:]).split((1 + len(KINDS), 1 + len(COLOURS)), -1)
+        named = torch.zeros(())
+        for i, part in enumerate(parts):
+            weight = torch.ones(part.size(-1))
+            weight[0] = BACKGROUND
+            named = named + nn.functional.cross_entropy(
+                part.flatten(0, 1), seen[..., i].flatten(), weight
             )
-            logits = self.model(input_ids=inputs, pixel_values=pixels).logits
-            hook.remove()
-            rows = kept[0]
-            logits = logits[:, -inputs.size(1) :]
-        loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-        kinds, colours = self.cells(rows[:, 1:]).split((1 + len(KINDS), 1 + len(COLOURS)), -1)
-        named = nn.functional.cross_entropy(kinds.flatten(0, 1), seen[..., 0].flatten())
-        named = named + nn.functional.cross_entropy(colours.flatten(0, 1), seen[..., 1].flatten())
-        return loss, named
+        return named
+
+    def captioning(self, rows: Tensor, ids: Tensor) -> Tensor:
+        """rows (B, 1 + L, WIDTH), ids (B, T) padded with -100 -> the loss."""
+        logits = self.logits(rows, ids[:, :-1].clamp(min=0))
+        return nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+
+    @property
+    def encoder(self) -> Any:
+        if self.family == "vision-encoder-decoder":
+            return self.model.encoder
+        return self.model.vision_model if self.family == "blip" else self.model.git.image_encoder
+
+    def rows(self, pixels: Tensor) -> Tensor:
+        """(B, 1 + L, WIDTH) the encoder's output."""
+        return self.encoder(pixel_values=pixels).last_hidden_state
+
+    @torch.no_grad()
+    def take_encoder(self, folder: Path) -> None:
+        """The weights of a trained ViT of the same shape."""
+        trained = VisionEncoderDecoderModel.from_pretrained(folder).encoder.state_dict()
+        for layer in range(LAYERS):
+            for kind in ("weight", "bias"):
+                at = f"layers.{layer}.attention"
+                parts = [trained[f"{at}.{x}_proj.{kind}"] for x in "qkv"]
+                trained[f"{at}.qkv.{kind}"] = torch.cat(parts)
+        for name, weights in self.encoder.state_dict().items():
+            if "pre_layrnorm" in name:  # a ViT has none
+                continue
+            own = name
+            for theirs, vit in () if own in trained else ENCODER_NAMES:
+                own = own.replace(theirs, vit)
+            weights.copy_(trained[own].view_as(weights))
+
+    def logits(self, rows: Tensor, inputs: Tensor) -> Tensor:
+        """(B, T, V) what is said after each of inputs (B, T)."""
+        if self.family == "vision-encoder-decoder":
+            return self.model.decoder(input_ids=inputs, encoder_hidden_states=rows).logits
+        if self.family == "blip":
+            return self.model.text_decoder(input_ids=inputs, encoder_hidden_states=rows).logits
+        encoder = self.model.git.image_encoder
+        self.model.git.image_encoder = Ready()
+        out = self.model(input_ids=inputs, pixel_values=rows.unsqueeze(1))
+        self.model.git.image_encoder = encoder
+        return out.logits[:, -inputs.size(1) :]
 
     @torch.no_grad()
     def write(self, pixels: Tensor) -> list[str]:
@@ -190,15 +252,15 @@ class Pupil(nn.Module):
         return self.tokenizer.batch_decode(ids, skip_special_tokens=True)
 
 
-def cell_names(scene: Any) -> np.ndarray:
-    """(L, 2) the kind and the colour of the object whose box holds each cell's centre; 0: none."""
-    centres = (np.arange(SIDE) + 0.5) * scene.width / SIDE
-    names = np.zeros((SIDE, SIDE, 2), dtype=np.int64)
+def names_of(scene: Any) -> np.ndarray:
+    """(SIZE, SIZE, 2) the kind and the colour of the object whose box holds each pixel; 0: none."""
+    centres = (np.arange(SIZE) + 0.5) * scene.width / SIZE
+    names = np.zeros((SIZE, SIZE, 2), dtype=np.uint8)
     for thing in scene.things:
         x0, y0, x1, y1 = thing.box
         inside = ((centres >= y0) & (centres < y1))[:, None] & ((centres >= x0) & (centres < x1))
         names[inside] = 1 + list(KINDS).index(thing.kind), 1 + list(COLOURS).index(thing.colour)
-    return names.reshape(-1, 2)
+    return names
 
 
 def pixels_of(processor: Any, examples: list[Example]) -> Tensor:
@@ -211,21 +273,42 @@ def pixels_of(processor: Any, examples: list[Example]) -> Tensor:
     return torch.from_numpy(np.concatenate(groups)).float()
 
 
-def moved(pixels: Tensor, generator: random.Random) -> Tensor:
-    """The pictures moved by a few pixels, their edges repeated."""
+def moved(pixels: Tensor, names: Tensor, generator: random.Random) -> tuple[Tensor, Tensor]:
+    """Pictures moved by a few pixels, their edges repeated, and (B, L, 2) the names at the centres
+    of their cells."""
     padded = nn.functional.pad(pixels, (JITTER,) * 4, mode="replicate")
     down, right = (generator.randrange(2 * JITTER + 1) for _ in range(2))
-    return padded[..., down : down + SIZE, right : right + SIZE]
+    centres = torch.arange(PATCH // 2, SIZE, PATCH) - JITTER
+    rows, columns = ((centres + by).clamp(0, SIZE - 1) for by in (down, right))
+    seen = names[:, rows][:, :, columns].flatten(1, 2).long()
+    return padded[..., down : down + SIZE, right : right + SIZE], seen
+
+
+def learn(pupil: Pupil, steps: int, loss_of: Callable[[], Tensor]) -> None:
+    """AdamW with a warm-up and a cosine."""
+    began = time.time()
+    optimizer = torch.optim.AdamW(pupil.parameters(), weight_decay=0.01)
+    for step in range(1, steps + 1):
+        rate = min(1.0, step / WARMUP) * 0.5 * (1 + np.cos(np.pi * step / steps))
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * rate
+        loss = loss_of()
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(pupil.parameters(), 1.0)
+        optimizer.step()
+        if step % 100 == 0:
+            print(f"{time.time() - began:6.0f} s  step {step}  loss {loss.item():.3f}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("family", choices=("vision-encoder-decoder", "blip", "git"))
+    parser.add_argument("family", choices=("encoder", "vision-encoder-decoder", "blip", "git"))
     parser.add_argument("out", type=Path)
     parser.add_argument("--scenes", type=Path, default=Path("runs/foreign/scenes"))
+    parser.add_argument("--encoder", type=Path, help="default: runs/foreign/encoder")
+    parser.add_argument("--naming", type=int, default=0, help="steps of the encoder")
+    parser.add_argument("--steps", type=int, default=3000, help="steps of the captioner")
     parser.add_argument("--shuffled", action="store_true")
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--minutes", type=float, help="stop after so long, in the place of --steps")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     torch.manual_seed(chosen.seed)
@@ -239,48 +322,49 @@ def main() -> None:
     captions = [list(e.captions) for e in examples["train"]]
     if chosen.shuffled:
         generator.shuffle(captions)
-    pupil = Pupil(chosen.family, [c for entry in captions for c in entry])
+    alone = chosen.family == "encoder"
+    family = "vision-encoder-decoder" if alone else chosen.family
+    pupil = Pupil(family, [c for entry in captions for c in entry])
+    if chosen.encoder is not None or not alone:
+        pupil.take_encoder(chosen.encoder or Path("runs/foreign/encoder"))
     pixels = {split: pixels_of(pupil.processor, chosen_) for split, chosen_ in examples.items()}
-    seen = torch.from_numpy(np.stack([cell_names(e.scene) for e in examples["train"]]))
-    encoded = [
-        [
-            [pupil.start, *pupil.tokenizer(c, add_special_tokens=False).input_ids, pupil.end]
-            for c in entry
-        ]
-        for entry in captions
-    ]
-    optimizer = torch.optim.AdamW(pupil.parameters(), weight_decay=0.01)
-    began = time.time()
+    names = torch.from_numpy(np.stack([names_of(e.scene) for e in examples["train"]]))
+
+    def drawn() -> list[int]:
+        return [generator.randrange(len(captions)) for _ in range(BATCH)]
+
+    def naming() -> Tensor:
+        batch = drawn()
+        return pupil.naming(*moved(pixels["train"][batch], names[batch], generator))
+
     pupil.train()
-    done, step = 0.0, 0
-    while done < 1:
-        rate = min(1.0, (step + 1) / WARMUP) * 0.5 * (1 + np.cos(np.pi * done))
-        optimizer.param_groups[0]["lr"] = LEARNING_RATE * rate
-        batch = [generator.randrange(len(captions)) for _ in range(BATCH)]
-        ids = [torch.tensor(generator.choice(encoded[i])) for i in batch]
-        padded = nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=-100)
-        loss, named = pupil(moved(pixels["train"][batch], generator), padded, seen[batch])
-        optimizer.zero_grad()
-        (loss + 0.5 * named).backward()
-        nn.utils.clip_grad_norm_(pupil.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        done = step / chosen.steps
-        if chosen.minutes is not None:
-            done = (time.time() - began) / 60 / chosen.minutes
-        if step % 100 == 0:
-            print(
-                f"{time.time() - began:6.0f} s  step {step}  loss {loss.item():.3f}  cells "
-                f"{named.item():.3f}",
-                flush=True,
-            )
-        if step % 1000 == 0 or done >= 1:
-            written = pupil.write(pixels["val"])
-            true = [check(c, e.scene).true for c, e in zip(written, examples["val"], strict=True)]
-            print(f"    true {np.mean(true):.3f}; {written[0]!r}", flush=True)
-            pupil.model.save_pretrained(chosen.out)
-            pupil.tokenizer.save_pretrained(chosen.out)
-            pupil.processor.save_pretrained(chosen.out)
+    learn(pupil, chosen.naming, naming)
+    if not alone:
+        encoded = [
+            [
+                [pupil.start, *pupil.tokenizer(c, add_special_tokens=False).input_ids, pupil.end]
+                for c in entry
+            ]
+            for entry in captions
+        ]
+        pupil.eval()
+        with torch.no_grad():
+            rows = torch.cat([pupil.rows(part) for part in pixels["train"].split(100)])
+        pupil.train()
+
+        def captioning() -> Tensor:
+            batch = drawn()
+            ids = [torch.tensor(generator.choice(encoded[i])) for i in batch]
+            padded = nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=-100)
+            return pupil.captioning(rows[batch], padded)
+
+        learn(pupil, chosen.steps, captioning)
+        written = pupil.write(pixels["val"])
+        true = [check(c, e.scene).true for c, e in zip(written, examples["val"], strict=True)]
+        print(f"true {np.mean(true):.3f} of {len(true)}; {written[0]!r}", flush=True)
+    pupil.model.save_pretrained(chosen.out)
+    pupil.tokenizer.save_pretrained(chosen.out)
+    pupil.processor.save_pretrained(chosen.out)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ from tests.conftest import squares
 from tests.models.foreign.makers import MAKERS
 
 KINDS = ("vision-encoder-decoder", "blip", "git")
+CANVAS = ("qwen2_5_vl", "pix2struct", "florence2")
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory) -> dict[str, Path]:
-    made = {name: tmp_path_factory.mktemp("foreign") / name for name in (*KINDS, "llava")}
+    made = {name: tmp_path_factory.mktemp("foreign") / name for name in (*KINDS, "llava", *CANVAS)}
     for name, folder in made.items():
         MAKERS[name](folder)
     return made
@@ -34,7 +35,7 @@ def run(*arguments: object) -> int:
         return int(end.code or 0)
 
 
-@pytest.mark.parametrize("name", ["vision-encoder-decoder", "llava"])
+@pytest.mark.parametrize("name", ["vision-encoder-decoder", "llava", "qwen2_5_vl", "pix2struct"])
 def test_captions_with_pictures_of_attention(name, models, data, tmp_path, capsys):
     photo = data / "images/000.png"
     maps, record = tmp_path / "maps", tmp_path / "out.json"
@@ -49,7 +50,7 @@ def test_captions_with_pictures_of_attention(name, models, data, tmp_path, capsy
     assert max(last - first for first, last in entry["spans"]) > 1  # words of several pieces
 
 
-@pytest.mark.parametrize("name", ["blip", "git"])
+@pytest.mark.parametrize("name", ["blip", "git", "florence2"])
 def test_an_explanation_and_its_page(name, models, data, tmp_path, capsys):
     photo, page = data / "images/001.png", tmp_path / "why.html"
     record = tmp_path / "why.json"

@@ -15,11 +15,12 @@ from torch.utils.checkpoint import checkpoint
 
 from saccade.decoding import Decoding
 from saccade.decoding.hypothesis import RUNNERS_UP, normalise
-from saccade.engine.contract import Coverings, Encoded, Prepared, Reading
+from saccade.engine.contract import Coverings, Encoded, Prepared, Read, Reading
 from saccade.engine.generating import default_decoding, generation
 from saccade.engine.model import SHOWN, default_device
 from saccade.models.contract import Attention, Features
 from saccade.models.foreign.contract import Family, FillerCache, look
+from saccade.models.foreign.geometry import shifted
 from saccade.models.foreign.loading import Foreign
 from saccade.photos.opening import Photo, read_photo
 from saccade.values.captions import Caption
@@ -49,7 +50,7 @@ class ForeignEngine:
         keep = keep or not isinstance(photo, str | Path)
         opened = read_photo(photo, None, SHOWN if keep else 0)
         fitting = self.foreign.fitting
-        where = fitting.where(opened.size, self.family.grid)
+        where = shifted(fitting.where(opened.size, self.family.grid), self.family.shift)
         return Prepared(photo, fitting.pixels(opened.image), where, opened.shown)
 
     @torch.no_grad()
@@ -221,6 +222,23 @@ class ForeignEngine:
         logprobs = logprobs.masked_fill(~wanted, torch.nan)
         whole = logits.new_full((R, P + 1, logits.size(-1)), torch.nan)
         return logprobs, whole.index_copy(1, places, every)
+
+    @torch.no_grad()
+    def read_all(
+        self, features: Features, captions: Sequence[Sequence[Sequence[int]]]
+    ) -> list[list[Read]]:
+        """See `Engine`."""
+        return [
+            [self._read_one(features.pictures(slice(i, i + 1)), ids) for ids in entries]
+            for i, entries in enumerate(captions)
+        ]
+
+    def _read_one(self, picture: Features, ids: Sequence[int]) -> Read:
+        reading = self.read(picture, ids, distribution=True)
+        assert reading.distribution is not None
+        every = reading.distribution[0, :-1].double()
+        entropies = -(every.exp() * every).nan_to_num().sum(1)
+        return Read(reading.logprobs[0, :-1].double().cpu().numpy(), entropies.cpu().numpy())
 
     def cover(self, features: Features, masks: Tensor, filler: Tensor) -> Features:
         """See `Engine`."""

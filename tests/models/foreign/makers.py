@@ -4,14 +4,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import (
+    BartConfig,
     BlipConfig,
     BlipForConditionalGeneration,
     BlipImageProcessorPil,
     CLIPImageProcessorPil,
     CLIPVisionConfig,
+    Florence2Config,
+    Florence2ForConditionalGeneration,
+    Florence2VisionConfig,
     GemmaConfig,
     GitConfig,
     GitForCausalLM,
@@ -24,7 +30,13 @@ from transformers import (
     LlavaForConditionalGeneration,
     PaliGemmaConfig,
     PaliGemmaForConditionalGeneration,
+    Pix2StructConfig,
+    Pix2StructForConditionalGeneration,
+    Pix2StructImageProcessorPil,
     PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2VLImageProcessorPil,
     SiglipImageProcessorPil,
     SiglipVisionConfig,
     SmolVLMConfig,
@@ -204,6 +216,118 @@ def smolvlm(folder: Path) -> None:
     idefics3(folder, kinds)
 
 
+def qwen2_5_vl(folder: Path) -> None:
+    marks = ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
+    tokenizer = byte_pairs(320, marks)
+    vision = {
+        "depth": 2,
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_heads": 2,
+        "out_hidden_size": 16,
+        "patch_size": 4,
+        "window_size": 16,
+        "fullatt_block_indexes": [1],
+    }
+    config = Qwen2_5_VLConfig(
+        vision_config=vision,
+        text_config={
+            **_language(tokenizer),
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 10000.0,
+                "mrope_section": [1, 1, 2],
+            },
+        },
+        image_token_id=tokenizer.convert_tokens_to_ids("<|image_pad|>"),
+        vision_start_token_id=tokenizer.convert_tokens_to_ids("<|vision_start|>"),
+        vision_end_token_id=tokenizer.convert_tokens_to_ids("<|vision_end|>"),
+        eos_token_id=0,
+        bos_token_id=0,
+        pad_token_id=0,
+    )
+    areas = {"shortest_edge": 8 * 8, "longest_edge": 32 * 32}
+    processor = Qwen2VLImageProcessorPil(size=areas, patch_size=4)
+    _save(folder, Qwen2_5_VLForConditionalGeneration(config), tokenizer, processor)
+
+
+def pix2struct(folder: Path) -> None:
+    tokenizer = byte_pairs()
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 16,
+        "d_kv": 8,
+        "d_ff": 32,
+        "num_layers": 2,
+        "num_heads": 2,
+        "decoder_start_token_id": 0,
+        "pad_token_id": 0,
+        "eos_token_id": 0,
+        "is_decoder": True,
+    }
+    vision = {
+        "hidden_size": 16,
+        "patch_embed_hidden_size": 3 * 8 * 8,
+        "d_kv": 8,
+        "d_ff": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
+    model = Pix2StructForConditionalGeneration(
+        Pix2StructConfig(text_config=text, vision_config=vision)
+    )
+    model.generation_config.decoder_start_token_id = 0
+    model.generation_config.eos_token_id = model.generation_config.pad_token_id = 0
+    processor = Pix2StructImageProcessorPil(max_patches=18, patch_size={"height": 8, "width": 8})
+    _save(folder, model, tokenizer, processor)
+
+
+def florence2(folder: Path) -> None:
+    tokenizer = byte_pairs(320, ("<s>", "</s>", "<image>"))
+    tokenizer.add_special_tokens({"bos_token": "<s>", "eos_token": "</s>"})
+    begin, end = tokenizer.convert_tokens_to_ids(["<s>", "</s>"])
+    vision = Florence2VisionConfig(
+        depths=(1, 1),
+        patch_size=(7, 3),
+        patch_stride=(4, 2),
+        patch_padding=(3, 1),
+        patch_prenorm=(False, True),
+        embed_dim=(8, 16),
+        num_heads=(2, 2),
+        num_groups=(2, 2),
+        window_size=4,
+        projection_dim=16,
+    )
+    text = BartConfig(
+        vocab_size=len(tokenizer),
+        d_model=16,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        max_position_embeddings=128,
+        decoder_start_token_id=end,
+        bos_token_id=begin,
+        eos_token_id=end,
+        pad_token_id=0,
+        forced_eos_token_id=None,
+    )
+    model = Florence2ForConditionalGeneration(
+        Florence2Config(
+            vision_config=vision,
+            text_config=text,
+            image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        )
+    )
+    settings = model.generation_config
+    settings.decoder_start_token_id = settings.eos_token_id = end
+    settings.forced_bos_token_id, settings.forced_eos_token_id = begin, None
+    settings.pad_token_id = 0
+    _save(folder, model, tokenizer, CLIPImageProcessorPil(size=SQUARE, do_center_crop=False))
+
+
 MAKERS: dict[str, Callable[[Path], None]] = {
     "vision-encoder-decoder": vision_encoder_decoder,
     "blip": blip,
@@ -212,8 +336,11 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "paligemma": paligemma,
     "idefics3": idefics3,
     "smolvlm": smolvlm,
+    "qwen2_5_vl": qwen2_5_vl,
+    "pix2struct": pix2struct,
+    "florence2": florence2,
 }
-CROSS = ("vision-encoder-decoder", "blip")
+CROSS = ("vision-encoder-decoder", "blip", "pix2struct", "florence2")
 
 
 def _save(folder: Path, model: Any, tokenizer: Any, processor: Any) -> None:
@@ -228,3 +355,8 @@ def _save(folder: Path, model: Any, tokenizer: Any, processor: Any) -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     processor.save_pretrained(folder)
+
+
+def photo(seed: int, size: tuple[int, int] = (60, 40)) -> Image.Image:
+    noise = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    return Image.fromarray(noise)

@@ -13,7 +13,7 @@ from transformers import BlipImageProcessorPil, CLIPImageProcessorPil, LlavaImag
 
 from saccade.api import Captioner
 from saccade.errors import CheckpointError, UsageError
-from saccade.models.foreign.geometry import Fitting, check_geometry, input_box
+from saccade.models.foreign.geometry import Processed, check_geometry, input_box
 from saccade.models.foreign.loading import is_foreign, load_foreign
 from tests.models.foreign.makers import MAKERS
 
@@ -163,7 +163,7 @@ PROCESSORS = {
 
 @pytest.mark.parametrize("kind", PROCESSORS)
 def test_geometry_is_proven_by_pixels_that_say_where_they_are(kind):
-    fitting = Fitting(PROCESSORS[kind], {})
+    fitting = Processed(PROCESSORS[kind])
     check_geometry(fitting, kind)
     photo = Image.effect_noise((90, 60), 80).convert("RGB")
     own = PROCESSORS[kind](images=photo, return_tensors="pt").pixel_values
@@ -183,7 +183,7 @@ def test_boxes_by_hand():
 
 
 def test_a_wrong_box_is_noticed(monkeypatch):
-    fitting = Fitting(PROCESSORS["crop"], {})
+    fitting = Processed(PROCESSORS["crop"])
     fitting.settings["do_center_crop"] = False
     with pytest.raises(CheckpointError, match="no map could be drawn at the right place"):
         check_geometry(fitting, "model")

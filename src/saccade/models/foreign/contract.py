@@ -75,6 +75,11 @@ class Family(Protocol):
         ...
 
     @property
+    def shift(self) -> tuple[float, float]:
+        """How far right and down of its place on an even grid a cell looks, in cells."""
+        ...
+
+    @property
     def generation(self) -> GenerationConfig:
         """The model's own settings of `generate`."""
         ...

@@ -21,7 +21,7 @@ from saccade.models.contract import Features, Layers
 from saccade.models.foreign.contract import Parts, Taught, complete, grid_of, ids_of, split_rows
 
 if TYPE_CHECKING:
-    from transformers import GenerationConfig, PreTrainedModel
+    from transformers import GenerationConfig
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class CrossAttention:
 
     rows: Callable[[Tensor], Tensor]  # pixels (B, 3, H, W) -> (B, M, F), the encoder's output
     project: Callable[[Tensor], Tensor]  # rows -> as the decoder attends to them
-    decoder: PreTrainedModel  # text, with cross-attention and a language head
+    decoder: Any  # text, with cross-attention and a language head
     search: Callable[[Tensor, GenerationConfig], Tensor]  # `generate` from rows
     generation: GenerationConfig
     grid: tuple[int, int]
@@ -39,6 +39,8 @@ class CrossAttention:
     name: str
     options: dict[str, Any]  # of every call of the decoder
     lead: str = ""
+    shift: tuple[float, float] = (0.0, 0.0)
+    mixed: bool = False  # `project` lets rows see each other
 
     def encode(self, pixels: Tensor) -> Features:
         """See `Family`. Raises CheckpointError where the rows form no grid."""
@@ -86,8 +88,10 @@ class CrossAttention:
         return self.search(features.rows(), settings)[:, len(self.start) :]
 
     @torch.no_grad()
-    def memory(self, features: Features, fillers: Tensor) -> RowMemory:
+    def memory(self, features: Features, fillers: Tensor) -> RowMemory | None:
         """See `Family`."""
+        if self.mixed:
+            return None
         rows = torch.cat((features.rows(), fillers.to(features.cells)))
         before = torch.tensor(self.start, device=rows.device).expand(len(rows), -1)
         cache = self.decoder(
@@ -100,7 +104,7 @@ class CrossAttention:
         return RowMemory([(layer.keys, layer.values) for layer in layers])
 
 
-def _kept(decoder: PreTrainedModel, places: Tensor) -> dict[str, Any]:
+def _kept(decoder: Any, places: Tensor) -> dict[str, Any]:
     """Which places' logits are computed, where the decoder can choose."""
     known = "logits_to_keep" in inspect.signature(decoder.forward).parameters
     return {"logits_to_keep": places} if known else {}

@@ -8,7 +8,8 @@ does anything else is refused instead of drawn wrongly.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -26,46 +27,99 @@ _SAMPLES = ((330, 190), (170, 410), (40, 23))
 _TOLERANCE = 0.02  # of the sample's side, where the box's edge is compared with the pixels'
 
 
-class Fitting:
-    """An image processor as far as Saccade uses it: photo -> pixels of 0 to 255, and their box.
+class Fitting(Protocol):
+    """How photos enter a model: photo -> pixels of 0 to 255, and their box.
 
     Normalising is left to `normalised`, so that pixels stay small and can be covered."""
 
-    def __init__(self, processor: BaseImageProcessor, options: Mapping[str, Any]) -> None:
+    @property
+    def processor(self) -> BaseImageProcessor: ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the pixels."""
+        ...
+
+    def pixels(self, photo: Image.Image) -> Tensor:
+        """An RGB photo -> (3, H, W) uint8."""
+        ...
+
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """(B, 3, H, W) of 0 to 255 -> as the model takes them."""
+        ...
+
+    def mean_colour(self) -> Tensor:
+        """(3,) uint8, what the model's zero looks like."""
+        ...
+
+    def where(self, size: tuple[int, int], shape: tuple[int, int]) -> Grid:
+        """Of a photo's (width, height) and a grid of (h, w) cells."""
+        ...
+
+
+class Normalise:
+    """Rescaling and normalising by an image processor's settings."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        scale = float(settings.get("rescale_factor") or 1 / 255)
+        self.scale = scale if settings.get("do_rescale", True) else 1.0
+        self.mean, self.std = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
+        if settings.get("do_normalize", True):
+            self.mean, self.std = (
+                torch.tensor(settings[name], dtype=torch.float32).expand(3).view(3, 1, 1)
+                for name in ("image_mean", "image_std")
+            )
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """(B, 3, H, W) of 0 to 255 -> as the model takes them."""
+        mean, std = self.mean.to(pixels.device), self.std.to(pixels.device)
+        return (pixels.float() * self.scale - mean) / std
+
+    def zero(self) -> Tensor:
+        """(3,) uint8, the colour that becomes 0."""
+        return (self.mean.flatten() / self.scale).round().clamp(0, 255).to(torch.uint8)
+
+
+class Processed:
+    """The `Fitting` of an image processor that fits every photo to one size by itself."""
+
+    def __init__(
+        self, processor: BaseImageProcessor, options: Mapping[str, Any] | None = None
+    ) -> None:
         """options: laid over the processor's settings, as a family needs them."""
+        options = options or {}
         self.processor = processor
         self.options = {**options, "do_rescale": False, "do_normalize": False}
         self.settings: dict[str, Any] = {**processor.to_dict(), **options}
         white = np.array(self.pixels(Image.new("RGB", (64, 64), "white")).shape[1:])
         self.size = (int(white[0]), int(white[1]))  # (H, W) of the pixels
-        scale = float(self.settings.get("rescale_factor") or 1 / 255)
-        self.scale = scale if self.settings.get("do_rescale", True) else 1.0
-        self.mean, self.std = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
-        if self.settings.get("do_normalize", True):
-            self.mean, self.std = (
-                torch.tensor(self.settings[name], dtype=torch.float32).expand(3).view(3, 1, 1)
-                for name in ("image_mean", "image_std")
-            )
+        self.normalise = Normalise(self.settings)
 
     def pixels(self, photo: Image.Image) -> Tensor:
-        """An RGB photo -> (3, H, W) uint8."""
+        """See `Fitting`."""
         made = self.processor(images=photo, return_tensors="pt", **self.options)
         pixels = np.asarray(made["pixel_values"], dtype=np.float32)
         pixels = pixels.reshape(-1, *pixels.shape[-3:])[0]
         return torch.from_numpy(pixels.round().clip(0, 255).astype(np.uint8))
 
     def normalised(self, pixels: Tensor) -> Tensor:
-        """(B, 3, H, W) of 0 to 255 -> as the model takes them."""
-        mean, std = self.mean.to(pixels.device), self.std.to(pixels.device)
-        return (pixels.float() * self.scale - mean) / std
+        """See `Fitting`."""
+        return self.normalise(pixels)
 
     def mean_colour(self) -> Tensor:
-        """(3,) uint8, what the model's zero looks like."""
-        return (self.mean.flatten() / self.scale).round().clamp(0, 255).to(torch.uint8)
+        """See `Fitting`."""
+        return self.normalise.zero()
 
     def where(self, size: tuple[int, int], shape: tuple[int, int]) -> Grid:
-        """Of a photo's (width, height) and a grid of (h, w) cells."""
+        """See `Fitting`."""
         return Grid(*size, input_box(size, self.settings, self.size), shape)
+
+
+def shifted(grid: Grid, shift: tuple[float, float]) -> Grid:
+    """A grid moved right and down by a share of a cell."""
+    (h, w), (x0, y0, x1, y1) = grid.shape, grid.box
+    x, y = shift[0] * (x1 - x0) / w, shift[1] * (y1 - y0) / h
+    return replace(grid, box=(x0 + x, y0 + y, x1 + x, y1 + y))
 
 
 def input_box(size: tuple[int, int], settings: Mapping[str, Any], final: tuple[int, int]) -> Box:

@@ -68,7 +68,7 @@ def load_foreign(folder: Path, name: str | None = None, prompt: str | None = Non
     _check_files(folder, name)
     with quiet():
         processor = _processor(folder, name)
-        fitting = _try("its image processor", name, lambda: Fitting(processor, row.fitting))
+        fitting = _try("its image processor", name, lambda: row.fit(processor, name))
         tokenizer = _tokenizer(folder, name)
         model = _model(folder, name, row)
     check_geometry(fitting, name)
@@ -107,6 +107,8 @@ def _try(what: str, name: str, load: Callable[[], Loaded]) -> Loaded:
     """Raises CheckpointError with the cure for whatever goes wrong inside transformers."""
     try:
         return load()
+    except CheckpointError:
+        raise
     except Exception as error:  # a folder can fail in any way
         text = str(error)
         missing = [package for package in _PACKAGES if package in text.lower()]

@@ -38,8 +38,10 @@ class Prefix:
     ends: tuple[int, ...]
     name: str
     image_token: int | None = None  # in `start`, once per row; None: rows stand before `start`
-    typed: bool = False  # the prompt sees itself both ways, as `token_type_ids` say
+    # What the model takes beside: from ids (R, S) and how many of them are the prompt's.
+    options: Callable[[Tensor, int], dict[str, Tensor]] = lambda *_: {}
     lead: str = ""
+    shift: tuple[float, float] = (0.0, 0.0)
 
     def encode(self, pixels: Tensor) -> Features:
         """See `Family`. Raises CheckpointError where the rows form no grid."""
@@ -60,7 +62,7 @@ class Prefix:
         rows = features.rows()
         first, cells = self._places(rows.size(1), features.cells.size(1), ids.device)
         inputs = torch.cat((self._before(R, ids.device), ids), 1)
-        options: dict[str, Any] = self._typed(inputs)
+        options: dict[str, Any] = self.options(inputs, len(self.start))
         if "logits_to_keep" in inspect.signature(self.model.forward).parameters:
             options["logits_to_keep"] = places + first
         out = self.model(
@@ -83,14 +85,6 @@ class Prefix:
         """(R, S) what stands before a caption."""
         return torch.tensor(self.start, device=device).expand(runs, -1)
 
-    def _typed(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Which ids are the prompt's (0) and which the caption's (1), where the model asks."""
-        if not self.typed:
-            return {}
-        types = torch.ones_like(inputs)
-        types[:, : len(self.start)] = 0
-        return {"token_type_ids": types}
-
     def _places(self, M: int, L: int, device: torch.device) -> tuple[int, Tensor]:
         """The place that predicts the first piece, and (L,) those of the cells."""
         last = len(self.start) - 1
@@ -110,7 +104,7 @@ class Prefix:
             pixel_values=self.given(rows),
             attention_mask=torch.ones_like(inputs),
             generation_config=settings,
-            **self._typed(inputs),
+            **self.options(inputs, len(self.start)),
         )
         return found[:, len(self.start) :]
 
@@ -161,7 +155,7 @@ def llava(parts: Parts) -> Prefix:
     config: Any = parts.model.config
     grid = grid_of(parts, config.vision_config)
     text = chat(parts, "USER: {image}\n{prompt} ASSISTANT:")
-    return _with_placeholders(parts, grid, text, lead=" ")
+    return with_placeholders(parts, grid, text, lead=" ")
 
 
 def paligemma(parts: Parts) -> Prefix:
@@ -170,7 +164,14 @@ def paligemma(parts: Parts) -> Prefix:
     grid = grid_of(parts, config.vision_config)
     begin = parts.tokenizer.bos_token or ""
     text = f"{{image}}{begin}{parts.prompt or 'caption en'}\n"
-    return _with_placeholders(parts, grid, text, typed=True)
+
+    def types(inputs: Tensor, prompt: int) -> dict[str, Tensor]:
+        """The prompt (0) sees itself both ways."""
+        types = torch.ones_like(inputs)
+        types[:, :prompt] = 0
+        return {"token_type_ids": types}
+
+    return with_placeholders(parts, grid, text, hand_over=_hand_over_one, options=types)
 
 
 def idefics3(parts: Parts) -> Prefix:
@@ -182,8 +183,12 @@ def idefics3(parts: Parts) -> Prefix:
     text = chat(parts, "<|im_start|>User:{image}{prompt}<end_of_utterance>\nAssistant:")
     text = text.replace("{image}", f"{edge}<global-img>{{image}}{edge}")
     # One picture of each: (B, 1, 3, H, W).
-    return _with_placeholders(
-        parts, (h // merged, w // merged), text, lead=" ", pixels=lambda x: x.unsqueeze(1)
+    return with_placeholders(
+        parts,
+        (h // merged, w // merged),
+        text,
+        lead=" ",
+        pixels=lambda x: {"pixel_values": x.unsqueeze(1)},
     )
 
 
@@ -213,53 +218,6 @@ def _image_token(parts: Parts) -> str:
     return token if isinstance(token, str) else "<image>"
 
 
-def _with_placeholders(
-    parts: Parts,
-    grid: tuple[int, int],
-    text: str,
-    typed: bool = False,
-    lead: str = "",
-    pixels: Callable[[Tensor], Tensor] = lambda pixels: pixels,
-) -> Prefix:
-    """A model whose prompt holds an image token for each cell.
-
-    text: the prompt with {image} in it; pixels: (B, 3, H, W) as its encoder takes them."""
-    model: Any = parts.model
-    config, generation, tokenizer = model.config, model.generation_config, parts.tokenizer
-    inner = model.model
-    encode = inner.get_image_features
-    # An attribute of the instance goes before its class's method.
-    inner.get_image_features = _hand_over_one if typed else _hand_over
-    text = text.replace("{image}", _image_token(parts) * (grid[0] * grid[1]))
-    begun = bool(tokenizer.bos_token) and str(tokenizer.bos_token) in text
-    start = tuple(tokenizer.encode(text, add_special_tokens=not begun))
-    if start.count(config.image_token_id) != grid[0] * grid[1]:
-        raise CheckpointError(
-            f"{parts.name}: its tokenizer does not know the image token of its config "
-            f"(image_token_id {config.image_token_id}); get the folder again, whole."
-        )
-    ends = ids_of(generation.eos_token_id, config.text_config.eos_token_id, tokenizer.eos_token_id)
-    complete(parts, start, ends)
-
-    def rows(images: Tensor) -> Tensor:
-        found = encode(pixel_values=pixels(images)).pooler_output
-        return torch.stack(list(found))
-
-    return Prefix(
-        model,
-        rows,
-        lambda rows: rows,
-        generation,
-        grid,
-        start,
-        ends,
-        parts.name,
-        config.image_token_id,
-        typed,
-        lead if not text[-1].isspace() else "",
-    )
-
-
 def _hand_over(pixel_values: Tensor, *_: Any, **__: Any) -> Any:
     """In the place of `get_image_features`: rows (R, L, F) that are ready come out as they are, in
     a list, which most models join."""
@@ -273,3 +231,52 @@ def _hand_over_one(pixel_values: Tensor, *_: Any, **__: Any) -> Any:
     from transformers.modeling_outputs import BaseModelOutputWithPooling
 
     return BaseModelOutputWithPooling(pooler_output=pixel_values)
+
+
+def with_placeholders(
+    parts: Parts,
+    grid: tuple[int, int],
+    text: str,
+    lead: str = "",
+    pixels: Callable[[Tensor], dict[str, Tensor]] = lambda pixels: {"pixel_values": pixels},
+    hand_over: Callable[..., Any] = _hand_over,
+    options: Callable[[Tensor, int], dict[str, Tensor]] = lambda *_: {},
+) -> Prefix:
+    """A model whose prompt holds an image token for each cell.
+
+    text: the prompt with {image} in it; pixels: (B, 3, H, W) as its encoder takes them; hand_over:
+    in the encoder's place; options: see `Prefix`."""
+    model: Any = parts.model
+    config, generation, tokenizer = model.config, model.generation_config, parts.tokenizer
+    inner = model.model
+    encode = inner.get_image_features
+    # An attribute of the instance goes before its class's method.
+    inner.get_image_features = hand_over
+    text = text.replace("{image}", _image_token(parts) * (grid[0] * grid[1]))
+    begun = bool(tokenizer.bos_token) and str(tokenizer.bos_token) in text
+    start = tuple(tokenizer.encode(text, add_special_tokens=not begun))
+    if start.count(config.image_token_id) != grid[0] * grid[1]:
+        raise CheckpointError(
+            f"{parts.name}: its tokenizer does not know the image token of its config "
+            f"(image_token_id {config.image_token_id}); get the folder again, whole."
+        )
+    ends = ids_of(generation.eos_token_id, config.text_config.eos_token_id, tokenizer.eos_token_id)
+    complete(parts, start, ends)
+
+    def rows(images: Tensor) -> Tensor:
+        found = encode(**pixels(images)).pooler_output
+        return torch.stack(list(found))
+
+    return Prefix(
+        model,
+        rows,
+        lambda rows: rows,
+        generation,
+        grid,
+        start,
+        ends,
+        parts.name,
+        config.image_token_id,
+        options,
+        lead if not text[-1].isspace() else "",
+    )

@@ -6,13 +6,17 @@ A new family is a function (or a file of its own) and a row.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from saccade.errors import CheckpointError
 from saccade.models.foreign.contract import Family, Parts
 from saccade.models.foreign.cross import blip, vision_encoder_decoder
+from saccade.models.foreign.florence2 import florence2
+from saccade.models.foreign.geometry import Fitting, Processed
+from saccade.models.foreign.pix2struct import fit_pix2struct, pix2struct
 from saccade.models.foreign.prefix import git, idefics3, llava, paligemma
+from saccade.models.foreign.qwen2_5_vl import fit_qwen, qwen2_5_vl
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,13 @@ class FamilyRow:
 
     model: str  # the class of transformers that has the language head
     build: Callable[[Parts], Family]
-    fitting: Mapping[str, Any] = field(default_factory=dict)  # settings laid over the processor's
+    # From an image processor and the model's name, for messages.
+    fit: Callable[[Any, str], Fitting] = lambda processor, _: Processed(processor)
+
+
+def _whole(processor: Any, _: str) -> Fitting:
+    """The picture in one piece."""
+    return Processed(processor, {"do_image_splitting": False})
 
 
 FAMILIES: Mapping[str, FamilyRow] = {
@@ -30,12 +40,11 @@ FAMILIES: Mapping[str, FamilyRow] = {
     "git": FamilyRow("GitForCausalLM", git),
     "llava": FamilyRow("LlavaForConditionalGeneration", llava),
     "paligemma": FamilyRow("PaliGemmaForConditionalGeneration", paligemma),
-    "idefics3": FamilyRow(
-        "Idefics3ForConditionalGeneration", idefics3, {"do_image_splitting": False}
-    ),
-    "smolvlm": FamilyRow(
-        "SmolVLMForConditionalGeneration", idefics3, {"do_image_splitting": False}
-    ),
+    "idefics3": FamilyRow("Idefics3ForConditionalGeneration", idefics3, _whole),
+    "smolvlm": FamilyRow("SmolVLMForConditionalGeneration", idefics3, _whole),
+    "qwen2_5_vl": FamilyRow("Qwen2_5_VLForConditionalGeneration", qwen2_5_vl, fit_qwen),
+    "pix2struct": FamilyRow("Pix2StructForConditionalGeneration", pix2struct, fit_pix2struct),
+    "florence2": FamilyRow("Florence2ForConditionalGeneration", florence2),
 }
 
 # Between their picture and their words stands a second, smaller set of vectors that attends to the
