@@ -21,6 +21,10 @@ from saccade.files import decode, read_bytes
 T = TypeVar("T")
 
 MOST_PIXELS = 16_384  # of a side of an encoder's input
+TRACKERS = ("tensorboard", "wandb", "trackio")
+Optimizer = Literal[
+    "auto", "Adadelta", "Adagrad", "Adam", "Adamax", "AdamW", "NAdam", "RAdam", "RMSprop", "SGD"
+]
 SMALL_CONV = "small-conv"  # EncoderConfig.backbone of the built-in convolutional encoder
 
 
@@ -169,16 +173,25 @@ class TrainConfig:
 
     seed: int = ranged(1, 0, 2**63 - 1)
     epochs: int = ranged(5, 1, 100_000)
-    batch: int = ranged(16, 1, 100_000)  # pictures per process and step
+    batch: int = ranged(16, 1, 100_000)  # pictures at once in each process
+    accumulate: int = ranged(1, 1, 100_000)  # batches per step in each process
     captions: int = ranged(5, 1, 1000)  # captions per picture and step
     learning_rate: float = ranged(4e-4, 0.0, 1e30, above=True)
     encoder_rate: float = ranged(1.0, 0.0, 1000.0, above=True)  # the encoder's, of learning_rate
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "linear", "inverse_sqrt", "plateau"] = "constant"
     warmup: int = ranged(0, 0, 10**9)  # steps
+    plateau_factor: float = ranged(0.5, 0.0, 1.0, above=True)  # of the rate, at each plateau
+    plateau_patience: int = ranged(1, 0, 10**9)  # validations without a better one, then it falls
+    optimizer: Optimizer = "auto"  # AdamW with weight decay, else Adam
+    momentum: float = ranged(0.9, 0.0, 0.999_999)  # of SGD and RMSprop
     weight_decay: float = ranged(0.0, 0.0, 100.0)
     clip: float = ranged(5.0, 0.0, 1e30, above=True)  # gradient norm
     task: Any = field(default_factory=dict)  # what is minimised: a task's settings, by its kind
     flip: bool = False  # also train on mirrored pictures (half of the time)
+    crop: float = ranged(1.0, 0.01, 1.0)  # least area of random crops, of the picture; 1: none
+    colour: float = ranged(0.0, 0.0, 1.0)  # strength of random brightness, contrast, saturation
+    precision: Literal["no", "bf16", "fp16"] = "no"  # mixed precision; fp16 needs a GPU
+    gradient_checkpointing: bool = False  # of the encoder: less memory, one more forward pass
     min_count: int = ranged(5, 1, 10**9)  # of a word, to enter the vocabulary
     max_words: int = ranged(20, 1, 10_000)  # longer captions are cut for training
     validate_every: int = ranged(0, 0, 10**9)  # steps; 0: once an epoch
@@ -188,9 +201,15 @@ class TrainConfig:
     average: float = ranged(0.0, 0.0, 0.999_999_9)  # decay of the weights' moving average; 0: off
     max_steps: int = ranged(0, 0, 10**12)  # stop after this many steps; 0: never (for trials)
     monitor: int = ranged(8, 0, 10**6)  # validation pictures whose attention is checked; 0: none
+    tracking: tuple[str, ...] = ("tensorboard",)  # beside log.jsonl: tensorboard, wandb, trackio
 
     def __post_init__(self) -> None:
         check_ranges(self, "train")
+        for name in self.tracking:
+            _require(
+                name in TRACKERS,
+                f"train.tracking is a list of {', '.join(TRACKERS)}, not {reprlib.repr(name)}.",
+            )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
-"""Training for real: exact resume, Ctrl-C, damaged pictures, non-finite losses, two processes."""
+"""Training for real: exact resume, Ctrl-C, damaged pictures, non-finite losses."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,9 +16,10 @@ from saccade.config import merge
 from saccade.data.sources import read
 from saccade.errors import DataError, TrainingError, UsageError
 from saccade.training.run import read_log
-from saccade.training.steps import learning_rate
+from saccade.training.schedules import Moment, learning_rate
 from saccade.training.train import configure, resume, train
 from tests.conftest import TINY, squares
+from tests.training.ranks import same, weights
 
 # What each kind of run adds to the tiny settings; all must resume exactly.
 KINDS = {
@@ -27,14 +27,6 @@ KINDS = {
     "averaged": {"train": {"average": 0.9, "schedule": "cosine", "warmup": 3, "flip": True}},
     "smoothed": {"train": {"label_smoothing": 0.1, "weight_decay": 0.01, "select": "BLEU-4"}},
 }
-
-
-def weights(run: Path, which: str = "last") -> dict[str, torch.Tensor]:
-    return load_file(run / which / "model.safetensors")
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(one[k].equal(other[k]) for k in one)
 
 
 def steps(run: Path) -> list[tuple]:
@@ -175,28 +167,9 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(run, data):
         train(data, run, settings=TINY, cpu=True, show=False)
 
 
-def test_two_processes_train_one_model(data, tmp_path):
-    """Through accelerate, on the CPU: no code of ours knows of ranks."""
-    port = str(20000 + os.getpid() % 20000)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
-    command += ["--master_port", port]
-    command += ["-m", "saccade", "train", str(data), "--out", str(tmp_path / "run"), "--cpu"]
-    for section, values in TINY.items():
-        for key, value in values.items():
-            command += ["--set", f"{section}.{key}={json.dumps(value)}"]
-    command += ["--set", "train.select=CIDEr"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    records = read_log(tmp_path / "run" / "log.jsonl")
-    taken = [r["step"] for r in records if r["event"] == "train"]
-    assert taken == list(range(1, 7))  # 18 pictures by 2 x 4: 3 steps an epoch
-    assert (tmp_path / "run" / "best" / "model.safetensors").exists()
-
-
 def test_the_learning_rate_warms_up_and_falls():
     config = configure(None, {"train": {"learning_rate": 1.0, "warmup": 4, "schedule": "cosine"}})
-    rates = [learning_rate(config.train, step, 100) for step in range(101)]
+    rates = [learning_rate(config.train, Moment(step, 100)) for step in range(101)]
     assert rates[0] == pytest.approx(0.2)
     assert rates.index(max(rates)) == 4
     assert rates[5:] == sorted(rates[5:], reverse=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saccade.cli.options import path_option, some_path
+from saccade.cli.options import PRESET, path_option, some_path
 from saccade.cli.reading import CaptionColumn, ImageColumn, KeepRejected, choices
 from saccade.errors import SaccadeError, UsageError
 
@@ -31,7 +31,7 @@ def train(
     out: Annotated[Path | None, path_option("--out", help="New folder for the run.")] = None,
     preset: Annotated[
         str, typer.Option(help="Settings to start from: a preset's name, or a .toml file.")
-    ] = "show_attend_tell",
+    ] = PRESET,
     encoder: Annotated[
         str | None, typer.Option(help="Backbone: a hub id, or a local transformers folder.")
     ] = None,
@@ -44,6 +44,15 @@ def train(
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of order, dropout and initial weights.")
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            max=1000,
+            help="Train this many times, from --seed on, into OUT/seed-1 and so on, and say how "
+            "much the figures differ. Again, it goes on.",
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -113,9 +122,53 @@ def train(
     changes = merge(changes, parse_settings(set_ or []))
     folder = training.CACHE if cache is None else cache
     chosen = choices(image_column, caption_column, keep_rejected)
-    _finish(
-        training.train(data, out, preset, changes, images, folder, cpu, choices=chosen, start=start)
+
+    def one(place: Path, settings: dict[str, Any]) -> "Outcome":
+        return training.train(
+            data, place, preset, settings, images, folder, cpu, choices=chosen, start=start
+        )
+
+    if seeds is None:
+        _finish(one(out, changes))
+        return
+    from saccade.training.seeds import train_seeds
+    from saccade.training.start import read_start
+
+    config = training.configure(preset, changes, None if start is None else read_start(start))
+    outcomes = train_seeds(
+        out,
+        config,
+        seeds,
+        lambda place, number: one(place, merge(changes, {"train": {"seed": number}})),
+        lambda place: training.resume(place, cpu=cpu),
     )
+    _finish_seeds(out, outcomes)
+
+
+def _finish_seeds(out: Path, outcomes: "list[Outcome]") -> None:
+    """Say what several seeds came to."""
+    if not outcomes[0].main_process:
+        return
+    from rich.table import Table
+
+    from saccade.text.printing import Screen, row
+    from saccade.training.seeds import SUMMARY, spreads
+
+    screen = Screen()
+    folders = [outcome.folder for outcome in outcomes]
+    figures = spreads(folders)
+    table = Table("best validation")
+    for name in ("mean", "deviation", *(folder.name for folder in folders)):
+        table.add_column(name, justify="right")
+    for name, spread in figures.items():
+        times = 1 if name == "loss" else 100
+        digits = 3 if name == "loss" else 1
+        values = (spread.mean, spread.deviation, *spread.values)
+        row(table, name, *(f"{times * value:.{digits}f}" for value in values))
+    if figures:
+        screen.table(table)
+        screen.line("Scores times 100; deviation: the standard deviation of one run.")
+    screen.line(f"All figures: {out / SUMMARY}")
 
 
 def _typed(context: typer.Context) -> list[str]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from saccade.data.augment import Augment
 from saccade.values.batch import Batch
 from saccade.values.examples import Example
 
@@ -60,7 +61,8 @@ class CaptionSet(Dataset):
     """Pictures with their captions as word ids; captions without words are never drawn.
 
     With `captions` = K, each look takes K of a picture's captions (all, when it has fewer), drawn
-    anew every epoch; `captions` = 0 takes all, in order. `flip` mirrors half of the pictures."""
+    anew every epoch; `captions` = 0 takes all, in order. `flip` mirrors half of the pictures;
+    `augment` changes their pixels."""
 
     def __init__(
         self,
@@ -69,12 +71,14 @@ class CaptionSet(Dataset):
         per_picture: int = 0,
         flip: bool = False,
         seed: int = 0,
+        augment: Augment | None = None,
     ) -> None:
         self.pictures = pictures
         self.captions = captions
         self.per_picture = per_picture
         self.flip = flip
         self.seed = seed
+        self.augment = augment
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -89,7 +93,10 @@ class CaptionSet(Dataset):
             numbers = [numbers[i] for i in chosen]
         flip = self.flip and bool(rng.integers(2))
         drawn = [captions[number] for number in numbers]
-        return Item(self.pictures(index, flip), drawn, index, numbers, flip)
+        picture = self.pictures(index, flip)
+        if self.augment is not None:
+            picture = self.augment(picture, rng)
+        return Item(picture, drawn, index, numbers, flip)
 
 
 class EpochBatches:

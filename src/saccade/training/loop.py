@@ -2,42 +2,64 @@
 
 import math
 import time
-import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from accelerate.utils import send_to_device
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from saccade.checkpoint import Checkpoint
 from saccade.config import Config, to_dict
 from saccade.data.dataset import CaptionSet, Collate, EpochBatches
 from saccade.errors import CheckpointError, TrainingError
-from saccade.metrics import score
-from saccade.metrics.perplexity import perplexity
-from saccade.models.captioner import CaptionModel
+from saccade.models.captioner import CaptionModel, Forward
 from saccade.progress import progress
 from saccade.training.averages import averaged, moving
-from saccade.training.endings import bad_endings
+from saccade.training.causes import cause
 from saccade.training.logs import RunLog
 from saccade.training.monitor import Log, Monitor, Say
-from saccade.training.run import Run
-from saccade.training.saved import Progress, check_tensors, flatten_optimizer, restore_optimizer
-from saccade.training.setup import Setup
-from saccade.training.steps import learning_rate, parameter_groups, step_seed
-from saccade.training.stopping import Stopped, stop_flag
-from saccade.training.tasks import Context, Materials, Reward, build_task
-from saccade.training.validation import (
-    greedy_captions,
-    mean_grid,
-    validation_batches,
-    validation_box_mass,
-    validation_loss,
+from saccade.training.optimizers import (
+    build_optimizer,
+    check_state,
+    flatten_optimizer,
+    restore_optimizer,
 )
+from saccade.training.processes import anywhere, expect_unused, own_share, summed
+from saccade.training.run import Run
+from saccade.training.saved import Progress, check_tensors
+from saccade.training.schedules import Moment, learning_rate
+from saccade.training.setup import Setup
+from saccade.training.steps import parameter_groups, step_seed
+from saccade.training.stopping import Stopped, stop_flag
+from saccade.training.tasks import Context, Materials, Reward, build_task, divided
+from saccade.training.validation import mean_grid, measure, validation_batches
 from saccade.values.batch import Batch
+
+
+@dataclass(frozen=True)
+class Window:
+    """What this process does in one step."""
+
+    batches: list[Batch]
+    counts: bool  # False: it only keeps the others company
+
+
+class Teaching(nn.Module):
+    """The model as accelerate may wrap it: what it changes (autocast, gradients of all processes)
+    stays here, and the model itself as it is."""
+
+    def __init__(self, model: CaptionModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch) -> Forward:
+        """See `CaptionModel`."""
+        return self.model(batch)
 
 
 @dataclass
@@ -61,23 +83,16 @@ class Trainer:
         self.continues = about.get("start") is not None
         self.mean: Tensor | None = None  # grid features of training pictures, at step `mean_of`
         self.mean_of = -1
-        kind = torch.optim.AdamW if settings.weight_decay else torch.optim.Adam
-        self.adam = kind(
-            parameter_groups(self.plain, settings.encoder_rate),
-            settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
+        self.base = build_optimizer(parameter_groups(self.plain, settings.encoder_rate), settings)
         self.average = averaged(self.plain, settings.average) if settings.average else None
-        collate = Collate(vocabulary.pad, vocabulary.bos, vocabulary.eos, settings.max_words)
-        self.batches = EpochBatches(len(self.prepared.train), settings.batch, settings.seed)
-        loader = DataLoader(self.prepared.train, batch_sampler=self.batches, collate_fn=collate)
-        self.model, self.optimizer, self.loader = self.accelerator.prepare(
-            self.plain, self.adam, loader
-        )
+        self.collate = Collate(vocabulary.pad, vocabulary.bos, vocabulary.eos, settings.max_words)
+        taken = settings.batch * settings.accumulate * self.accelerator.num_processes
+        self.batches = EpochBatches(len(self.prepared.train), taken, settings.seed)
+        expect_unused(self.plain.encoder, self.accelerator)
+        self.model, self.optimizer = self.accelerator.prepare(Teaching(self.plain), self.base)
         held = self.prepared.validation
         self.validation = (
-            validation_batches(held, collate, self.accelerator) if held is not None else None
+            validation_batches(held, self.collate, self.accelerator) if held is not None else None
         )
         self.monitor = None  # the main process looks alone: no other waits for it
         if held and settings.monitor and self.accelerator.is_main_process:
@@ -87,30 +102,45 @@ class Trainer:
         self.task = build_task(
             settings.task, Materials(self.plain, vocabulary, examples, self.reward)
         )
-        self.per_epoch = len(self.loader)
+        self.per_epoch = len(self.batches)
         self.total = settings.epochs * self.per_epoch
         if settings.max_steps:
             self.total = min(self.total, settings.max_steps)
 
     # One step ---------------------------------------------------------------------------------
 
-    def _step(self, batch: Any) -> dict[str, Any]:
-        """One update; returns what is logged of it."""
-        settings, step = self.config.train, self.state.step
-        rate = learning_rate(settings, step, self.total)
-        for group in self.adam.param_groups:
+    def _step(self, window: Window) -> dict[str, Any]:
+        """One update; returns what is logged of it, over all processes."""
+        settings, step, prepared = self.config.train, self.state.step, self.prepared
+        rate = learning_rate(settings, Moment(step, self.total, self.state.plateaus))
+        for group in self.base.param_groups:
             group["lr"] = rate * group["scale"]
         # Dropout of step n is a function of (seed, process, n): a resumed run draws the same.
         torch.manual_seed(step_seed(settings.seed, self.accelerator.process_index, step))
-        prepared = self.prepared
         context = Context(
             prepared.vocabulary, prepared.train_examples, step, self.total, prepared.shares
         )
-        loss = self.task(self.model, batch, context)
-        value = loss.total.item()
-        if self._anywhere(not math.isfinite(value)):
-            raise TrainingError(self._cause(f"the loss is {value}", batch))
-        self.accelerator.backward(loss.total)
+        processes = self.accelerator.num_processes
+        counts = self._counts(window, context)
+        totals: dict[str, float] = {}
+        bad: Batch | None = None
+        for number, batch in enumerate(window.batches, 1):
+            last = number == len(window.batches)
+            with nullcontext() if last else self.accelerator.no_sync(self.model):
+                loss = self.task(self.model, batch, context)
+                # Gradients are averaged over processes; the objective is a sum over them.
+                total = divided(loss.parts, counts or loss.counts) * (processes * window.counts)
+                value = total.item()
+                bad = batch if bad is None and not math.isfinite(value) else bad
+                if last and anywhere(bad is not None, self.accelerator):
+                    what = f"the loss is {value}" if bad is batch else "the loss is no number"
+                    raise TrainingError(self._cause(what, bad or batch))
+                self.accelerator.backward(total)
+            pictures = len(batch.indices)
+            figures = {name: v * pictures for name, v in loss.figures.items()}
+            sums = {name: v.item() for name, v in loss.sums.items()}
+            for name, v in {"objective": value, "": pictures, **sums, **figures}.items():
+                totals[name] = totals.get(name, 0.0) + v * window.counts
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), settings.clip)
         if not math.isfinite(float(norm or 0)) and self.accelerator.scaler is None:
             raise TrainingError(self._cause(f"the gradient's norm is {float(norm or 0)}", batch))
@@ -119,52 +149,36 @@ class Trainer:
         if self.average is not None:
             self.average.update()
         self.state.step += 1
-        sums = {name: value.item() for name, value in loss.sums.items()}
-        words = sums.pop("words")
-        nll = sums.pop("nll") / words
+        totals = summed(totals, self.accelerator)
+        words, seen = totals.pop("words"), totals.pop("")
         return {
             "event": "train",
             "step": self.state.step,
             "epoch": self.state.step / self.per_epoch,
-            "loss": nll,
-            "objective": value,
-            **{name: value / words for name, value in sums.items()},  # a task's own, per word
-            **loss.figures,
+            "loss": totals.pop("nll") / words,
+            "objective": totals.pop("objective") / processes,
+            # A task's own: figures, averaged over pictures, and sums, per word.
+            **{n: v / (seen if n in loss.figures else words) for n, v in totals.items()},
             "lr": rate,
             "gradient_norm": float(norm) if norm is not None else None,
         }
 
-    def _anywhere(self, here: bool) -> bool:
-        """Whether something happened in any process; all of them ask at once."""
-        if self.accelerator.num_processes == 1:
-            return here
-        if here:
-            self.accelerator.set_trigger()
-        return self.accelerator.check_trigger()
+    def _counts(self, window: Window, context: Context) -> Mapping[str, float] | None:
+        """What the step's losses are divided by, over all of its batches in all processes; None
+        where there is one batch only, which knows."""
+        if self.accelerator.num_processes == 1 and len(window.batches) == 1:
+            return None
+        counts: dict[str, float] = {}
+        for batch in window.batches:
+            for name, count in self.task.counts(batch, context).items():
+                counts[name] = counts.get(name, 0.0) + count * window.counts
+        return summed(counts, self.accelerator)
 
     def _cause(self, what: str, batch: Batch) -> str:
         """The message for a step that gave a value that is not finite."""
-        settings, step = self.config.train, self.state.step
-        saved = f"the last good checkpoint is {self.run.last}" if self.run.last.exists() else ""
-        start = f"{what} at step {step + 1}; {saved or 'nothing was saved yet'}. "
-        pictures = batch.pictures
-        finite = torch.isfinite(pictures.float().flatten(1)).all(1)
-        if not finite.all():
-            names = [self.prepared.train_examples[i].id for i in batch.indices[~finite].tolist()]
-            return (
-                f"{start}The features of {', '.join(map(str, names[:3]))} are not finite: check "
-                "encoder.mean and encoder.std, or encode the pictures again with --cache NEWFOLDER."
-            )
-        if step == 0:
-            return (
-                f"{start}No weight was changed yet, so that a setting of the model or of the task "
-                "makes numbers too large: check encoder.mean, encoder.std and train.task."
-            )
-        return (
-            f"{start}Lower the learning rate "
-            f"(--set train.learning_rate={settings.learning_rate / 4:g}) or the clipping "
-            f"(--set train.clip={settings.clip / 5:g}) and train again."
-        )
+        saved = self.run.last if self.run.last.exists() else None
+        settings, examples = self.config.train, self.prepared.train_examples
+        return cause(what, batch, self.state.step, settings, examples, saved)
 
     # Validation and saving --------------------------------------------------------------------
 
@@ -176,7 +190,10 @@ class Trainer:
         """Measure, remember the best, and return what is logged."""
         began = time.monotonic()
         settings, state = self.config.train, self.state
-        loss = validation_loss(self._evaluated(), batches, self.accelerator)
+        measured = measure(
+            self._evaluated(), batches, pictures, self.accelerator, self.prepared, settings.select
+        )
+        loss = measured["loss"]
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the validation loss is {loss} at step {state.step}, and that of training is not: "
@@ -187,35 +204,18 @@ class Trainer:
             "event": "validation",
             "step": state.step,
             "epoch": state.step / self.per_epoch,
-            "loss": loss,
-            "perplexity": perplexity(loss),
+            **measured,
         }
-        record |= validation_box_mass(self._evaluated(), batches, self.accelerator, self.prepared)
-        figure = -loss
-        if settings.select != "loss":
-            examples = self.prepared.validation_examples
-            captions = greedy_captions(
-                self._evaluated(),
-                pictures,
-                examples,
-                self.prepared.vocabulary,
-                self.accelerator,
-            )
-            with warnings.catch_warnings():  # evaluate prints these notes
-                warnings.simplefilter("ignore", UserWarning)
-                scores = score({e.id: e.captions for e in examples}, captions).values
-            endings = bad_endings([caption.split() for caption in captions.values()])
-            record |= {
-                "BLEU-4": scores["BLEU-4"],
-                "CIDEr": scores["CIDEr"],
-                "bad_endings": endings,
-            }
-            figure = scores[settings.select]
+        figure = -loss if settings.select == "loss" else measured[settings.select]
         record["best"] = state.best is None or figure > state.best
         if record["best"]:
             state.best, state.best_step, state.since_best = figure, state.step, 0
+            state.since_plateau = 0
         else:
             state.since_best += 1
+            state.since_plateau += 1
+        if state.since_plateau > settings.plateau_patience:
+            state.plateaus, state.since_plateau = state.plateaus + 1, 0
         record["seconds"] = time.monotonic() - began
         return record
 
@@ -237,7 +237,7 @@ class Trainer:
 
     def _tensors(self) -> dict[str, Tensor]:
         """What an exact resume needs beside the step: weights, their average, the optimizer."""
-        return self._weights() | flatten_optimizer(self.adam)
+        return self._weights() | flatten_optimizer(self.base)
 
     def _weights(self) -> dict[str, Tensor]:
         tensors = {f"model.{k}": v for k, v in moving(self.plain).items()}
@@ -257,10 +257,11 @@ class Trainer:
         if saved is not None:
             state, tensors = saved
             own = self._weights()
-            shapes = [p.shape for group in self.adam.param_groups for p in group["params"]]
             cure = f"start a new run, or use the checkpoint {self.run.best} as it is"
             try:
-                check_tensors(tensors, own, shapes)
+                check_tensors(tensors, own)
+                if state.step:
+                    check_state(tensors, self.config.train, self.base)
             except CheckpointError as error:
                 raise CheckpointError(
                     f"{self.run.last} does not fit its run ({error}); {cure}."
@@ -276,7 +277,7 @@ class Trainer:
             with torch.no_grad():
                 for name, value in own.items():
                     value.copy_(tensors[name])
-            restore_optimizer(self.adam, tensors)
+            restore_optimizer(self.base, tensors)
         self.state.epochs = self.config.train.epochs
         if self.accelerator.is_main_process:
             self.run.rewind_log(self.state)
@@ -286,12 +287,13 @@ class Trainer:
     def fit(self) -> Progress:
         """Train to the end, or raise Stopped when asked to stop."""
         settings, state = self.config.train, self.state
-        log = RunLog(self.run, state.step, self.accelerator.is_main_process)
-        shown = self.show and self.accelerator.is_main_process
+        main = self.accelerator.is_main_process
+        log = RunLog(self.run, state.step, main, settings.tracking)
+        shown = self.show and main
         self.model.train()
         with (
             log,
-            stop_flag() as stop,
+            stop_flag(self.accelerator.num_processes > 1) as stop,
             progress("Training", self.total, shown, done=state.step) as task,
         ):
             note = ""
@@ -300,9 +302,9 @@ class Trainer:
             if self._due() and state.validated < state.step:  # killed during a validation
                 self._after(log, task.say)
             while state.step < self.total and not state.finished:
-                for batch in self._rest_of_epoch():
+                for window in self._rest_of_epoch():
                     began = time.monotonic()
-                    record = self._step(batch)
+                    record = self._step(window)
                     record["seconds"] = time.monotonic() - began
                     log(record)
                     step = state.step
@@ -315,7 +317,7 @@ class Trainer:
                     elif settings.save_every and step % settings.save_every == 0:
                         self._save(record)
                     task.advance(1, f"epoch {record['epoch']:.1f}  loss {record['loss']:.3f}{note}")
-                    stopping = self._anywhere(stop.asked)
+                    stopping = anywhere(stop.asked, self.accelerator)
                     if stopping and step < self.total and not state.finished:
                         if not due:
                             self._save(record)
@@ -361,11 +363,15 @@ class Trainer:
         self._save(record)
         return record
 
-    def _rest_of_epoch(self) -> Iterator[Any]:
-        """The batches of the current epoch that are still to come."""
+    def _rest_of_epoch(self) -> Iterator[Window]:
+        """The steps of the current epoch that are still to come."""
         epoch, done = divmod(self.state.step, self.per_epoch)
         self.batches.epoch = self.prepared.train.epoch = epoch
-        loader = self.loader
-        if done:
-            loader = self.accelerator.skip_first_batches(loader, done)
-        yield from loader
+        process, processes = self.accelerator.process_index, self.accelerator.num_processes
+        size = self.config.train.batch
+        shares = [own_share(i, process, processes, size) for i in list(self.batches)[done:]]
+        order = [indices for share in shares for indices in share.batches]
+        loader = DataLoader(self.prepared.train, batch_sampler=order, collate_fn=self.collate)
+        batches = (send_to_device(batch, self.accelerator.device) for batch in loader)
+        for share in shares:
+            yield Window([next(batches) for _ in share.batches], share.counts)

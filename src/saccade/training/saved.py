@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from saccade.errors import CheckpointError
 from saccade.files import parse_json, read_bytes, require_file
+from saccade.training.optimizers import PREFIX
 
 TRAINER, TENSORS = "trainer.json", "trainer.safetensors"
 
@@ -36,6 +36,8 @@ class Progress:
     validated: int = 0  # step of the last validation; behind `step` when one was cut short
     finished: bool = False
     epochs: int = 0  # of the settings when this was saved; older runs say nothing of it
+    plateaus: int = 0  # how often the learning rate fell because validation got no better
+    since_plateau: int = 0  # validations without a better one since the last of these
 
 
 def write_trainer(
@@ -77,8 +79,6 @@ def read_trainer(folder: Path, run: str) -> tuple[Progress, dict[str, Tensor]]:
         tensors = load_file(weights)
     except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"{weights} is damaged ({error}); {cure}.") from error
-    if progress.step and not any(name.startswith("optimizer.") for name in tensors):
-        raise CheckpointError(f"{weights} holds no state of the optimizer; {cure}.")
     return progress, tensors
 
 
@@ -114,14 +114,10 @@ def _progress(values: Mapping[str, Any], path: Path, cure: str) -> Progress:
     return progress
 
 
-def check_tensors(
-    tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], shapes: list[torch.Size]
-) -> None:
-    """Raise CheckpointError unless the saved tensors are those of this model and optimizer.
-
-    expected: the model's own, by name; shapes: of the trained parameters, in the optimizer's
-    order."""
-    own = {name: value for name, value in tensors.items() if not name.startswith("optimizer.")}
+def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Raise CheckpointError unless the saved tensors are those of this model; expected: its own, by
+    name. Those of the optimizer: `saccade.training.optimizers.check_state`."""
+    own = {name: value for name, value in tensors.items() if not name.startswith(PREFIX)}
     for name in sorted(own.keys() ^ expected.keys()):
         state = "is missing" if name in expected else "is not of this model"
         raise CheckpointError(f"{name} {state}")
@@ -130,40 +126,7 @@ def check_tensors(
             raise CheckpointError(
                 f"{name} is {_form(value)} and the model's is {_form(expected[name])}"
             )
-    keys: dict[int, set[str]] = {}
-    for name in tensors.keys() - own.keys():
-        _, index, key = [*name.split(".", 2), "", ""][:3]
-        if not index.isdecimal() or int(index) >= len(shapes):
-            raise CheckpointError(f"{name} is not of this model")
-        keys.setdefault(int(index), set()).add(key)
-        if key != "step" and tensors[name].shape != shapes[int(index)]:
-            raise CheckpointError(f"{name} is of another shape than its weights")
-    for number, present in keys.items():
-        if present != {"step", "exp_avg", "exp_avg_sq"}:
-            raise CheckpointError(f"optimizer.{number} is incomplete")
 
 
 def _form(value: Tensor) -> str:
     return f"{'x'.join(map(str, value.shape)) or 'one number'} {value.dtype}"
-
-
-def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """An optimizer's state as named tensors, for safetensors."""
-    state = optimizer.state_dict()["state"]
-    return {
-        f"optimizer.{index}.{name}": torch.as_tensor(value)
-        for index, entry in state.items()
-        for name, value in entry.items()
-    }
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """The inverse of `flatten_optimizer`."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict(
-        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
-    )

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from saccade.config import Config
+from saccade.data.augment import augmentation
 from saccade.data.dataset import CaptionSet, Pictures, cached_features, decoded_pictures
 from saccade.data.features import FeatureCache, Skipped, View, digests
 from saccade.data.trainable import cut_captions, trainable
@@ -20,6 +21,7 @@ from saccade.models.build import build_decoder
 from saccade.models.captioner import CaptionModel
 from saccade.models.contract import Decoder, Features
 from saccade.models.encoders.encoder import Encoder
+from saccade.models.encoders.freezing import checkpoint_stages
 from saccade.models.encoders.loading import load_encoder
 from saccade.photos.opening import picture_digest
 from saccade.progress import progress
@@ -68,6 +70,11 @@ def prepare(
     Raises DataError when nothing is left to train on."""
     usable = trainable(examples)
     train, validation = usable.train, usable.validation
+    if config.train.schedule == "plateau" and not validation:
+        raise UsageError(
+            "train.schedule plateau looks at the validation pictures, and there are none; mark "
+            "some as val, or choose another schedule."
+        )
     cut = cut_captions(train + validation, config.train.max_words)
     notes = (*usable.notes, *([f"{cut}."] if cut else []))
     for note in notes if show else ():
@@ -86,6 +93,8 @@ def prepare(
     if isinstance(config.train.task, LookSettings):
         _check_attends(decoder, encoder)
         shares = read_shares(config.train.task, train, validation, encoder)
+    if config.train.gradient_checkpointing:
+        checkpoint_stages(encoder.backbone, config.encoder)
     everything = train + validation
     if not config.encoder.frozen:
         pictures, skipped = _pixels(everything, encoder, show)
@@ -93,8 +102,9 @@ def prepare(
         pictures, skipped = _features(everything, encoder, cache, config.train.flip, device, show)
     lost = {s.path for s in skipped}
     kept = [index for index, e in enumerate(everything) if e.image not in lost]
+    augment = augmentation(config.train.crop, config.train.colour)
 
-    def subset(of: range, per_picture: int, flip: bool) -> CaptionSet | None:
+    def subset(of: range, taught: bool) -> CaptionSet | None:
         indices = [i for i in kept if i in of]
         captions = [[vocabulary.encode(c) for c in everything[i].captions] for i in indices]
         if not indices:
@@ -103,12 +113,13 @@ def prepare(
         return CaptionSet(
             lambda index, mirrored: pictures(chosen[index], mirrored),
             captions,
-            per_picture,
-            flip,
+            config.train.captions if taught else 0,
+            config.train.flip and taught,
             config.train.seed,
+            augment if taught else None,
         )
 
-    training = subset(range(len(train)), config.train.captions, config.train.flip)
+    training = subset(range(len(train)), True)
     if training is None:
         raise DataError(
             f"none of the {len(train)} training pictures can be decoded; the first: "
@@ -120,7 +131,7 @@ def prepare(
         vocabulary,
         training,
         tuple(everything[i] for i in kept if i < len(train)),
-        subset(held, 0, False),
+        subset(held, False),
         tuple(everything[i] for i in kept if i in held),
         tuple(skipped),
         notes,

@@ -1,19 +1,9 @@
-"""What each step is given: its learning rate, its seed, and what is trained at which rate."""
+"""What each step is given: its seed, and what is trained at which rate."""
 
 import hashlib
-import math
 from typing import Any
 
-from saccade.config import TrainConfig
 from saccade.models.captioner import CaptionModel
-
-
-def learning_rate(config: TrainConfig, step: int, total: int) -> float:
-    """The rate of step 0, 1, ...: linear warm-up, then constant or a half cosine to zero."""
-    rate = config.learning_rate * min(1.0, (step + 1) / (config.warmup + 1))
-    if config.schedule == "cosine":
-        rate *= 0.5 * (1 + math.cos(math.pi * step / max(total, 1)))
-    return rate
 
 
 def step_seed(seed: int, process: int, step: int) -> int:

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -21,25 +22,32 @@ class Stopped(SaccadeError):
         self.exit_code = 128 + number
 
 
-class StopFlag:
-    """Whether a signal asked training to stop."""
+ECHO = 10.0  # seconds within which a launcher passes on a signal that its processes had, too
 
-    def __init__(self) -> None:
-        self.asked = False
+
+class StopFlag:
+    """Whether a signal asked training to stop. several: there are several processes."""
+
+    def __init__(self, several: bool = False) -> None:
+        self.asked, self.several = False, several
         self.number: int = signal.SIGINT
+        self.time = 0.0
 
     def ask(self, number: int, frame: FrameType | None) -> None:
-        """Handle a signal: the first asks for a stop after this step, a second stops at once."""
-        if self.asked:
+        """Handle a signal: the first asks for a stop after this step, a second stops at once.
+        Ctrl-C goes to torchrun and to its processes, and torchrun sends it again."""
+        if not self.asked:
+            self.asked, self.number, self.time = True, number, time.monotonic()
+        elif not (self.several and time.monotonic() - self.time < ECHO):
             raise KeyboardInterrupt
-        self.asked, self.number = True, number
 
 
 @contextmanager
-def stop_flag() -> Iterator[StopFlag]:
+def stop_flag(several: bool = False) -> Iterator[StopFlag]:
     """A flag that SIGINT (Ctrl-C), SIGTERM and SIGHUP set; a signal that is ignored (nohup) stays
-    ignored. In another thread than the main one it is never set."""
-    flag = StopFlag()
+    ignored. In another thread than the main one it is never set. several: processes, of which each
+    may be sent the signal twice; once asked to stop, this one ends."""
+    flag = StopFlag(several)
     if threading.current_thread() is not threading.main_thread():
         yield flag
         return
@@ -51,4 +59,4 @@ def stop_flag() -> Iterator[StopFlag]:
         yield flag
     finally:
         for known, handler in before.items():
-            signal.signal(known, handler)
+            signal.signal(known, signal.SIG_IGN if flag.asked and several else handler)

@@ -19,7 +19,9 @@ from saccade.errors import DataError, SaccadeError, UsageError
 from saccade.models.build import TAG as DECODERS
 from saccade.text.printing import echo
 from saccade.training.claim import claimed_new, claimed_run
+from saccade.training.logs import check_tracking
 from saccade.training.loop import Trainer
+from saccade.training.processes import accelerator_for, with_others
 from saccade.training.run import Run, changed, choices_of
 from saccade.training.saved import Progress
 from saccade.training.setup import Setup, fingerprint, prepare
@@ -75,6 +77,27 @@ def configure(
     return load_config(merge(base, settings))
 
 
+def check_settings(config: Config) -> None:
+    """Raises UsageError for settings that contradict each other or need what is not here."""
+    check_tracking(config.train.tracking)
+    settings = config.train
+    for name, used in (
+        ("crop", settings.crop < 1),
+        ("colour", settings.colour > 0),
+        ("gradient_checkpointing", settings.gradient_checkpointing),
+    ):
+        if used and config.encoder.frozen:
+            raise UsageError(
+                f"train.{name} is for an encoder that is trained, and this one is frozen (its "
+                f"features are cached): leave it out, or set encoder.freeze = none."
+            )
+    if settings.crop < 1 and settings.task.kind == "look":
+        raise UsageError(
+            "train.crop moves what is on a picture, and train.task.kind look has boxes of it: "
+            "leave one of them out."
+        )
+
+
 def load_config(values: Mapping[str, Any]) -> Config:
     """A whole config from plain values, such as those of a run.json, also an older one."""
     return from_dict(Config, _spelled_out(values), tags=TAGS)
@@ -119,10 +142,12 @@ def train(
     begun = None if start is None else read_start(Path(start))
     config = configure(preset, settings or {}, begun)
     check_task(config.train, begun is not None, reward)
+    check_settings(config)
     data, run = Path(data), Run(Path(out))
     images = None if images is None else Path(images)
-    accelerator = Accelerator(cpu=cpu)
-    with claimed_new(run.folder, data, images) if accelerator.is_main_process else nullcontext():
+    accelerator = accelerator_for(config, cpu)
+    claim = claimed_new(run.folder, data, images) if accelerator.is_main_process else nullcontext()
+    with with_others(accelerator, run.folder), claim:
         about: dict[str, Any] = {
             "saccade_version": version("saccade-captioner"),
             "preset": preset,
@@ -170,13 +195,14 @@ def resume(
     from here on. reward: the one that the run began with. Raises UsageError for fewer epochs,
     DataError when the data is no longer what the run began with or its files are damaged."""
     run = Run(Path(out))
-    run.about()
-    accelerator = Accelerator(cpu=cpu)
-    with claimed_run(run.folder) if accelerator.is_main_process else nullcontext():
+    accelerator = accelerator_for(_saved_config(run, run.about()), cpu)
+    claim = claimed_run(run.folder) if accelerator.is_main_process else nullcontext()
+    with with_others(accelerator, run.folder), claim:
         accelerator.wait_for_everyone()
         about = run.about()
         config = _saved_config(run, about)
         _check_reward(about.get("reward"), reward, run)
+        check_settings(config)
         saved = run.load_last(about.get("id", ""))
         if show and accelerator.is_main_process and changed(about):
             echo(

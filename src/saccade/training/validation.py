@@ -1,5 +1,6 @@
 """What a validation measures: loss per word, and greedy captions."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -11,8 +12,11 @@ from torch.utils.data import DataLoader
 
 from saccade.data.dataset import CaptionSet, Collate, EpochBatches
 from saccade.decoding import GreedySettings, Hypothesis, search
+from saccade.metrics import score
+from saccade.metrics.perplexity import perplexity
 from saccade.models.captioner import CaptionModel
 from saccade.text import Vocabulary, join
+from saccade.training.endings import bad_endings
 from saccade.training.look import box_loss
 from saccade.training.setup import Setup
 from saccade.training.tasks import cross_entropy
@@ -36,6 +40,32 @@ def validation_batches(
         put_on_device=True,
         even_batches=False,
     )
+
+
+def measure(
+    model: CaptionModel,
+    batches: DataLoader,
+    pictures: CaptionSet,
+    accelerator: Accelerator,
+    prepared: Setup,
+    select: str,
+) -> dict[str, float]:
+    """What a validation logs: "loss" and "perplexity", "box_mass" where there are boxes, and where
+    `select` is a score of captions "BLEU-4", "CIDEr" and "bad_endings" of greedy ones. batches:
+    this process's share of the pictures."""
+    loss = validation_loss(model, batches, accelerator)
+    figures = {"loss": loss, "perplexity": perplexity(loss)}
+    figures |= validation_box_mass(model, batches, accelerator, prepared)
+    if select != "loss":
+        examples, vocabulary = prepared.validation_examples, prepared.vocabulary
+        captions = greedy_captions(model, pictures, examples, vocabulary, accelerator)
+        with warnings.catch_warnings():  # evaluate prints these notes
+            warnings.simplefilter("ignore", UserWarning)
+            scores = score({e.id: e.captions for e in examples}, captions).values
+        endings = bad_endings([caption.split() for caption in captions.values()])
+        figures |= {name: scores[name] for name in ("BLEU-4", "CIDEr")}
+        figures["bad_endings"] = endings
+    return figures
 
 
 @torch.no_grad()

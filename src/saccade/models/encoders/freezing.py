@@ -1,7 +1,12 @@
-"""Freezing the first stages of a backbone, from the input side."""
+"""Freezing the first stages of a backbone, from the input side, and computing stages twice."""
+
+from functools import partial
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
 
+from saccade.config import EncoderConfig
 from saccade.errors import UsageError
 
 # What the families of transformers name their list of stages or blocks.
@@ -57,6 +62,30 @@ def evaluate_frozen(module: nn.Module) -> None:
 def rest_statistics(module: nn.Module) -> None:
     """Put batch normalisation into evaluation mode: its running statistics are used and stay as
     they are; its weights can be trained all the same."""
-    for part in module.modules():
-        if isinstance(part, nn.modules.batchnorm._BatchNorm):
-            part.eval()
+    for part in _normalised(module):
+        part.eval()
+
+
+def checkpoint_stages(backbone: nn.Module, config: EncoderConfig) -> None:
+    """Keep, of each stage's activations, only its input for the backward pass, and compute the rest
+    again there (gradient checkpointing: Chen et al. 2016, arXiv 1604.06174). Gradients stay the
+    same. Raises UsageError where there are no stages, or statistics that would move twice."""
+    listed = _stages(backbone)
+    if listed is None:
+        raise UsageError(
+            f"train.gradient_checkpointing: the backbone {config.backbone} has no stages that can "
+            "be computed one by one; leave it out."
+        )
+    if not config.statistics_rest and _normalised(backbone):
+        raise UsageError(
+            "train.gradient_checkpointing computes stages twice, and the statistics of batch "
+            "normalisation would move twice: set encoder.frozen_statistics = true, or leave it out."
+        )
+    for stage in listed[1]:
+        again = partial(checkpoint, stage.forward, use_reentrant=False)
+        stage.forward = again  # type: ignore[method-assign]
+
+
+def _normalised(module: nn.Module) -> list[nn.Module]:
+    """The parts that normalise batches."""
+    return [part for part in module.modules() if isinstance(part, _BatchNorm)]

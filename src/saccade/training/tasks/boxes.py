@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,8 +10,8 @@ from torch import nn
 
 from saccade.models.captioner import Forward
 from saccade.training.look import LookSettings, box_loss
-from saccade.training.tasks.contract import Context, Loss
-from saccade.training.tasks.likelihood import CrossEntropy
+from saccade.training.tasks.contract import Context, Loss, batch_counts
+from saccade.training.tasks.likelihood import likelihood
 from saccade.values.batch import Batch
 
 
@@ -24,14 +25,22 @@ class Look:
 
     def __call__(self, model: nn.Module, batch: Batch, context: Context) -> Loss:
         forward: Forward = model(batch)
-        total, sums, _ = CrossEntropy(self.settings).of(forward, batch)
+        words = likelihood(self.settings, forward, batch)
         attention = forward.predictions.attention
         assert context.shares is not None  # read before training
         assert attention is not None  # checked before training
         where, shares = context.shares.of(batch, context.examples)
         boxed = shares.size(0)
         loss, mass = box_loss(attention, where, shares, self.settings.loss)
+        parts = dict(words.parts)
         if boxed and context.step < self.settings.until * context.steps:
-            total = total + self.settings.weight * loss / boxed
+            parts["boxed"] = self.settings.weight * loss
         count = torch.tensor(boxed, device=mass.device)
-        return Loss(total, {**sums, "box_mass": mass, "boxed": count})
+        sums = {**words.sums, "box_mass": mass, "boxed": count}
+        return Loss(parts, {**words.counts, "boxed": boxed}, sums)
+
+    def counts(self, batch: Batch, context: Context) -> Mapping[str, float]:
+        """See `Task`."""
+        assert context.shares is not None
+        _, shares = context.shares.of(batch, context.examples)
+        return {**batch_counts(batch), "boxed": shares.size(0)}

@@ -24,13 +24,30 @@ def reward_name(reward: Reward) -> str:
 
 
 class Loss(NamedTuple):
-    """What one batch cost."""
+    """What one batch cost. A step may be of several batches, one after the other or in several
+    processes: each part is then divided by the count of all of them."""
 
-    total: Tensor  # what is minimised
+    parts: Mapping[str, Tensor]  # what is minimised: sums over the batch, by what is counted
+    counts: Mapping[str, float]  # how many of those there are: see `Task.counts`
     # Sums over the batch without a gradient, by name: "nll", the negative log-likelihood of all
     # words (no smoothing, no regulariser), and "words", how many there are, ends included.
     sums: Mapping[str, Tensor]
     figures: Mapping[str, float] = {}  # logged as they are, by name
+
+    @property
+    def total(self) -> Tensor:
+        """What is minimised, where the batch is a whole step."""
+        return divided(self.parts, self.counts)
+
+
+def divided(parts: Mapping[str, Tensor], counts: Mapping[str, float]) -> Tensor:
+    """The sum of the parts, each divided by its count."""
+    return sum(part / counts[name] for name, part in parts.items())  # type: ignore[return-value]
+
+
+def batch_counts(batch: Batch) -> dict[str, float]:
+    """What most losses are divided by: "words", ends included, and "pictures"."""
+    return {"words": int(batch.live.sum()), "pictures": len(batch.indices)}
 
 
 @dataclass(frozen=True)
@@ -58,3 +75,7 @@ class Task(Protocol):
     """A complete forward pass with its loss."""
 
     def __call__(self, model: nn.Module, batch: Batch, context: Context) -> Loss: ...
+
+    def counts(self, batch: Batch, context: Context) -> Mapping[str, float]:
+        """What the parts of this batch's loss are divided by, known before the forward pass."""
+        ...

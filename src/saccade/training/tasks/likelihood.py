@@ -13,7 +13,8 @@ from saccade.config import check_ranges, ranged
 from saccade.models.captioner import Forward
 from saccade.training.detection import word_detection
 from saccade.training.look import LookSettings
-from saccade.training.tasks.contract import Context, Loss
+from saccade.training.tasks.contract import Context, Loss, batch_counts
+from saccade.training.tasks.feeding import drop_words, own_words
 from saccade.values.batch import Batch
 
 
@@ -26,6 +27,11 @@ class CrossEntropySettings:
     label_smoothing: float = ranged(0.0, 0.0, 0.999)
     entropy: float = ranged(0.0, 0.0, 1e6)  # weight of `attention_entropy`: sharper maps
     detection: float = ranged(0.0, 0.0, 1e6)  # weight of `word_detection`, for untrained encoders
+    # share of the words read that are the model's own, growing from 0 to this over training
+    scheduled_sampling: float = ranged(0.0, 0.0, 1.0)
+    word_dropout: float = ranged(
+        0.0, 0.0, 0.999
+    )  # share of the words read that are replaced by UNK
     kind: Literal["cross_entropy"] = "cross_entropy"
 
     def __post_init__(self) -> None:
@@ -61,29 +67,43 @@ def cross_entropy(
     return total, {"nll": nll.detach(), "words": words}
 
 
-@dataclass(frozen=True)
-class CrossEntropy:
+def likelihood(
+    settings: CrossEntropySettings | LookSettings, forward: Forward, batch: Batch
+) -> Loss:
     """Maximum likelihood with the doubly stochastic regulariser (equation 14), per word:
     (-sum log p(word) + weight * sum_i (1 - sum_t alpha_ti)^2) / words, and the mean entropy of
     attention with its own weight."""
+    total, sums = cross_entropy(forward, batch, settings.label_smoothing)
+    attention = forward.predictions.attention
+    if settings.doubly_stochastic and attention is not None:
+        regulariser = doubly_stochastic(attention.weights, batch.lengths)
+        total = total + settings.doubly_stochastic * regulariser
+    if settings.entropy and attention is not None:
+        total = total + settings.entropy * attention_entropy(attention.weights.float())
+    parts = {"words": total}
+    if settings.detection and forward.word_scores is not None:
+        assert forward.detected is not None
+        detection = word_detection(forward.word_scores, forward.detected, batch)
+        parts["pictures"] = settings.detection * detection * len(batch.indices)
+    return Loss(parts, batch_counts(batch), sums)
 
-    settings: CrossEntropySettings | LookSettings
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """`likelihood` of the references' words, of which some that are read are replaced: see
+    `saccade.training.tasks.feeding`."""
+
+    settings: CrossEntropySettings
 
     def __call__(self, model: nn.Module, batch: Batch, context: Context) -> Loss:
-        return self.of(model(batch), batch)
+        settings, vocabulary, read = self.settings, context.vocabulary, batch
+        if settings.scheduled_sampling:
+            share = settings.scheduled_sampling * context.step / context.steps
+            read = own_words(model, read, vocabulary, share)
+        if settings.word_dropout:
+            read = drop_words(read, vocabulary, settings.word_dropout)
+        return likelihood(settings, model(read), batch)
 
-    def of(self, forward: Forward, batch: Batch) -> Loss:
-        """The loss of what the model gave."""
-        total, sums = cross_entropy(forward, batch, self.settings.label_smoothing)
-        attention = forward.predictions.attention
-        if self.settings.doubly_stochastic and attention is not None:
-            regulariser = doubly_stochastic(attention.weights, batch.lengths)
-            total = total + self.settings.doubly_stochastic * regulariser
-        if self.settings.entropy and attention is not None:
-            total = total + self.settings.entropy * attention_entropy(attention.weights.float())
-        total = total / sums["words"]
-        if self.settings.detection and forward.word_scores is not None:
-            assert forward.detected is not None
-            detection = word_detection(forward.word_scores, forward.detected, batch)
-            total = total + self.settings.detection * detection
-        return Loss(total, sums)
+    def counts(self, batch: Batch, context: Context) -> Mapping[str, float]:
+        """See `Task`."""
+        return batch_counts(batch)

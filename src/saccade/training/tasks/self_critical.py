@@ -14,7 +14,7 @@ The policy is the model as it decodes: without dropout, and without the words th
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -81,7 +81,7 @@ class SelfCritical:
     start: CaptionModel | None = None
 
     def __call__(self, model: nn.Module, batch: Batch, context: Context) -> Loss:
-        settings, vocabulary = self.settings, self.vocabulary
+        settings, vocabulary, B = self.settings, self.vocabulary, len(batch.indices)
         evaluate(self.model)
         drawn = self._draw(batch)
         if settings.dropout:
@@ -108,7 +108,12 @@ class SelfCritical:
             total = total + settings.kl * divergence
             figures["kl"] = divergence.item()
         self.model.train()
-        return Loss(total, {"nll": -own.detach().sum(), "words": words}, figures)
+        parts, sums = {"pictures": total * B}, {"nll": -own.detach().sum(), "words": words}
+        return Loss(parts, {"pictures": B}, sums, figures)
+
+    def counts(self, batch: Batch, context: Context) -> Mapping[str, float]:
+        """See `Task`. Entropy and divergence are means over the words of a batch."""
+        return {"pictures": len(batch.indices)}
 
     def _draw(self, batch: Batch) -> Drawn:
         """Samples and baseline, by the stepper. Randomness is the default generator's."""
