@@ -173,6 +173,13 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(code):
     assert not loaded_by(code) & HEAVY
 
 
+def test_a_captioner_loads_neither_torchs_compiler_nor_what_training_needs():
+    """Each would double the time that a caption from the command line takes."""
+    folder = Path(__file__).parent / "files/format1/conv"
+    code = f"from saccade.api import Captioner; Captioner.from_pretrained({str(folder)!r}, 'cpu')"
+    assert not loaded_by(code) & {"sympy", "transformers", "accelerate", "matplotlib"}
+
+
 def test_no_code_pickles():
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -32,6 +32,7 @@ from saccade.models.captioner import CaptionModel
 from saccade.models.encoders.encoder import Encoder
 from saccade.models.encoders.loading import describe_backbone, load_encoder, rebuild_encoder
 from saccade.models.encoders.small_conv import SmallConv
+from saccade.models.shapes import shapes_only
 from saccade.text import Vocabulary
 from saccade.values.doubt import DoubtModel
 
@@ -316,7 +317,7 @@ def _encoder(folder: Path, expected: _Description, weights: dict[str, Tensor]) -
     named = f"the encoder '{settings.backbone}'"
     if settings.include:
         if settings.backbone == SMALL_CONV:  # before memory is taken for it
-            with torch.device("meta"):
+            with shapes_only():
                 small = SmallConv(settings.widths, settings.halvings)
             _check_shapes(folder / WEIGHTS, weights, small, "encoder.backbone.")
         try:
@@ -369,7 +370,7 @@ def load(folder: Path | str) -> Checkpoint:
     if mean_grid is not None and mean_grid.shape != (h * w, expected.features):
         raise CheckpointError(f"{path} does not fit {CONFIG} ({MEAN_GRID}); {AGAIN}.")
     sizes = (expected.decoder, expected.vocabulary_size, expected.features)
-    with torch.device("meta"):  # before memory is taken for it
+    with shapes_only():  # before memory is taken for it
         decoder = build_decoder(*sizes)
     _check_shapes(path, weights, decoder, "decoder.")
     model = CaptionModel(_encoder(folder, expected, weights), build_decoder(*sizes))

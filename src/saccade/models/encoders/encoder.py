@@ -22,6 +22,10 @@ from saccade.photos.fitting import least_size, to_input
 from saccade.photos.opening import Opened, Photo, read_photo
 from saccade.values.places import Grid
 
+# Pixels of an input that is sooner run than measured by shapes alone, for which torch loads its
+# compiler: a second, once per process.
+SMALL_INPUT = 256 * 256
+
 
 class Encoder(nn.Module):
     """A backbone, how photos enter it, and the grid that comes out."""
@@ -51,19 +55,29 @@ class Encoder(nn.Module):
         self.grid = (h, w)
         self._digest: tuple[Mark, str] | None = None
 
+    def _shapes(self) -> dict[str, Tensor]:
+        """The backbone's weights without their numbers."""
+        tensors = (*self.backbone.named_parameters(), *self.backbone.named_buffers())
+        return {name: tensor.to("meta") for name, tensor in tensors}
+
     def measure(self) -> tuple[int, int, int]:
         """(F, h, w) of the grid, whatever the backbone. Raises UsageError where it gives none."""
         was_training = self.training
         self.eval()
-        tensors = {**dict(self.backbone.named_parameters()), **dict(self.backbone.named_buffers())}
-        shapes = {name: tensor.to("meta") for name, tensor in tensors.items()}
         height, width = self.config.image_size
+
+        def grid_on(device: torch.device | str, weights: Mapping[str, Tensor] | None) -> Tensor:
+            return self._grid(torch.zeros(1, 3, height, width, device=device), weights)
+
         try:
             with torch.no_grad():
-                try:  # shapes alone cost nearly nothing
-                    grid = self._grid(torch.zeros(1, 3, height, width, device="meta"), shapes)
-                except Exception:  # a backbone that looks at numbers, or does not take this input
-                    grid = self._grid(torch.zeros(1, 3, height, width, device=self.mean.device))
+                if height * width <= SMALL_INPUT:
+                    grid = grid_on(self.mean.device, None)
+                else:
+                    try:
+                        grid = grid_on("meta", self._shapes())
+                    except Exception:  # a backbone that looks at numbers, or refuses this input
+                        grid = grid_on(self.mean.device, None)
         except UsageError:
             raise
         except Exception as error:  # backbones refuse an input in many ways
