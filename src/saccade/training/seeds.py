@@ -21,7 +21,7 @@ _FIGURES = ("loss", "BLEU-4", "CIDEr", "bad_endings")  # of a validation
 
 
 @dataclass(frozen=True)
-class Spread:
+class OverSeeds:
     """A figure over several runs."""
 
     values: tuple[float, ...]
@@ -95,11 +95,11 @@ def _plain(config: Config) -> dict[str, Any]:
     return flat
 
 
-def spreads(folders: Sequence[Path]) -> dict[str, Spread]:
+def spreads(folders: Sequence[Path]) -> dict[str, OverSeeds]:
     """The best validations' figures that all runs have, by name."""
     best = [_best(folder) for folder in folders]
     names = [name for name in _FIGURES if all(name in record for record in best)]
-    return {name: Spread(tuple(record[name] for record in best)) for name in names}
+    return {name: OverSeeds(tuple(record[name] for record in best)) for name in names}
 
 
 def summary(folders: Sequence[Path]) -> dict[str, Any]:
