@@ -47,7 +47,7 @@ def check_doubt_model(captioner: Captioner, decoding: Mapping[str, Any], store: 
         raise UsageError("--store-doubt needs a checkpoint folder.")
 
 
-def fit_doubt(
+def fitted_doubt(
     explainer: Explainer,
     captioned: Sequence[Captioned],
     samples: int,

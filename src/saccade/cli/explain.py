@@ -72,6 +72,12 @@ def explain(
             help="Say each word's chance of pointing right: a file of saccade survey --chance.",
         ),
     ] = None,
+    doubt: Annotated[
+        bool,
+        typer.Option(
+            "--doubt", help="Also say how doubtful words are, as saccade caption --doubt does."
+        ),
+    ] = False,
     maps: MapNames = None,
     prompt: Prompt = None,
     cpu: Cpu = False,
@@ -107,6 +113,7 @@ def explain(
     settings, _ = decoding_of(captioner, decoding)
     explainer = explainer_of(captioner, data, images).measuring(**chosen)
     chances = None if chance is None else chances_of(chance, captioner)
+    doubter = captioner.doubter() if doubt else None
     done, tested = 0, ""
     with stoppable(), ExitStack() as stack:
         stream = None if json_file is None else stack.enter_context(JsonStream(json_file))
@@ -123,6 +130,8 @@ def explain(
                         pixels,
                         settings,
                     )
+                    if doubter is not None:
+                        explanation = doubter.explained(explanation, captioner.encode([path]))
                 except (PictureError, UsageError) as error:  # the others go on
                     name = "" if isinstance(error, PictureError) else f"{path}: "
                     echo(f"saccade: {name}{error}", err=True)

@@ -60,12 +60,19 @@ def into_forms(
     photo failed. folder: where tables without a path go; model: the name that they record; doubter:
     what says which words are doubtful, which the forms then record."""
     from saccade.files import check_writable, refuse_inputs
+    from saccade.photos.archives import archive_of
     from saccade.progress import progress
     from saccade.publish import AltText, open_form
 
     forms: list[Form] = []
     for choice in choices:
         form, table = open_form(choice, folder, model, overwrite)
+        inside = None if table is not None else next(filter(archive_of, paths), None)
+        if inside is not None:
+            raise UsageError(
+                f"--write {choice}: {inside} is inside a file, where nothing is written; write a "
+                "table (jsonl, csv, parquet)."
+            )
         if table is not None:
             refuse_inputs({f"--write {choice}": table}, paths)
             if not table.is_dir():
@@ -161,8 +168,8 @@ def into_pages(
     doubter: Doubter | None = None,
 ) -> None:
     """Give the images without `alt` in pages one, after showing the change; doubter: what says
-    which texts need review, which `data-review` then tells. Raises UsageError where nobody can be
-    asked and `yes` was not given."""
+    which words are doubtful, which `data-doubtful` then tells. Raises UsageError where nobody can
+    be asked and `yes` was not given."""
     import sys
 
     from saccade.files import write_bytes
@@ -197,21 +204,22 @@ def into_pages(
     changes = []
     for page, photos in places:
         texts = {at: captions[p].text for at, p in photos.items() if p in captions}
+        doubtful = {at: _judgement(captions[p])[1] for at, p in photos.items() if p in captions}
         if texts:
-            changes.append((page, texts))
-            for line in page.changes(texts).splitlines():
+            changes.append((page, texts, doubtful))
+            for line in page.changes(texts, doubtful).splitlines():
                 echo(line)
-    count = sum(len(texts) for _, texts in changes)
+    count = sum(len(texts) for _, texts, _ in changes)
     failed = sum(len(photos) for _, photos in places) - count
     if not changes:
         echo("No page has an image to describe: nothing is changed.", err=True)
     elif not yes and not sys.stdin.isatty():
         raise UsageError("nothing is written: add --yes to change the pages as shown.")
     elif yes or typer.confirm(f"Write these texts ({count}) into pages ({len(changes)})?"):
-        for page, texts in changes:
+        for page, texts, doubtful in changes:
             if read_page(page.path).text != page.text:
                 raise SaccadeError(f"{page.path}: has changed meanwhile; run it again.")
-            write_bytes(page.path, page.encoded(texts))
+            write_bytes(page.path, page.encoded(texts, doubtful))
         echo(f"Texts written: {count}, in pages: {len(changes)}.", err=True)
     else:
         echo("Nothing is changed.", err=True)

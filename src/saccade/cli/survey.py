@@ -155,7 +155,7 @@ def survey(
         [*source.files, *model_files(model), *([boxes] if boxes else [])],
     )
     from saccade.cli.boxes_show import show_against, show_boxes, show_chances
-    from saccade.cli.doubt import check_doubt_model, fit_doubt, store_fitted
+    from saccade.cli.doubt import check_doubt_model, fitted_doubt, store_fitted
     from saccade.cli.explain import explainer_of
     from saccade.config import to_dict
     from saccade.data.boxes import read_boxes
@@ -198,7 +198,7 @@ def survey(
         doubts = None
         if doubt and not flag.asked:
             about = {"data": source.path.name, "split": split, "decode": to_dict(settings)}
-            doubts = fit_doubt(
+            doubts = fitted_doubt(
                 explainer, result.evaluation.captioned, doubt_samples, about, lambda: flag.asked
             )
             figures |= {"doubt": doubts.to_json()}

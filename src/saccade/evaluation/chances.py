@@ -24,7 +24,6 @@ from saccade.metrics.calibration import (
 )
 from saccade.text.english import stem
 from saccade.values.evidence import Interval
-from saccade.values.logistic import Logistic
 
 LEAST = 20  # words; from a few hundred on the figures say something
 ALONE = ("log of peak over uniform", "effect", "loss without the picture", "log-probability")
@@ -107,19 +106,24 @@ def measure_chances(words: Sequence[BoxedWord]) -> ChanceFigures | None:
     )
 
 
-Fit = Callable[[np.ndarray, np.ndarray], Logistic]  # (N, C), (N,) -> a model of them
-
-
-def left_out_chances(
-    rows: np.ndarray, outcomes: np.ndarray, of: np.ndarray, fit: Fit = fit_logistic
+def by_halves(
+    of: np.ndarray, predict: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> np.ndarray:
+    """of (N,) the picture of each case -> (N,) chances: predict(others, these) is asked for those
+    of one half of the pictures after the other, given masks (N,) of both halves."""
+    chances = np.empty(len(of))
+    for half in (0, 1):
+        these = of % 2 == half
+        chances[these] = predict(~these, these)
+    return chances
+
+
+def left_out_chances(rows: np.ndarray, outcomes: np.ndarray, of: np.ndarray) -> np.ndarray:
     """rows (N, C), outcomes (N,), of (N,) the pictures -> (N,) chances, each from a model of the
     other half of the pictures."""
-    chances = np.empty(len(rows))
-    for half in (0, 1):
-        inside = of % 2 == half
-        chances[inside] = fit(rows[~inside], outcomes[~inside]).chances(rows[inside])
-    return chances
+    return by_halves(
+        of, lambda others, these: fit_logistic(rows[others], outcomes[others]).chances(rows[these])
+    )
 
 
 def bins_with(chances: np.ndarray, outcomes: np.ndarray) -> tuple[ChanceBin, ...]:

@@ -10,7 +10,7 @@ the model that is kept is fitted on all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,24 +25,31 @@ from saccade.evaluation.chances import (
     ChanceBin,
     ChanceRow,
     bins_with,
-    left_out_chances,
+    by_halves,
 )
 from saccade.evaluation.split import Captioned
 from saccade.explain.doubt import Clues, content_places
 from saccade.explain.record import plain
-from saccade.metrics.calibration import area_gain, chance_error, fit_monotone, with_intervals
+from saccade.metrics.calibration import (
+    area_gain,
+    chance_error,
+    fit_monotone,
+    group_effects,
+    with_intervals,
+)
 from saccade.metrics.hallucination import in_no_reference
 from saccade.metrics.resample import mean_interval
 from saccade.progress import progress
 from saccade.text import has_words
+from saccade.text.english import stem
 from saccade.values.captions import Caption
 from saccade.values.doubt import DIRECTIONS, DOUBTFUL, ENTROPY, LOGPROB, DoubtModel
 from saccade.values.evidence import Interval
 from saccade.values.examples import Example
-from saccade.values.logistic import Logistic
 
 BATCH = 32
-ALL = "all clues"
+ALL = "all clues, and the word itself"
+PRIOR = 4.0  # how many undecided cases a word's own effect is weighed against
 BASELINES = ((LOGPROB,), (LOGPROB, ENTROPY))
 
 
@@ -52,6 +59,7 @@ class JudgedWords:
 
     clues: tuple[str, ...]  # C
     known: np.ndarray  # (N, C)
+    stems: np.ndarray  # (N,) of str
     wrong: np.ndarray  # (N,) 1 where the word is wrong, else 0
     of: np.ndarray  # (N,) which picture each is of, from 0
     scenes: bool  # whether wrong means not true, instead of in no reference
@@ -102,7 +110,7 @@ def judged_words(
     """The content words of captions, with what is known of them and whether they are wrong. A
     picture that can't be read any more is left out; stop: called after each batch, as in
     `evaluate`."""
-    tables, wrong, of = [np.empty((0, len(clues.names)))], [], []
+    tables, stems, wrong, of = [np.empty((0, len(clues.names)))], [], [], []
     with progress("Doubting", len(captioned), show) as task:
         waiting = iter(enumerate(captioned))
         for group in prepare_ahead(clues.engine, [c.example.image for c in captioned], BATCH):
@@ -119,6 +127,11 @@ def judged_words(
                     places = content_places(one.caption)
                     judged = [truth is not None and truth[t] is not None for t in places]
                     tables.append(table[np.array(judged, dtype=bool)])
+                    stems += [
+                        stem(one.caption.words[t])
+                        for t, good in zip(places, judged, strict=True)
+                        if good
+                    ]
                     wrong += [truth[t] for t in places if truth and truth[t] is not None]
                     of += [number] * sum(judged)
             task.advance(len(group))
@@ -127,14 +140,36 @@ def judged_words(
     pictures = np.unique(of, return_inverse=True)[1] if of else np.zeros(0, dtype=int)
     scenes = any(one.example.scene is not None for one in captioned)
     return JudgedWords(
-        clues.names, np.concatenate(tables), np.array(wrong, dtype=float), pictures, scenes
+        clues.names,
+        np.concatenate(tables),
+        np.array(stems, dtype=np.str_),
+        np.array(wrong, dtype=float),
+        pictures,
+        scenes,
     )
 
 
-def fit(names: Sequence[str]) -> Callable[[np.ndarray, np.ndarray], Logistic]:
-    """How doubts are fitted to these clues: monotone in each."""
-    directions = [DIRECTIONS[name] for name in names]
-    return lambda known, wrong: fit_monotone(known, wrong, directions)
+def fit_doubt(
+    words: JudgedWords, names: Sequence[str], some: np.ndarray | None = None, by_word: bool = True
+) -> DoubtModel:
+    """A model of some of the words (N,) bool, monotone in the clues named; by_word: also with what
+    the word itself tells beyond these."""
+    chosen = np.ones(len(words.wrong), dtype=bool) if some is None else some
+    known, wrong, stems = words.columns(names)[chosen], words.wrong[chosen], words.stems[chosen]
+    model = fit_monotone(known, wrong, [DIRECTIONS[name] for name in names])
+    effects = group_effects(model.chances(known), wrong, stems.tolist(), PRIOR) if by_word else {}
+    return DoubtModel(tuple(names), model, effects)
+
+
+def left_out_doubts(words: JudgedWords, names: Sequence[str], by_word: bool = True) -> np.ndarray:
+    """(N,) each word's probability to be wrong, from a model of the other half of the pictures."""
+    known = words.columns(names)
+    return by_halves(
+        words.of,
+        lambda others, these: fit_doubt(words, names, others, by_word).wrong(
+            known[these], words.stems[these].tolist()
+        ),
+    )
 
 
 def measure_doubt(
@@ -146,24 +181,23 @@ def measure_doubt(
     if len(wrong) < LEAST or not 0 < wrong.mean() < 1 or of.max() < 3:
         return None
 
-    def measured(name: str, chosen: Sequence[str]) -> tuple[ChanceRow, np.ndarray]:
-        chances = left_out_chances(words.columns(chosen), wrong, of, fit(chosen))
+    def measured(name: str, chosen: Sequence[str], by_word: bool) -> tuple[ChanceRow, np.ndarray]:
+        chances = left_out_doubts(words, chosen, by_word)
         return ChanceRow(name, *with_intervals(chances, wrong, of)), chances
 
-    first, chances = measured(ALL, words.clues)
+    first, chances = measured(ALL, words.clues, True)
     rows, baseline = [first], chances
     for names in BASELINES:
-        row, baseline = measured(f"{' and '.join(names)} alone", names)
+        row, baseline = measured(f"{' and '.join(names)} alone", names, False)
         rows.append(row)
+    rows.append(measured("all but the word itself", words.clues, False)[0])
     for name in words.clues:
         others = [other for other in words.clues if other != name]
-        rows.append(measured(f"all but {name}", others)[0])
+        rows.append(measured(f"all but {name}", others, True)[0])
     doubtful = chances >= DOUBTFUL
-    model = fit(words.clues)(words.known, wrong)
-    kept = DoubtModel(
-        words.clues,
-        model,
-        samples,
+    kept = replace(
+        fit_doubt(words, words.clues),
+        samples=samples,
         about={
             **(about or {}),
             "words": len(wrong),

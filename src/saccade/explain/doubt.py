@@ -40,6 +40,7 @@ from saccade.values.doubt import (
     Doubt,
     DoubtModel,
 )
+from saccade.values.evidence import Explanation
 
 
 def content_places(caption: Caption) -> list[int]:
@@ -194,6 +195,12 @@ class Doubter:
             for i, caption in enumerate(judged)
         ]
 
+    def explained(self, explanation: Explanation, encoded: Encoded) -> Explanation:
+        """An explanation of a sentence about one encoded photo whose caption has its doubts."""
+        drawn = self.clues.drawn(encoded)
+        (caption,) = self._judged([explanation.caption], encoded, drawn)
+        return replace(explanation, caption=caption)
+
     def _judged(
         self,
         captions: Sequence[Caption],
@@ -205,8 +212,10 @@ class Doubter:
         judged = []
         for caption, table in zip(captions, tables, strict=True):
             wrong: list[float | None] = [None] * len(caption.words)
-            chances = self.model.wrong(table[:, chosen]).tolist()
-            for place, value in zip(content_places(caption), chances, strict=True):
+            places = content_places(caption)
+            stems = [stem(caption.words[place]) for place in places]
+            chances = self.model.wrong(table[:, chosen], stems).tolist()
+            for place, value in zip(places, chances, strict=True):
                 wrong[place] = value
             judged.append(replace(caption, doubt=Doubt(tuple(wrong), self.limit)))
         return judged

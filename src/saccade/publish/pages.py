@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import html
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from saccade.errors import DataError
 from saccade.files import read_bytes
 
+NONE: Mapping[int, Sequence[str]] = {}
 SUFFIXES = (".html", ".htm", ".xhtml")
 
 
@@ -37,27 +39,30 @@ class HtmlFile:
     text: str
     images: tuple[Image, ...]
 
-    def with_texts(self, texts: dict[int, str]) -> str:
-        """The page with texts by their image's offset."""
+    def with_texts(
+        self, texts: dict[int, str], doubtful: Mapping[int, Sequence[str]] = NONE
+    ) -> str:
+        """The page with texts by their image's offset; doubtful: the doubtful words of those that
+        need review, in `data-doubtful`."""
         text = self.text
         ascii_only = not _is_utf8(text)
         for offset in sorted(texts, reverse=True):
             value = html.escape(texts[offset], quote=True)
             if ascii_only:
                 value = value.encode("ascii", "xmlcharrefreplace").decode()
-            text = f'{text[:offset]} alt="{value}"{text[offset:]}'
+            text = f'{text[:offset]} alt="{value}"{_review(doubtful.get(offset))}{text[offset:]}'
         return text
 
-    def encoded(self, texts: dict[int, str]) -> bytes:
+    def encoded(self, texts: dict[int, str], doubtful: Mapping[int, Sequence[str]] = NONE) -> bytes:
         """`with_texts` as bytes: those of the page are what they were, in whatever encoding."""
-        return self.with_texts(texts).encode("utf-8", "surrogateescape")
+        return self.with_texts(texts, doubtful).encode("utf-8", "surrogateescape")
 
-    def changes(self, texts: dict[int, str]) -> str:
+    def changes(self, texts: dict[int, str], doubtful: Mapping[int, Sequence[str]] = NONE) -> str:
         """The change as a unified diff."""
         return "".join(
             difflib.unified_diff(
                 self.text.splitlines(keepends=True),
-                self.with_texts(texts).splitlines(keepends=True),
+                self.with_texts(texts, doubtful).splitlines(keepends=True),
                 str(self.path),
                 str(self.path),
                 n=0,
@@ -115,6 +120,14 @@ def photo_of(image: Image, page: Path, root: Path) -> Path | None:
     path = root / name.lstrip("/") if name.startswith("/") else page.parent / name
     inside = path.resolve().is_relative_to(root.resolve())
     return path if inside and path.is_file() else None
+
+
+def _review(words: Sequence[str] | None) -> str:
+    """The attribute of an image whose text a person should look at."""
+    if not words:
+        return ""
+    value = html.escape(" ".join(words), quote=True).encode("ascii", "xmlcharrefreplace").decode()
+    return f' data-doubtful="{value}"'
 
 
 def _is_utf8(text: str) -> bool:

@@ -5,13 +5,13 @@ A word is wrong here when no reference of its picture has it; on drawn scenes, w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from saccade.values.logistic import Logistic
+from saccade.values.logistic import Logistic, number
 
 FORMAT = 1
 DOUBTFUL = 0.5  # a word is doubtful from this probability on, unless another is chosen
@@ -83,19 +83,23 @@ class DoubtModel:
 
     clues: tuple[str, ...]  # C of DIRECTIONS
     model: Logistic
+    # By stem: what the word itself adds to the log-odds, when it was wrong more often, or less,
+    # than the clues say.
+    words: Mapping[str, float] = field(default_factory=dict, repr=False)
     samples: int = 0  # how many captions are drawn of each photo, where a clue is about them
     weights: str = ""  # the SHA-256 of the weights that it was fitted on
     about: Mapping[str, Any] = field(default_factory=dict)  # data, figures; for people
 
-    def wrong(self, known: np.ndarray) -> np.ndarray:
-        """Clues (N, C) of N words -> (N,) their probabilities to be wrong."""
-        return self.model.chances(known)
+    def wrong(self, known: np.ndarray, stems: Sequence[str]) -> np.ndarray:
+        """Clues (N, C) and stems of N words -> (N,) their probabilities to be wrong."""
+        return self.model.chances(known, np.array([self.words.get(key, 0.0) for key in stems]))
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
         return {
             "format": FORMAT,
             **self.model.to_json(self.clues),
+            "words": {key: round(value, 4) for key, value in self.words.items()},
             "samples": self.samples,
             "weights_sha256": self.weights,
             "about": dict(self.about),
@@ -113,6 +117,10 @@ class DoubtModel:
         for name, weight in zip(names, model.weights, strict=True):
             if weight * DIRECTIONS[name] < 0:
                 raise ValueError(f'"clues" counts {name!r} the wrong way')
+        words = value.get("words")
+        if not isinstance(words, dict):
+            raise ValueError('has no "words"')
+        words = {key: number(words, key) for key in words}
         samples, weights, about = (value.get(k) for k in ("samples", "weights_sha256", "about"))
         if type(samples) is not int or not 0 <= samples <= 1000:
             raise ValueError('"samples" is not a whole number from 0 to 1000')
@@ -122,4 +130,4 @@ class DoubtModel:
             raise ValueError('"weights_sha256" is not a text')
         if not isinstance(about, dict):
             raise ValueError('"about" is not an object')
-        return cls(names, model, samples, weights, about)
+        return cls(names, model, words, samples, weights, about)

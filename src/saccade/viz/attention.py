@@ -18,6 +18,7 @@ from PIL import Image
 from saccade.files import atomic_file
 from saccade.text import join
 from saccade.values.captions import Caption
+from saccade.values.doubt import Doubt
 from saccade.values.places import Grid
 from saccade.viz import lettering
 from saccade.viz.gif import save_gif
@@ -166,8 +167,9 @@ NO_ATTENTION = (
 
 
 def _note(caption: Caption, sigma: float | None, normalise: Normalise, beta: bool) -> list[str]:
+    told = [] if caption.doubt is None else [_told(caption.doubt)]
     if caption.alphas is None:
-        return [NO_ATTENTION]
+        return [*told, NO_ATTENTION]
     where = caption.where
     grid, _ = where.drawn(caption.alphas[:0])
     blur = grid.blur if sigma is None else sigma
@@ -182,7 +184,12 @@ def _note(caption: Caption, sigma: float | None, normalise: Normalise, beta: boo
     ]
     if beta:
         lines[1] += " β: the gate, how much of the picture was let in (0 to 1)."
-    return lines
+    return [*told, *lines]
+
+
+def _told(doubt: Doubt) -> str:
+    text = f"Words with ? are doubtful (wrong with probability {doubt.limit:g} or more): "
+    return f"{text}{doubt.sentence}{'; to review' if doubt.review else ''}."
 
 
 def _remarks(caption: Caption, t: int, gate: bool) -> list[str]:
@@ -193,7 +200,21 @@ def _remarks(caption: Caption, t: int, gate: bool) -> list[str]:
         lines.append("nearly uniform")
     if gate and caption.elsewhere is not None:
         lines.append(_elsewhere(caption.elsewhere[t]))
+    if caption.doubt is not None and t in caption.doubt.places:
+        lines.append(f"doubtful: {caption.doubt.wrong[t]:.0%} wrong")
     return lines
+
+
+def _signed(caption: Caption, t: int) -> str:
+    """A word, with a sign behind it where it is doubtful."""
+    word = caption.words[t]
+    return f"{word}?" if caption.doubt is not None and t in caption.doubt.places else word
+
+
+def _title(caption: Caption) -> str:
+    if caption.doubt is not None and caption.doubt.review:
+        return join([_signed(caption, t) for t in range(len(caption.words))])
+    return caption.text or join(caption.words) or "(no words)"
 
 
 def _elsewhere(share: float) -> str:
@@ -231,7 +252,7 @@ def figure(
     total = max(min(72 * width, used + 2 * _MARGIN), min(72 * width, 460.0))
     left = _MARGIN
 
-    title = caption.text or join(caption.words) or "(no words)"
+    title = _title(caption)
     tokens = [f" {lettering.shortened(token)}" for token in title.split()]
     if len(tokens) == 1 and title.lower() == title.upper():
         tokens = list(title)  # a script without spaces may break anywhere
@@ -250,6 +271,7 @@ def figure(
         for line in lettering.wrap(words, total - 2 * _MARGIN, _SMALL)
     ]
     remarks = [_remarks(caption, t, beta) for t in range(tiles - 1)]
+    judged = caption.doubt is not None  # then only doubtful words are bold
     label = _LABEL + _REMARK * max(map(len, remarks), default=0)
     height = top + plan.rows * (down + label) + (plan.rows - 1) * _ROW_GAP
     foot = height + 20
@@ -277,8 +299,12 @@ def figure(
         sheet.picture(x, y, np.asarray(blend(plain, maps[t], cmap, strength)), tile)
         chance = lettering.percent(caption.logprobs[t])
         room = across - lettering.width(chance, _WORD) - 6
-        word, size = lettering.whole(caption.words[t], room, _WORD, bold=True)
-        sheet.text(x, y + down + 13.5, word, size, bold=True, color=INK)
+        marked = _signed(caption, t)
+        word, size = lettering.whole(marked, room, _WORD, bold=True)
+        colour = INK if marked == caption.words[t] else ACCENT
+        sheet.text(
+            x, y + down + 13.5, word, size, bold=colour == ACCENT or not judged, color=colour
+        )
         sheet.text(x + across, y + down + 13.5, chance, _WORD, color=SOFT, ha="right")
         beside = ""
         if betas is not None:

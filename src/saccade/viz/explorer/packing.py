@@ -149,11 +149,15 @@ def _sentence(caption: Caption, explanation: Explanation | None) -> dict[str, An
         word["glued"] = glued
         elsewhere = None if caption.elsewhere is None else float(caption.elsewhere[place])
         word["elsewhere"] = number(elsewhere)
+        doubt = caption.doubt
+        word["wrong"] = None if doubt is None else number(doubt.wrong[place])
+        word["doubtful"] = doubt is not None and place in doubt.places
     return {
         "text": caption.text,
         "logprob": number(caption.logprob),
         "score": number(caption.score),
         "finished": caption.finished,
+        "doubt": None if caption.doubt is None else caption.doubt.sentence,
         "typed": explanation is not None and explanation.typed,
         "measured": explanation is not None,
         "verdict_on": "attention" if explanation is None else explanation.verdict_on,
@@ -224,6 +228,8 @@ def row(explanation: Explanation) -> dict[str, Any]:
         "logprob": number(explanation.caption.logprob),
         "effect": number(float(np.mean(effects))) if effects else None,
         "words": len(words),
+        "doubtful": None if (doubt := explanation.caption.doubt) is None else len(doubt.places),
+        "doubt": None if doubt is None else doubt.sentence,
         "guessed": sum(word.seen == "guessed" for word in words),
         "guessed_content": sum(word.seen == "guessed" and is_content(word.word) for word in words),
         **{

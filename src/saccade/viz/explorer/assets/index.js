@@ -7,8 +7,9 @@ function told(row) {
   return [
     `${row.supported} of ${row.words} supported · ${row.guessed} guessed`,
     `${nats(row.logprob)} · mean effect ${signed(row.effect)}`,
+    row.doubt,
     row.name,
-  ].map((text) => el("small", {}, text));
+  ].filter(Boolean).map((text) => el("small", {}, text));
 }
 
 /** A caption whose longest word fits in its card. */
@@ -51,6 +52,10 @@ function prepareIndex() {
   for (const name of known) {
     orders[name] = (row) => row.scores[name] ?? Infinity;
     byId("sort").append(el("option", { value: name }, `${name}, lowest first`));
+  }
+  if (head.photos.some((row) => row.doubt)) {
+    orders.doubtful = (row) => -row.doubtful;
+    byId("sort").append(el("option", { value: "doubtful" }, "most doubtful words first"));
   }
   byId("search").addEventListener("input", arrange);
   byId("sort").addEventListener("change", arrange);

@@ -108,6 +108,8 @@ function figures(word) {
     line("Log\u2011probability", nats(word.logprob)),
     line("Entropy", entropy ? nats(word.entropy) : "not measured",
       entropy ? `as open as ${Math.exp(word.entropy).toFixed(1)} equally likely words` : ""),
+    ...known(word.wrong)
+      ? [line("Doubt", share(word.wrong), `likely to be wrong${word.doubtful ? ": doubtful" : ""}`)] : [],
     ...known(word.beta)
       ? [line("Gate β", fixed(word.beta), "0 shuts the picture out, 1 lets it in")] : [],
     ...known(word.elsewhere)

@@ -8,6 +8,7 @@ function wordLabel(word) {
   const told = [word.word, `probability ${percent(word.logprob)}`];
   if (word.verdict) told.push(SEEN[word.seen].toLowerCase(), word.verdict);
   else told.push("not measured");
+  if (word.doubtful) told.push(`doubtful: ${share(word.wrong)} likely to be wrong`);
   return told.join(", ");
 }
 
@@ -20,13 +21,14 @@ function renderSentence() {
       "button",
       {
         type: "button",
-        className: `word ${word.seen ?? ""}`,
+        className: `word ${word.seen ?? ""}${word.doubtful ? " doubtful" : ""}`,
         ariaLabel: wordLabel(word) + (rivals.has(place) ? ", another word was measured here" : ""),
         tabIndex: -1,
       },
       whole("b", word.word, {}, rivals.has(place) ? el("sup", { ariaHidden: "true" }, "?") : null),
       el("small", {}, mark(verdict), word.verdict ?? "not measured"),
       el("small", {}, [percent(word.logprob), word.seen].filter(Boolean).join(" · ")),
+      word.doubtful ? el("small", { className: "doubt" }, `? ${share(word.wrong)} wrong`) : null,
       el("span", { className: "weight", ariaHidden: "true" }, el("i")),
     );
     button.addEventListener("click", () => {
