@@ -3,8 +3,8 @@
     python benchmarks/strategies.py flickr8k/captions.jsonl runs/mine features --split val
 
 Scores are of the likeliest caption of each picture; oracle, average, self-CIDEr and div-n of all
-that a strategy returns. Time is the processor's, of searching alone, as a multiple of that of greedy
-search, all in one run on one thread.
+that a strategy returns. Time is the processor's, of searching alone on one thread, as a multiple of
+that of greedy search in the same run.
 """
 
 import argparse
