@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 # One thread per test process: two of them run side by side on two cores, and small models gain
@@ -10,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -71,16 +73,24 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory) -> Path:
-    """A finished run of a captioner that knows its squares, also those it has not seen."""
+    """A finished run of a captioner that knows its squares, also those it has not seen. One test
+    process trains it, each has a copy."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_TESTRUNUID" in os.environ:
+        shared = shared.parent
+    with FileLock(shared / "run.lock"):
+        if not (shared / "trained").exists():
+            train_on_squares(shared / "trained", squares(shared / "more-squares", 96, 12))
+    return Path(shutil.copytree(shared / "trained", tmp_path_factory.mktemp("runs") / "squares"))
+
+
+def train_on_squares(folder: Path, data: Path) -> None:
     from saccade.config import merge
     from saccade.training.train import train
 
-    folder = tmp_path_factory.mktemp("runs") / "squares"
-    data = squares(tmp_path_factory.mktemp("more-squares"), 96, 12)
     longer = {"epochs": 25, "batch": 8, "learning_rate": 1e-2, "schedule": "cosine", "warmup": 20}
     settings = merge(TINY, {"train": longer, "decoder": {"dropout": 0.0}})
     train(data, folder, settings=settings, cpu=True, show=False)
-    return folder
 
 
 @pytest.fixture(scope="session")

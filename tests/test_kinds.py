@@ -13,11 +13,10 @@ from saccade.evaluation.survey import survey
 from saccade.training.train import train
 from saccade.viz.attention import save_png
 from saccade.viz.explorer import write_page
-from tests.conftest import TINY
+from tests.conftest import TINY, squares
 from tests.models.kinds import KINDS, SMALL
 
 SIZES = {
-    "soft_attention": {"features": 0, "hidden": 24, "embedding": 12, "attention": 12},
     "show_tell": {"hidden": 32, "embedding": 24},
     "transformer": {"hidden": 24, "heads": 2, "feedforward": 32},
 }
@@ -29,11 +28,14 @@ def kind(request):
 
 
 @pytest.fixture(scope="module")
-def trained(kind, tmp_path_factory):
-    """A run of a few epochs on coloured squares."""
-    from tests.conftest import squares
-
+def trained(kind, run, tmp_path_factory):
+    """A run of a few epochs on coloured squares; `run` is one of soft attention."""
     folder = tmp_path_factory.mktemp(kind)
+    if kind == "soft_attention":
+        about = json.loads((run / "run.json").read_text())
+        (folder / "data").symlink_to(about["data"])
+        (folder / "run").symlink_to(run)
+        return folder
     data = squares(folder / "data", 96, 12)
     settings = merge(
         {**TINY, "decoder": {**SMALL[kind], **SIZES[kind], "kind": kind, "dropout": 0.0}},

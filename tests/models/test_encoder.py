@@ -152,8 +152,6 @@ def test_resnet_101_at_its_full_size_gives_the_recipes_grid(tmp_path):
     assert encoder.grid == (14, 14)
     assert encoder.features == 2048
     assert sum(p.numel() for p in encoder.parameters()) == 42_500_160
-    with torch.no_grad():
-        assert encoder(torch.zeros(1, 3, 448, 448, dtype=torch.uint8)).shape == (1, 196, 2048)
     half = load_encoder(EncoderConfig(backbone=str(tmp_path), image_size=(224, 224), stage=3))
     assert (half.grid, half.features) == ((14, 14), 1024)
 
