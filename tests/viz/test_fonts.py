@@ -2,7 +2,6 @@
 that stands in for every character has none."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -23,11 +22,18 @@ FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 @pytest.fixture
 def installed(monkeypatch):
     """Beside DejaVu there is Last Resort only, under another name."""
-    file = str(FONTS / "LastResortHE-Regular.ttf")
-    entry = SimpleNamespace(name="Some Font", fname=file, style="normal", weight=400)
-    monkeypatch.setattr(lettering.font_manager.fontManager, "ttflist", [entry])
-    base = str(FONTS / "DejaVuSans.ttf")
-    monkeypatch.setattr(lettering.font_manager, "findfont", lambda *_, **__: base)
+    manager = lettering.font_manager.fontManager
+    stand_in = lettering.font_manager.FontEntry(
+        fname=str(FONTS / "LastResortHE-Regular.ttf"),
+        name="Some Font",
+        style="normal",
+        variant="normal",
+        weight=400,
+        stretch="normal",
+        size="scalable",
+    )
+    base = [entry for entry in manager.ttflist if entry.name == lettering.SANS]
+    monkeypatch.setattr(manager, "ttflist", [*base, stand_in])
     lettering._family_for.cache_clear()
     lettering.width.cache_clear()
     yield

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saccade.cli.options import PRESET, some_path
+from saccade.cli.options import PRESET, path_option, some_path
 from saccade.cli.reading import CaptionColumn, ImageColumn, KeepRejected, choices, spelled
 
 if TYPE_CHECKING:
@@ -25,13 +25,14 @@ def check(
         ),
     ],
     images: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures, when it is not beside DATA.")
+        Path | None,
+        path_option("--images", help="Folder of the pictures, when it is not beside DATA."),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Read only the pictures' headers: seconds, not minutes.")
     ] = False,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write everything that was found, as JSON.")
+        Path | None, path_option("--json", help="Write everything that was found, as JSON.")
     ] = None,
     every: Annotated[
         bool, typer.Option("--all", help=f"Show more than {_SHOWN} findings of a kind.")

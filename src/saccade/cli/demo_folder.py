@@ -28,7 +28,7 @@ def begin(out: Path, seed: int) -> None:
 
     Raises UsageError, before anything is removed, for a folder that holds no demo and for one with
     files in the demo's places that are not the demo's, or were changed since."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.is_dir() and any(out.iterdir()):
         own = _own(out)
         if own:
             try:
