@@ -127,6 +127,7 @@ def caption(
     from saccade.text.printing import Screen
 
     check_limits(doubt_from, doubt_below)
+    doubt = doubt or doubt_from is not None or doubt_below is not None
     if write or overwrite or yes:
         from saccade.cli.publish import check_choices
 
@@ -135,7 +136,7 @@ def caption(
                 "--write goes without --attention, --gif and --json; run it by itself."
             )
         check_choices(write or [], overwrite, yes)
-    if ray is not None and (not write or doubt or doubt_below is not None or geometric or prompt):
+    if ray is not None and (not write or doubt or geometric or prompt):
         raise UsageError("--ray goes with --write, without --doubt, --geometric and --prompt.")
     if gif and attention is None:
         raise UsageError("--gif needs a folder: add --attention FOLDER.")

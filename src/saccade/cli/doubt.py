@@ -130,17 +130,9 @@ def check_limits(doubt_from: float | None, doubt_below: float | None) -> None:
         raise UsageError("--doubt-below marks from its own limit on; leave out --doubt-from.")
 
 
-def marked(caption: Caption) -> str:
-    """The caption's words, a sign behind each doubtful one."""
-    if caption.doubt is None or not caption.doubt.review:
-        return caption.text or "(no words)"
-    doubtful = set(caption.doubt.places)
-    words = [f"{w}{SIGN}" if t in doubtful else w for t, w in enumerate(caption.words)]
-    return " ".join(words)
-
-
 def told(caption: Caption) -> Text:
-    """`marked` with doubtful words in bold, then the caption's figure and what it replaced."""
+    """The caption with doubtful words in bold, a sign behind each, then its figure and what it
+    replaced."""
     from rich.text import Text
 
     text = Text()

@@ -125,6 +125,8 @@ class ModelEngine:
         self, features: Features, captions: Sequence[Sequence[Sequence[int]]]
     ) -> list[list[Read]]:
         """See `Engine`."""
+        if not any(captions):
+            return [[] for _ in captions]
         vocabulary, device = self.vocabulary, features.cells.device
         padded = padded_captions(captions, vocabulary.pad, vocabulary.bos, vocabulary.eos)
         inputs, targets, lengths = (part.to(device) for part in padded)  # (B, K, T), (B, K)
