@@ -15,7 +15,7 @@ from saccade.viz import lettering, report
 from saccade.viz.attention import figure
 from saccade.viz.gif import frames
 
-SENTENCE = "no installed font has the character '一' (U+4E00)"
+SENTENCE = "no installed font has the character U+4E00 (CJK UNIFIED IDEOGRAPH-4E00)"
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 
 

@@ -81,9 +81,10 @@ def lacking(text: str) -> str | None:
     missing = [char for char in missing if _family_for(char) is None]
     if not missing:
         return None
-    return (
-        f"no installed font has the character '{missing[0]}' (U+{ord(missing[0]):04X}), so it is "
-        "drawn as a box; install a font of its script, such as Debian's fonts-noto-cjk or "
+    name = unicodedata.name(missing[0], "no name")
+    return (  # by its code: on a figure the character itself would be a box here, too
+        f"no installed font has the character U+{ord(missing[0]):04X} ({name}), so it is drawn as "
+        "a box; install a font of its script, such as Debian's fonts-noto-cjk or "
         "fonts-noto, then delete matplotlib's font cache."
     )
 
