@@ -78,7 +78,7 @@ def caption_dataset(
             "options": options,
         },
         batch_size=batch,
-        batch_format="numpy",
+        batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(size=layout.actors),
         num_cpus=layout.cpus,
         num_gpus=layout.gpus,
@@ -123,29 +123,28 @@ class CaptionActor:
         self.column, self.to = column, to
         self.known = ray.get(known)
 
-    def __call__(self, rows: dict[str, np.ndarray]) -> dict[str, Any]:
-        """The rows that are not done, with their captions."""
-        photos = [photo_in(_plain(value)) for value in rows[self.column]]
+    def __call__(self, rows: Any) -> Any:
+        """The rows that are not done, with their captions: tables of pyarrow."""
+        import pyarrow
+
+        cells = rows.column(self.column).to_pylist()
+        photos = [photo_in(cell) for cell in cells]
         keys = [digest_of(photo) for photo in photos]
         new = [at for at, key in enumerate(keys) if key is None or not self._done(key)]
         texts, errors = captions_of(self.captioner, [photos[at] for at in new], self.decoding)
-        keep = photos and all(isinstance(photo, str) for photo in photos)
-        others = {k: v[new] for k, v in rows.items() if k != self.column or keep}
-        return {
-            **others,
-            self.to: np.array(texts, dtype=object),
-            f"{self.to}_error": np.array(errors, dtype=object),
-            "sha256": np.array([keys[at] for at in new], dtype=object),
+        kept = rows.take(new)
+        if not all(isinstance(cell, str) for cell in cells):
+            kept = kept.drop_columns([self.column])
+        columns = {
+            self.to: texts,
+            f"{self.to}_error": errors,
+            "sha256": [keys[at] for at in new],
         }
+        for name, values in columns.items():
+            kept = kept.append_column(name, pyarrow.array(values, pyarrow.string()))
+        return kept
 
     def _done(self, key: str) -> bool:
         own = np.array([bytes.fromhex(key)[:KEY]], dtype=self.known.dtype)
         at = int(np.searchsorted(self.known, own)[0])
         return at < len(self.known) and self.known[at] == own[0]
-
-
-def _plain(value: Any) -> Any:
-    """A cell as Python has it: numpy's texts and bytes are not."""
-    if isinstance(value, np.str_):
-        return str(value)
-    return bytes(value) if isinstance(value, np.bytes_) else value

@@ -143,7 +143,7 @@ def _rows(ray: Any, paths: Sequence[Path]) -> Any:
 
 def _results(ds: Any) -> Iterator[tuple[str, str, str | None, str]]:
     """Photo (as it was named), caption, error, key of each row, block by block as they come."""
-    for block in ds.iter_batches(batch_size=None, batch_format="numpy"):
-        if len(block.get("name", ())):
-            columns = (block[c] for c in ("name", "caption", "caption_error", "sha256"))
-            yield from zip(*(column.tolist() for column in columns), strict=True)
+    for block in ds.iter_batches(batch_size=None, batch_format="pyarrow"):
+        columns = ("name", "caption", "caption_error", "sha256")
+        if set(columns) <= set(block.column_names):
+            yield from zip(*(block.column(name).to_pylist() for name in columns), strict=True)
