@@ -39,6 +39,9 @@ def program(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
 def test_from_data_to_report(tmp_path, capsys):
     """check, train, evaluate, caption, report, as the README has them."""
     data = squares(tmp_path / "data")
+    lines = (data / "captions.jsonl").read_text()
+    lines = lines.replace('"split": "train"', '"split": "test"', 1)
+    (data / "captions.jsonl").write_text(lines)
     run = tmp_path / "run"
     assert main(["check", str(data)]) == 0
     assert main(["train", str(data), "--out", str(run), "--cpu", *settings()]) == 0
@@ -76,6 +79,8 @@ def test_from_data_to_report(tmp_path, capsys):
     assert main(["report", str(run), "--cpu", "--samples", "2"]) == 0
     page = (run / "report.html").read_text()
     assert "data:image" in page
+    assert "6 pictures of the split &#39;val&#39;" in page
+    assert f"<title>Training run {tmp_path.name}/run - Saccade</title>" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page
 

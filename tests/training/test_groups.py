@@ -5,11 +5,31 @@ import torch
 
 from saccade.config import merge
 from saccade.errors import UsageError
+from saccade.training.averages import averaged
 from saccade.training.run import read_log
-from saccade.training.steps import parameter_groups
+from saccade.training.steps import parameter_groups, step_seed
 from saccade.training.train import configure, train
 from tests.conftest import TINY
 from tests.engine.small import small_engine
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**23 - 1, 2**23, 20251125, 2**63 - 1])
+def test_each_step_of_each_process_has_a_seed_that_torch_takes(seed):
+    seeds = [step_seed(seed, p, t) for p in (0, 1, 300) for t in (0, 1, 2**32)]
+    assert len(set(seeds)) == len(seeds)
+    for one in seeds:
+        torch.Generator().manual_seed(one)
+        assert 0 <= one < 2**63
+
+
+def test_an_average_shares_what_is_frozen():
+    model = small_engine("show_tell").model
+    frozen = list(model.encoder.parameters())[:3]
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    twin = averaged(model, 0.9).model
+    for one, other in zip(model.parameters(), twin.parameters(), strict=True):
+        assert (one is other) == any(one is parameter for parameter in frozen)
 
 
 def test_groups_hold_every_trained_parameter_once():

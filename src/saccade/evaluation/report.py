@@ -78,7 +78,7 @@ def report(
     result = evaluate(engine, examples, split, limit=limit, show=show)
     write_report(
         path,
-        title=f"Run {run.folder.resolve().name}",
+        title=f"Training run {Path(*run.folder.resolve().parts[-2:])}",
         recipe=_recipe(about, result, split),
         parameters=about["parameters"],
         records=records,
