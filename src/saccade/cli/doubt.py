@@ -113,7 +113,7 @@ def _percent(share: Interval) -> str:
 def doubter_for(
     captioner: Captioner, doubt: bool, doubt_from: float | None, doubt_below: float | None
 ) -> Doubter | None:
-    """What was asked for by --doubt, --doubt-from and --doubt-below. Raises UsageError."""
+    """What --doubt, --doubt-from and --doubt-below mean. Raises UsageError."""
     if doubt_below is not None:
         return captioner.doubter(doubt_below, act=True)
     if doubt or doubt_from is not None:

@@ -109,8 +109,8 @@ def measure_chances(words: Sequence[BoxedWord]) -> ChanceFigures | None:
 def by_halves(
     of: np.ndarray, predict: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """of (N,) the picture of each case -> (N,) chances: predict(others, these) is asked for those
-    of one half of the pictures after the other, given masks (N,) of both halves."""
+    """of (N,) the picture of each case -> (N,) chances: predict(others, these), of masks (N,) of
+    the two halves of the pictures, gives those of each half in turn."""
     chances = np.empty(len(of))
     for half in (0, 1):
         these = of % 2 == half
