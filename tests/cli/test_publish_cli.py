@@ -1,11 +1,13 @@
 """`saccade caption --write` as a user runs it."""
 
+import csv
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -88,6 +90,30 @@ def test_pages(photos: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert page.read_text() == written
 
 
+def test_photos_of_a_list_and_of_a_tar_file(
+    photos: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same captions as of the files; nothing is written beside what is inside a file."""
+    pictures = sorted(photos.glob("[0-9].*"))
+    with tarfile.open(tmp_path / "shard.tar", "w") as archive:
+        for path in pictures:
+            archive.add(path, path.name)
+    names = tmp_path / "names.txt"
+    names.write_text("".join(f"{path}\n" for path in (*pictures, photos / "gone.png")))
+    model = ["--model", str(run), "--cpu", "--write"]
+    assert main(["caption", str(tmp_path / "shard.tar"), *model, "jsonl"]) == 0
+    assert main(["caption", f"@{names}", *model, f"csv={tmp_path}/list.csv"]) == 1
+    assert "gone.png does not exist" in capsys.readouterr().err
+    tarred = (tmp_path / "captions.jsonl").read_text().splitlines()
+    with (tmp_path / "list.csv").open(newline="") as file:
+        listed = [(row["sha256"], row["caption"]) for row in csv.DictReader(file)]
+    rows = [json.loads(line) for line in tarred]
+    assert [(row["sha256"], row["caption"]) for row in rows] == listed
+    assert rows[0]["photo"] == f"{tmp_path}/shard.tar/{pictures[0].name}"
+    assert main(["caption", str(tmp_path / "shard.tar"), *model, "txt"]) == 2
+    assert "is inside a file, where nothing is written" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -99,6 +125,8 @@ def test_pages(photos: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["--overwrite"], "--overwrite is for --write"),
         (["--yes"], "--yes is for --write html"),
         (["--write", "txt=a"], "takes no path"),
+        (["--ray"], "--ray goes with --write"),
+        (["--write", "csv", "--ray", "--prompt", "x"], "--ray goes with --write"),
     ],
 )
 def test_contradictions(
