@@ -162,6 +162,18 @@ def test_changed_data_is_not_resumed(tmp_path):
         resume(tmp_path / "run", cpu=True, show=False)
 
 
+def test_a_resumed_run_whose_steps_are_larger_says_so(data, tmp_path, capsys):
+    run = tmp_path / "run"
+    settings = merge(TINY, {"train": {"epochs": 1}})
+    train(data, run, settings=settings, cpu=True, show=False)
+    about = json.loads((run / "run.json").read_text())
+    about["config"]["train"]["accumulate"] = 2
+    (run / "run.json").write_text(json.dumps(about))
+    capsys.readouterr()
+    resume(run, cpu=True, show=False, epochs=2)
+    assert "a step is of 8 pictures now, and was of 4" in capsys.readouterr().err
+
+
 def test_a_folder_that_holds_a_run_is_not_overwritten(run, data):
     with pytest.raises(UsageError, match="already holds a run"):
         train(data, run, settings=TINY, cpu=True, show=False)

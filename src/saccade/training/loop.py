@@ -19,6 +19,7 @@ from saccade.data.dataset import CaptionSet, Collate, EpochBatches
 from saccade.errors import CheckpointError, TrainingError
 from saccade.models.captioner import CaptionModel, Forward
 from saccade.progress import progress
+from saccade.text.printing import echo
 from saccade.training.averages import averaged, moving
 from saccade.training.causes import cause
 from saccade.training.logs import RunLog
@@ -86,8 +87,9 @@ class Trainer:
         self.base = build_optimizer(parameter_groups(self.plain, settings.encoder_rate), settings)
         self.average = averaged(self.plain, settings.average) if settings.average else None
         self.collate = Collate(vocabulary.pad, vocabulary.bos, vocabulary.eos, settings.max_words)
-        taken = settings.batch * settings.accumulate * self.accelerator.num_processes
-        self.batches = EpochBatches(len(self.prepared.train), taken, settings.seed)
+        self.taken = settings.batch * settings.accumulate * self.accelerator.num_processes
+        self.batches = EpochBatches(len(self.prepared.train), self.taken, settings.seed)
+        self.state.pictures = self.taken
         expect_unused(self.plain.encoder, self.accelerator)
         self.model, self.optimizer = self.accelerator.prepare(Teaching(self.plain), self.base)
         held = self.prepared.validation
@@ -278,9 +280,17 @@ class Trainer:
                 for name, value in own.items():
                     value.copy_(tensors[name])
             restore_optimizer(self.base, tensors)
+        before, self.state.pictures = self.state.pictures, self.taken
         self.state.epochs = self.config.train.epochs
         if self.accelerator.is_main_process:
             self.run.rewind_log(self.state)
+            if before not in (0, self.taken):
+                echo(
+                    f"Note: a step is of {self.taken} pictures now, and was of {before} (other "
+                    "train.batch, train.accumulate or number of processes); the run goes on as "
+                    "another one.",
+                    err=True,
+                )
 
     # The loop ---------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ class Progress:
     epochs: int = 0  # of the settings when this was saved; older runs say nothing of it
     plateaus: int = 0  # how often the learning rate fell because validation got no better
     since_plateau: int = 0  # validations without a better one since the last of these
+    pictures: int = 0  # per step, of all processes; older runs say nothing of it
 
 
 def write_trainer(
