@@ -4,17 +4,18 @@
     python benchmarks/doubt.py --model MODEL --data DATA --below 0.5  # words in no reference, CIDEr
 
 MODEL holds a fitted doubt (saccade survey DATA --model MODEL --doubt --store-doubt). Times are the
-fastest of a few runs that alternate, from files to captions and for decoding alone (encoded photos
-in memory). Acting is measured on pictures that the doubt was fitted on, unless DATA is another
+least of a few runs that alternate, elapsed and of the processor (which other programs on the machine
+disturb less), from files to captions and for decoding alone (encoded photos in memory). Acting is measured on pictures that the doubt was fitted on, unless DATA is another
 split: the doubt's few numbers can hardly know a picture, but choose --split with that in mind.
 """
 
 import argparse
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from timing import best
 
 from saccade import Captioner
 from saccade.data.broader import broader, meanings
@@ -65,11 +66,26 @@ def cost(captioner: Captioner, photos: list[Path], batch: int, times: int) -> No
         return [captioner.decode(group, doubter=with_doubts) for group in groups]
 
     for name, run in (("files to captions", whole), ("decoding alone", decoding)):
-        plain, doubted = best(lambda r=run: r(False), lambda r=run: r(True), times=times)
-        print(
-            f"{name}: {1000 * plain / len(photos):.1f} ms a photo, with doubts "
-            f"{1000 * doubted / len(photos):.1f} ms: {doubted / plain:.2f} times"
-        )
+        plain, doubted = fastest(lambda r=run: r(False), lambda r=run: r(True), times=times)
+        for what, before, after in zip(
+            ("elapsed", "of the processor"), plain, doubted, strict=True
+        ):
+            print(
+                f"{name}: {1000 * before / len(photos):.1f} ms {what} a photo, with doubts "
+                f"{1000 * after / len(photos):.1f}: {after / before:.2f} times",
+                flush=True,
+            )
+
+
+def fastest(*runs: Callable[[], object], times: int) -> list[tuple[float, float]]:
+    """Seconds elapsed and of the processor, each the least of a few runs that alternate."""
+    taken: list[list[tuple[float, float]]] = [[] for _ in runs]
+    for _ in range(times + 1):
+        for run, seconds in zip(runs, taken, strict=True):
+            elapsed, processor = time.perf_counter(), time.process_time()
+            run()
+            seconds.append((time.perf_counter() - elapsed, time.process_time() - processor))
+    return [(min(e for e, _ in s[1:]), min(p for _, p in s[1:])) for s in taken]
 
 
 def act(captioner: Captioner, chosen: argparse.Namespace) -> None:

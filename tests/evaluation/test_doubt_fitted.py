@@ -125,7 +125,7 @@ def test_no_word_is_judged_by_a_model_that_has_seen_its_picture():
 
 def test_the_figures_tell_what_each_clue_is_worth():
     words = cases()
-    figures = measure_doubt(words, about={"data": "made up"})
+    figures = measure_doubt(words, about={"data": "made up"}, resamples=60)
     area = {row.name: row.area.value for row in figures.rows}
     best = max(area, key=area.get)
     assert area["all clues, and the word itself"] > area["all but the word itself"] + 0.02

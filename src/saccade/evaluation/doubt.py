@@ -173,17 +173,21 @@ def left_out_doubts(words: JudgedWords, names: Sequence[str], by_word: bool = Tr
 
 
 def measure_doubt(
-    words: JudgedWords, samples: int = 0, about: Mapping[str, Any] | None = None
+    words: JudgedWords,
+    samples: int = 0,
+    about: Mapping[str, Any] | None = None,
+    resamples: int = 1000,
 ) -> DoubtFigures | None:
     """Fit and measure; None where there are too few words, or all are right or all wrong.
-    samples: of how many the clue about samples is; about: what to keep with the model."""
+    samples: of how many the clue about samples is; about: what to keep with the model;
+    resamples: of the intervals."""
     wrong, of = words.wrong, words.of
     if len(wrong) < LEAST or not 0 < wrong.mean() < 1 or of.max() < 3:
         return None
 
     def measured(name: str, chosen: Sequence[str], by_word: bool) -> tuple[ChanceRow, np.ndarray]:
         chances = left_out_doubts(words, chosen, by_word)
-        return ChanceRow(name, *with_intervals(chances, wrong, of)), chances
+        return ChanceRow(name, *with_intervals(chances, wrong, of, resamples)), chances
 
     first, chances = measured(ALL, words.clues, True)
     rows, baseline = [first], chances
@@ -213,7 +217,7 @@ def measure_doubt(
         words.scenes,
         _share(wrong, np.ones(len(wrong)), of),
         tuple(rows),
-        area_gain(chances, baseline, wrong, of),
+        area_gain(chances, baseline, wrong, of, resamples),
         chance_error(chances),
         bins_with(chances, wrong),
         _share(wrong * doubtful, doubtful, of) if doubtful.any() else None,

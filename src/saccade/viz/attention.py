@@ -201,7 +201,7 @@ def _remarks(caption: Caption, t: int, gate: bool) -> list[str]:
     if gate and caption.elsewhere is not None:
         lines.append(_elsewhere(caption.elsewhere[t]))
     if caption.doubt is not None and t in caption.doubt.places:
-        lines.append(f"doubtful: {caption.doubt.wrong[t]:.0%} wrong")
+        lines.append(f"doubtful: {caption.doubt.wrong[t]:.0%}")
     return lines
 
 

@@ -28,7 +28,7 @@ function renderSentence() {
       whole("b", word.word, {}, rivals.has(place) ? el("sup", { ariaHidden: "true" }, "?") : null),
       el("small", {}, mark(verdict), word.verdict ?? "not measured"),
       el("small", {}, [percent(word.logprob), word.seen].filter(Boolean).join(" · ")),
-      word.doubtful ? el("small", { className: "doubt" }, `? ${share(word.wrong)} wrong`) : null,
+      word.doubtful ? el("small", { className: "doubt" }, `doubt ${share(word.wrong)}`) : null,
       el("span", { className: "weight", ariaHidden: "true" }, el("i")),
     );
     button.addEventListener("click", () => {
