@@ -4,9 +4,9 @@
     python benchmarks/doubt.py --model MODEL --data DATA --below 0.5  # words in no reference, CIDEr
 
 MODEL holds a fitted doubt (saccade survey DATA --model MODEL --doubt --store-doubt). Times are the
-least of a few runs that alternate, elapsed and of the processor (which other programs on the machine
-disturb less), from files to captions and for decoding alone (encoded photos in memory). Acting is measured on pictures that the doubt was fitted on, unless DATA is another
-split: the doubt's few numbers can hardly know a picture, but choose --split with that in mind.
+least of a few runs that alternate, elapsed and of the processor (which other programs on the
+machine disturb less), from files to captions and for decoding alone (encoded photos in memory).
+Acting is measured on the pictures of --split: choose one that the doubt was not fitted on.
 """
 
 import argparse
