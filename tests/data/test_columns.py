@@ -76,6 +76,8 @@ def test_no_ids(value):
         ("[{'raw': 'a'}, {'raw': 'b'}]", ["a", "b"]),
         ('[{"caption": "a"}]', ["a"]),
         ("[]", []),
+        ("{'raw': 'a dog', 'sentid': 3}", ["a dog"]),
+        ('{"caption": "a dog"}', ["a dog"]),
     ],
 )
 def test_lists_in_cells(cell, captions):
@@ -84,7 +86,17 @@ def test_lists_in_cells(cell, captions):
 
 @pytest.mark.parametrize(
     "cell",
-    ["a dog", "[unk] a dog", "[removed]", '"a dog"', "(a dog, a cat)", "[unk], a, [unk]", ""],
+    [
+        "a dog",
+        "[unk] a dog",
+        "[removed]",
+        '"a dog"',
+        "(a dog, a cat)",
+        "[unk], a, [unk]",
+        "",
+        "{a} dog",
+        "{'quoted",
+    ],
 )
 def test_captions_that_are_no_lists(cell):
     assert list_cell(cell) is None
@@ -106,8 +118,11 @@ def test_captions_that_are_no_lists(cell):
         "[__import__('os').system('true'), 'a']",
         "[" * 100_000,
         "['" * 50_000,
+        "{'a': 'b'}",
+        "{'a dog', 'a cat'}",  # a set: in no order
+        '{"raw": ["a"]}',
     ],
-    ids=range(13),
+    ids=range(16),
 )
 def test_what_looks_like_a_list_and_is_none(cell):
     with pytest.raises(

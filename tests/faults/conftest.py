@@ -1,16 +1,26 @@
-"""Prints what all fault tests tried, summed over the test processes."""
+"""Prints what all fault tests tried, summed over the test processes, also of a run that is stopped."""
+
+from collections import Counter
+
+import pytest
 
 from tests.faults import tally
 
-
-def pytest_sessionfinish(session) -> None:
-    output = getattr(session.config, "workeroutput", None)
-    if output is not None:  # a worker of pytest-xdist: hand the counts to the controller
-        output["tally"] = dict(tally.counts)
+_sent: Counter[str] = Counter()
 
 
-def pytest_testnodedown(node) -> None:
-    tally.counts.update(getattr(node, "workeroutput", {}).get("tally", {}))
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What a worker of pytest-xdist has counted goes to the controller with each test."""
+    if call.when == "teardown" and hasattr(item.config, "workerinput"):
+        item.user_properties.append(("tally", dict(tally.counts - _sent)))
+        _sent.update(tally.counts - _sent)
+    return (yield)
+
+
+def pytest_runtest_logreport(report) -> None:
+    if report.when == "teardown" and getattr(report, "node", None) is not None:
+        tally.counts.update(dict(report.user_properties).get("tally", {}))
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

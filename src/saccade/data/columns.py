@@ -38,6 +38,7 @@ _LOOKS_LIKE_A_LIST = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _TUPLE = re.compile(r"\(\s*['\"].*['\"]\s*,?\s*\)", re.DOTALL)
+_OBJECT = re.compile(r"\{\s*['\"].*\}", re.DOTALL)
 _BETWEEN = re.compile(r"\s*,\s*|\s+|$")
 
 
@@ -191,18 +192,20 @@ def texts(value: Any) -> list[str] | None:
 
 
 def list_cell(cell: str) -> list[str] | None:
-    """The captions in a cell that holds a list as JSON, Python or numpy write it; None for plain
-    text. Nothing of it is run. Raises DataError for what looks like a list and can't be read."""
+    """The captions in a cell that holds a list, or an object, as JSON, Python or numpy write it;
+    None for plain text. Nothing of it is run. Raises DataError for what looks like one and can't be
+    read."""
     text = cell.strip()
     if text.startswith("(") and _TUPLE.fullmatch(text):
         return _python_list(text)  # or else a caption in brackets
-    if not text.startswith("[") or not _LOOKS_LIKE_A_LIST.match(text):
+    an_object = text.startswith("{") and _OBJECT.fullmatch(text) is not None
+    if not an_object and (not text.startswith("[") or not _LOOKS_LIKE_A_LIST.match(text)):
         return None
     captions: list[str] | None
     try:
         captions = texts(json.loads(text))
     except (ValueError, RecursionError):
-        captions = _python_list(text)
+        captions = _python_objects(text) if an_object else _python_list(text)
     if captions is None:
         start = ascii(text[:40])[1:-1] + "..." * (len(text) > 40)
         raise DataError(
@@ -236,8 +239,8 @@ def _python_list(text: str) -> list[str] | None:
 
 
 def _python_objects(text: str) -> list[str] | None:
-    """A list of objects with captions, [{'raw': 'a dog'}], in Python's spelling."""
-    if not text.startswith("[{"):
+    """An object with a caption, or a list of some, [{'raw': 'a dog'}], in Python's spelling."""
+    if not text.startswith(("[{", "{")):
         return None
     try:
         return texts(ast.literal_eval(text))
