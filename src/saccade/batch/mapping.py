@@ -106,5 +106,5 @@ def digest_of(photo: Photo | PictureError) -> str | None:
             return picture_digest(photo)
         except PictureError:
             return None
-    pixels = np.ascontiguousarray(photo)  # type: ignore[arg-type]
+    pixels = np.ascontiguousarray(photo)
     return hashlib.sha256(f"{pixels.shape}{pixels.dtype}".encode() + pixels.tobytes()).hexdigest()

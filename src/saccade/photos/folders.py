@@ -51,7 +51,8 @@ def find_photos(paths: Sequence[Path | str]) -> FoundPhotos:
         if not path.is_dir():
             photos.append(path)
             continue
-        inside, others = [], []
+        inside: list[Path] = []
+        others: list[Path] = []
         closed: list[str] = []
         for place, names in walk(path, closed, runs):
             for name in names:

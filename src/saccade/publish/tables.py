@@ -70,7 +70,8 @@ class Table:
 
     def write(self, photo: Path, alt: AltText) -> None:
         """See `Form`: on the disk after `flush`."""
-        self.add(str(photo), self._keys.pop(photo, None) or content_key(photo), alt)
+        key = self._keys.pop(photo, None) or content_key(photo)
+        self.add(str(photo), key, alt)
 
     def known(self) -> set[str]:
         """The content keys of the photos that are done."""
