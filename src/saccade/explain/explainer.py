@@ -145,11 +145,13 @@ class Explainer:
         (`saccade.explain.frames`), from which they are averaged over the area of each cell. The
         explanation's `settings` name words with a flat map, which points nowhere. Raises DataError
         for what is not a map, UsageError for maps that do not fit the photo or its caption."""
+        # So many that a random map is supported once in 40.
+        settings = replace(self.settings, repeats=max(self.settings.repeats, judging.EXACT))
         given = maps if isinstance(maps, GivenMaps) else given_maps(maps)
         encoded = encode_prepared(self.engine, [self.engine.prepare(photo, keep=True)])
         written = self._caption(encoded, caption, decoding)
         scores, places, flat = claims(given, written, frame)
-        picture = Picture(self.engine, self.settings, encoded.features, self.fillers, written)
+        picture = Picture(self.engine, settings, encoded.features, self.fillers, written)
         words, tested, made = picture.words(picture.read(written.ids), places, scores)
         return Explanation(
             written,
@@ -158,7 +160,12 @@ class Explainer:
             labels=made.labels,
             absent=made.absent,
             typed=caption is not None,
-            settings={**self.record(), "frame": frame, "flat maps": list(flat)},
+            settings={
+                **self.record(),
+                "repeats": settings.repeats,
+                "frame": frame,
+                "flat maps": list(flat),
+            },
         )
 
     def evidence(
