@@ -15,7 +15,9 @@ from saccade.models.contract import Layers
 NUMBERS = 2**24  # attention weights at a time: 64 MiB, and as much again for their gradients
 
 NO_ATTENTION = Absent("this model has no attention")
-NO_LAYERS = Absent("this model does not give the attention of its layers")
+NO_LAYERS = Absent(
+    "this model does not give the attention of its layers; of an ensemble, name one member alone"
+)
 ONE_LAYER = Absent("this model attends once for each word, so this map would be its attention")
 
 
