@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from saccade.files import atomic_file
+from saccade.files import atomic_file, read_bytes
 
 TRAIN, VALIDATION, FAINT = "#9db4d6", "#c2410c", "#77777f"
 SMOOTH = "#2b5c9e"
@@ -83,13 +83,17 @@ def loss_curve(records: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
 
 
 def read_records(path: Path | str) -> list[dict[str, Any]]:
-    """The lines of a log.jsonl; a torn last one (the run was killed, or still writes) is left."""
+    """The lines of a log.jsonl; a torn last one (the run was killed, or still writes) is left.
+    Raises DataError for a file that can't be read."""
     records = []
-    for line in Path(path).read_text("utf-8").splitlines():
+    for line in read_bytes(path).split(b"\n"):
         try:
-            records.append(json.loads(line))
-        except ValueError:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if not isinstance(record, dict):
+            break
+        records.append(record)
     return records
 
 
