@@ -9,10 +9,10 @@ demo: $(VENV)/.ready
 	$(BIN)/saccade demo runs/demo
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 faults: $(VENV)/.ready
-	SACCADE_FAULTS=long $(BIN)/python -m pytest -n 2 tests/faults
+	SACCADE_FAULTS=long $(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
