@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 LOCAL = "local"  # the address of a cluster that is started for this run, on this machine
 _ADDRESS = re.compile(r"local|auto|ray://\S+|[\w.-]+:\d+")
+# A local cluster's start: no reports of usage, and on a busy machine patience; a driver that waits
+# for workers which gave up would wait for ever.
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_agent_register_timeout_ms": "300000",
+    "RAY_worker_register_timeout_seconds": "600",
+    "RAY_prestart_worker_first_driver": "0",
+}
 _MOST_BLOCKS = 10_000  # more would keep Ray's scheduler busier than the models
 
 
@@ -108,8 +116,9 @@ def _flush(tables: Sequence[Table]) -> None:
 
 
 def _connect(ray: Any, address: str) -> None:
-    """Start a local cluster, or join one; Ray's reports of usage to its makers stay off."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    """Start a local cluster, or join one."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == LOCAL:
         options |= {"include_dashboard": False, "num_cpus": _cpus()}
