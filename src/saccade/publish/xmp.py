@@ -7,6 +7,7 @@ default `x-default`. All else in an existing packet is kept as it is.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from saccade.errors import DataError, UsageError
@@ -39,10 +40,16 @@ def _library() -> Any:
     return etree
 
 
+@cache
+def _parser() -> Any:
+    """One for all packets."""
+    return _library().XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+
+
 def _parse(packet: bytes, name: str) -> tuple[Any, _Element]:
     """The tree of a packet and its rdf:RDF. Nothing outside it is loaded, no entity expanded."""
     etree = _library()
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+    parser = _parser()
     try:
         tree = etree.fromstring(packet, parser).getroottree()
     except (etree.XMLSyntaxError, ValueError) as error:
