@@ -80,5 +80,5 @@ def test_diversity_makes_first_words_differ():
 
 
 def test_groups_that_do_not_divide_the_beams_are_refused():
-    with pytest.raises(UsageError, match=r"decode\.groups \(4\) divides decode\.beams \(6\)"):
+    with pytest.raises(UsageError, match=r"decode\.groups \(4\) must divide decode\.beams \(6\)"):
         DiverseBeamSettings(beams=6, groups=4)

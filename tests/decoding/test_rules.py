@@ -137,7 +137,7 @@ def test_settings_that_a_strategy_lacks_choose_the_one_that_has_them():
         ({"beams": 3.5}, r"decode\.beams is a whole number, not 3\.5"),
         ({"banned": "dog"}, r"decode\.rules\.banned is a list, not 'dog'"),
         ({"min_words": 21}, r"min_words \(21\) is above decode\.max_words \(20\)"),
-        ({"groups": 4}, r"decode\.groups \(4\) divides decode\.beams \(6\)"),
+        ({"groups": 4}, r"decode\.groups \(4\) must divide decode\.beams \(6\)"),
     ],
 )
 def test_settings_that_contradict_each_other_say_so(wrong, said):

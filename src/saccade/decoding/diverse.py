@@ -36,7 +36,8 @@ class DiverseBeamSettings:
         check_decode(self)
         if self.beams % self.groups:
             raise UsageError(
-                f"decode.groups ({self.groups}) divides decode.beams ({self.beams}); change one."
+                f"decode.groups ({self.groups}) must divide decode.beams ({self.beams}) evenly; "
+                "change one."
             )
 
 

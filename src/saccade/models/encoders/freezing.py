@@ -4,7 +4,6 @@ from functools import partial
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.checkpoint import checkpoint
 
 from saccade.config import EncoderConfig
 from saccade.errors import UsageError
@@ -81,6 +80,8 @@ def checkpoint_stages(backbone: nn.Module, config: EncoderConfig) -> None:
             "train.gradient_checkpointing computes stages twice, and the statistics of batch "
             "normalisation would move twice: set encoder.frozen_statistics = true, or leave it out."
         )
+    from torch.utils.checkpoint import checkpoint  # only training needs it
+
     for stage in listed[1]:
         again = partial(checkpoint, stage.forward, use_reentrant=False)
         stage.forward = again  # type: ignore[method-assign]
