@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -119,6 +120,8 @@ def _connect(ray: Any, address: str) -> None:
     """Start a local cluster, or join one."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    for logger in ("ray", "ray.data", "ray.dashboard"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == LOCAL:
         options |= {"include_dashboard": False, "num_cpus": _cpus()}
