@@ -66,7 +66,7 @@ def test_every_tagged_section_says_its_kind_in_json():
         ({"encoder": {"image_size": [0, 224]}}, "two positive numbers"),
         ({"encoder": {"fit": "squash"}}, "one of stretch, crop, pad"),
         ({"encoder": {"backbone": "small-conv"}}, "freeze = none"),
-        ({"train": {"schedule": "linear"}}, "one of constant, cosine"),
+        ({"train": {"schedule": "wave"}}, "one of constant, cosine"),
         ({"train": 3}, "train is a table"),
     ],
 )

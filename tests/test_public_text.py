@@ -53,6 +53,7 @@ def test_a_command_of_the_docs_parses(page, line):
 
 def test_every_option_in_the_docs_exists():
     options = {"--version", "--help"}
+    options |= {"--nproc_per_node", "--multi_gpu", "--num_processes"}  # torchrun's, accelerate's
     for command in program.values():
         options |= {option for parameter in command.params for option in parameter.opts}
     for benchmark in (ROOT / "benchmarks").glob("*.py"):
