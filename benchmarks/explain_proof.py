@@ -126,20 +126,8 @@ def report_row(name: str, explanations: list[Explanation], examples: list[Exampl
     print("  attention: " + (" ".join(flags) or "no flag"))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=Path, default=Path("runs/proof"))
-    parser.add_argument("--model")
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--split", default="test")
-    parser.add_argument("--pictures", type=int, default=150)
-    asked = parser.parse_args()
-    if asked.model is None:
-        captioners, data = models(asked.out), asked.out / "scenes"
-    else:
-        captioners, data = {asked.model: Captioner.from_pretrained(asked.model)}, asked.data
-    examples = [e for e in read(data).examples if e.split == asked.split]
-    examples = evenly(examples, asked.pictures)
+def prove(captioners: dict[str, Captioner], examples: list[Example], data: Path) -> None:
+    """Prints the rows of all captioners."""
     for name, captioner in captioners.items():
         explainer = captioner.explainer(data)
         own = [explainer.explain(e.image) for e in examples]
@@ -155,6 +143,22 @@ def main() -> None:
             except UsageError:  # a word that it does not know
                 continue
         report_row(f"{name}, the first reference of {len(kept)}", given, kept)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("runs/proof"))
+    parser.add_argument("--model")
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--pictures", type=int, default=150)
+    asked = parser.parse_args()
+    if asked.model is None:
+        captioners, data = models(asked.out), asked.out / "scenes"
+    else:
+        captioners, data = {asked.model: Captioner.from_pretrained(asked.model)}, asked.data
+    examples = [e for e in read(data).examples if e.split == asked.split]
+    prove(captioners, evenly(examples, asked.pictures), data)
 
 
 if __name__ == "__main__":

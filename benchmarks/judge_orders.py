@@ -1,0 +1,105 @@
+"""How many random orders the verdict on a map needs, on drawn scenes:
+
+    python benchmarks/judge_orders.py --model runs/good --data scenes --pictures 75
+
+For the nouns and colours of the model's own captions of unseen scenes, as in
+`benchmarks/judge_proof.py`: maps of the true boxes, of another scene's, random ones, and random
+orders of the cells, against 8 random orders with Student's t and against 39 with order statistics
+(`saccade.explain.judging.effect`). Shares supported with 95% bootstrap intervals over pictures.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from judge_proof import auc, drawn, smooth
+
+from saccade.api import Captioner
+from saccade.data.scenes import ground
+from saccade.data.sources import read
+from saccade.engine import encode
+from saccade.explain.comparing import descending
+from saccade.explain.covering import first_covered
+from saccade.explain.judging import EXACT, effect, supports
+from saccade.metrics.resample import mean_interval
+from saccade.values.examples import evenly
+
+SHARES = (0.05, 0.1, 0.2, 0.5)
+DRAWS = 24  # random orders for each word that stand for maps
+
+
+def over_cells(values: np.ndarray, side: int) -> np.ndarray:
+    """A map over a square photo -> (side * side,) the mean over each cell."""
+    step = values.shape[0] // side
+    cut = values[: side * step, : side * step].reshape(side, step, side, step)
+    return cut.mean((1, 3)).ravel()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--pictures", type=int, default=75)
+    asked = parser.parse_args()
+    captioner = Captioner.from_pretrained(asked.model, device="cpu")
+    engine, fillers = captioner.engine, captioner.explainer().fillers
+    test = [e for e in read(asked.data).examples if e.split == "test"]
+    captions = []
+    for example in evenly(test, asked.pictures):
+        encoded = encode(engine, [example.image])
+        (caption,) = captioner.decode(encoded)
+        named = [(place, boxes) for place, boxes in ground(caption.text, example.scene) if boxes]
+        if named:
+            captions.append((encoded.features, caption, named))
+    rng = np.random.default_rng(0)
+    supported: dict[tuple[int, str], list[list[float]]] = {}
+    values: dict[str, list[float]] = {}
+    for i, (features, caption, named) in enumerate(captions):
+        size = (caption.where.width, caption.where.height)
+        side, T = caption.where.shape[0], len(caption.ids)
+        others = captions[(i + 1) % len(captions)][2]
+        orders = [rng.permutation(side * side) for _ in range(EXACT + DRAWS)]
+        of_all = np.zeros(T, dtype=bool)
+        of_all[[place for place, _ in named]] = True
+        kinds, wanted = ["order"] * len(orders), [of_all] * len(orders)
+        for k, (place, boxes) in enumerate(named):
+            true, other = drawn(boxes, size), drawn(others[k % len(others)][1], size)
+            maps = {
+                "true boxes": true,
+                "touching" if (true * other).any() else "apart": other,
+                "random": rng.random((size[1], size[0])),
+                "random blobs": smooth(rng, size),
+            }
+            for kind, drawing in maps.items():
+                kinds.append(kind)
+                wanted.append(np.arange(T) == place)
+                orders.append(descending(over_cells(drawing, side), rng))
+        masks = np.concatenate([first_covered(order, SHARES) for order in orders])
+        places = np.repeat(np.stack(wanted), len(SHARES), 0)
+        runs = engine.coverings(features, fillers).logprobs(masks, caption.ids, places)
+        runs = runs.reshape(len(orders), len(SHARES), T)
+        for repeats in (8, EXACT):
+            rows: dict[str, list[float]] = {}
+            for place, _ in named:
+                for j in range(EXACT, len(orders)):
+                    if wanted[j][place]:
+                        found = effect(SHARES, runs[j, :, place], runs[:repeats, :, place])
+                        rows.setdefault(kinds[j], []).append(100.0 * supports(found))
+                        if repeats == EXACT:
+                            values.setdefault(kinds[j], []).append(found.value)
+            another = rows.get("touching", []) + rows.get("apart", [])
+            for kind, row in (*rows.items(), ("another scene's", another)):
+                supported.setdefault((repeats, kind), []).append(row)
+    for (repeats, kind), every in sorted(supported.items()):
+        sums, counts = np.array([sum(x) for x in every]), np.array([len(x) for x in every], float)
+        share = mean_interval(sums, counts)
+        print(
+            f"{repeats:2} orders  {kind:16} {share.value:5.1f}% ({share.low:.1f} to "
+            f"{share.high:.1f}) of {int(counts.sum())}"
+        )
+    for kind in ("random", "random blobs"):
+        print(f"AUC of true boxes against {kind}: {auc(values['true boxes'], values[kind]):.3f}")
+
+
+if __name__ == "__main__":
+    main()
