@@ -213,3 +213,7 @@ def test_a_crash_between_the_two_renames_of_a_save_loses_nothing(folder):
     folder.rename(folder.with_name(f".{folder.name}.previous"))
     assert load(folder).vocabulary == WORDS
     assert Captioner.from_pretrained(folder, device="cpu").engine.vocabulary == WORDS
+
+
+def test_who_may_read_one_file_of_a_checkpoint_may_read_all(folder):
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1

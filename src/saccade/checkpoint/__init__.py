@@ -8,6 +8,7 @@ strategy and have a hash of the vocabulary only, still load.
 import hashlib
 import json
 import reprlib
+import shutil
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -97,6 +98,7 @@ def write_into(folder: Path, checkpoint: Checkpoint) -> None:
     if checkpoint.doubt is not None and checkpoint.doubt.weights == config["weights_sha256"]:
         config[DOUBT] = checkpoint.doubt.to_json()
     (folder / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    shutil.copymode(folder / CONFIG, folder / WEIGHTS)  # safetensors leaves it to its owner alone
     (folder / VOCABULARY).write_text(vocabulary, "utf-8")
     (folder / CARD).write_text(card(config), "utf-8")
 

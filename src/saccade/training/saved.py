@@ -7,6 +7,7 @@ trainer.safetensors   the tensors that an exact resume needs
 import hashlib
 import json
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -55,6 +56,7 @@ def write_trainer(
     values = {"run": run, **asdict(progress)}
     values["checksum"] = _checksum(values, folder / TENSORS)
     (folder / TRAINER).write_text(json.dumps(values, indent=2) + "\n", "utf-8")
+    shutil.copymode(folder / TRAINER, folder / TENSORS)  # safetensors leaves it to its owner alone
 
 
 def read_trainer(folder: Path, run: str) -> tuple[Progress, dict[str, Tensor]]:
