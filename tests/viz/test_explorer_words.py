@@ -125,3 +125,14 @@ def test_the_map_glides_unless_motion_is_unwanted(browser, page, made):
     browser.look(calm=False)
     browser.open(page, address(made))
     assert browser.run(FRAMES) > 3
+
+
+def test_a_words_chance_of_pointing_right_is_shown_where_it_is_known(browser, made, tmp_path):
+    words = (replace(made[0].words[0], chance=0.734), *made[0].words[1:])
+    known = [replace(made[0], words=words), *made[1:]]
+    page = tmp_path / "chances.html"
+    write_page(known, page)
+    browser.open(page, address(known, word=1))
+    assert "Chance that the map's peak is on the thing: 73%." in browser.text("#panel")
+    browser.press("ArrowRight")
+    assert "Chance" not in browser.text("#panel")

@@ -102,6 +102,7 @@ def pack_word(evidence: WordEvidence, where: Where) -> dict[str, Any]:
         "seen": evidence.seen,
         "verdict": evidence.verdict,
         "reason": evidence.reason,
+        "chance": number(evidence.chance),
         "maps": {name: pack_map(values, where) for name, values in evidence.maps.items()},
         "curves": {name: pack_curves(curves) for name, curves in evidence.curves.items()},
         "agreement": [

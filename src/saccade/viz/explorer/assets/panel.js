@@ -22,7 +22,10 @@ function heading(word) {
   const told = word.verdict
     ? el("div", { className: "verdict" },
         el("b", {}, mark(word.verdict), `${SEEN[word.seen]}; ${labelOf(sentence().verdict_on)}: ${word.verdict}`),
-        el("span", {}, word.reason))
+        el("span", {}, word.reason),
+        known(word.chance)
+          ? el("span", {}, ` Chance that the map's peak is on the thing: ${Math.round(100 * word.chance)}%.`)
+          : null)
     : el("div", { className: "verdict unmeasured" },
         el("b", {}, mark("none"), "not measured"),
         el("span", {}, "The evidence for this beam was not measured; its probabilities and " +
