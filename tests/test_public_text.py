@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from saccade.cli import COMMANDS, load
+from saccade.cli.ray import with_address
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
@@ -48,6 +49,7 @@ def test_there_are_commands_to_try():
 def test_a_command_of_the_docs_parses(page, line):
     command, *arguments = shlex.split(line, comments=True)[1:]
     assert command in program, f"{page}: no command {command}"
+    arguments = with_address(arguments)  # as the program does first
     program[command].make_context(command, arguments)  # raises on what it does not know
 
 

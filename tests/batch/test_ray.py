@@ -60,7 +60,7 @@ def test_the_same_captions_as_the_plain_way_and_a_second_run_does_nothing(photos
     assert plain.returncode == clustered.returncode == 1  # the damaged one
     for done in (plain, clustered):
         assert "150 of 151 photos captioned and written" in done.stderr
-        assert "bad.jpg is damaged" in done.stderr
+        assert "bad.jpg is not a picture" in done.stderr
     table = captions(tmp_path / "ray.parquet")
     assert table == captions(tmp_path / "plain.jsonl")
     again = saccade(*common, f"parquet={tmp_path}/ray.parquet", "--ray", "local")
