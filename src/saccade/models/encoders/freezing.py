@@ -84,7 +84,7 @@ def checkpoint_stages(backbone: nn.Module, config: EncoderConfig) -> None:
 
     for stage in listed[1]:
         again = partial(checkpoint, stage.forward, use_reentrant=False)
-        stage.forward = again  # type: ignore[method-assign]
+        stage.forward = again
 
 
 def _normalised(module: nn.Module) -> list[nn.Module]:
