@@ -161,11 +161,11 @@ def test_a_damaged_file_is_read_or_named(name, tmp_path):
         assert "mine.txt is not as a demo made it" in (refusal(READ[name], path) or "")
     else:
         assert refusal(READ[name], path) is None
-    cases = itertools.islice(bad_bytes(SOUND[name]), many(40, 800))
+    cases = itertools.islice(bad_bytes(SOUND[name]), many(100, 800))
     if name.endswith((".json", ".jsonl")):
         text = SOUND[name].decode()
         cases = itertools.chain(bad_json(text, lines=name.endswith("l")), cases)
-    for what, data in cases:
+    for what, data in itertools.islice(cases, 0, None, many(4, 1)):
         path.write_bytes(data)
         said = refusal(READ[name], path)
         if name == MARK:
