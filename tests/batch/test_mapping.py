@@ -8,6 +8,7 @@ from PIL import Image
 
 from saccade import Captioner
 from saccade.batch import caption_batch, caption_dataset
+from saccade.batch.distributed import CaptionActor
 from saccade.batch.mapping import digest_of
 from saccade.batch.planning import plan
 from saccade.errors import UsageError
@@ -83,6 +84,27 @@ def test_actors_never_take_all_cpus(cpus, gpus, nodes, actors, threads):
         assert layout.actors * layout.cpus <= cpus - nodes + 0.01 * layout.actors
     if cpus == nodes == 1:
         assert cpus - layout.actors * layout.cpus >= 0.5 or gpus
+
+
+def test_what_an_actor_does_with_a_batch(captioner, data, run):
+    """Rows that are done are left out, all of them too; bytes are not passed on, paths are."""
+    pyarrow = pytest.importorskip("pyarrow", reason="pip install 'saccade-captioner[publish]'")
+    paths = sorted((data / "images").iterdir())[:3]
+    keys = [picture_digest(path) for path in paths]
+    texts = [caption.text for caption in captioner.caption(paths)]
+
+    def done(columns, column, known):
+        digests = np.sort(np.array([bytes.fromhex(key)[:16] for key in known], dtype="V16"))
+        actor = CaptionActor([str(run)], column, "caption", digests, 1, True, None, {})
+        return actor(pyarrow.table(columns)).to_pydict()
+
+    names = [str(path) for path in paths]
+    expected = {"path": names, "caption": texts, "caption_error": [None] * 3, "sha256": keys}
+    assert done({"path": names}, "path", []) == expected
+    columns = {"n": [1, 2, 3], "bytes": [path.read_bytes() for path in paths]}
+    rest = {"n": [1, 3], "caption": [texts[0], texts[2]], "caption_error": [None, None]}
+    assert done(columns, "bytes", keys[1:2]) == rest | {"sha256": [keys[0], keys[2]]}
+    assert done({"path": names}, "path", keys) == {name: [] for name in expected}
 
 
 def test_two_cpus_hold_one_actor():

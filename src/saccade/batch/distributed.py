@@ -109,7 +109,6 @@ class CaptionActor:
         decoding: Decoding | None,
         options: dict[str, Any],
     ) -> None:
-        import ray
         import torch
 
         torch.set_num_threads(threads)
@@ -121,7 +120,7 @@ class CaptionActor:
         )
         self.decoding = self.captioner.settings(**options) if decoding is None else decoding
         self.column, self.to = column, to
-        self.known = ray.get(known)
+        self.known = known if isinstance(known, np.ndarray) else ray_data().get(known)
 
     def __call__(self, rows: Any) -> Any:
         """The rows that are not done, with their captions: tables of pyarrow."""
@@ -132,7 +131,7 @@ class CaptionActor:
         keys = [digest_of(photo) for photo in photos]
         new = [at for at, key in enumerate(keys) if key is None or not self._done(key)]
         texts, errors = captions_of(self.captioner, [photos[at] for at in new], self.decoding)
-        kept = rows.take(new)
+        kept = rows.take(pyarrow.array(new, pyarrow.int64()))
         if not all(isinstance(cell, str) for cell in cells):
             kept = kept.drop_columns([self.column])
         columns = {

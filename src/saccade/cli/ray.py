@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from saccade.cli.stopping import ended, stoppable
-from saccade.errors import UsageError
+from saccade.errors import SaccadeError, UsageError
 from saccade.text.printing import echo
 
 if TYPE_CHECKING:
@@ -97,6 +97,12 @@ def with_ray(
                     _flush(tables)
                 bar.advance(written + failed - passed)
                 passed = written + failed
+        except ray.exceptions.RayError as error:
+            reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+            raise SaccadeError(
+                f"--ray: an actor failed ({reason[0][:200]}); the captions so far are written: run "
+                "it again."
+            ) from error
         except KeyboardInterrupt as stop:
             raise ended(stop, f"{written} of {len(paths)} captions are written") from stop
         finally:
