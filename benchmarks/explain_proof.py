@@ -122,7 +122,9 @@ def report_row(name: str, explanations: list[Explanation], examples: list[Exampl
         found = [w.agreement[pair] for e in explanations for w in e.words]
         rank, overlap = np.mean([a.rank for a in found]), np.mean([a.overlap for a in found])
         print(f"  {pair:22} rank correlation {rank:+.2f}, top tenth in common {overlap:.2f}")
-    flags = health([e.caption.alphas for e in explanations]).flags
+    captions = [e.caption for e in explanations]
+    away = [c.elsewhere for c in captions]
+    flags = health([c.alphas for c in captions], [c.where for c in captions], away).flags
     print("  attention: " + (" ".join(flags) or "no flag"))
 
 
