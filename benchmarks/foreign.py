@@ -34,7 +34,7 @@ from saccade.decoding import BeamSettings
 from saccade.engine import ForeignEngine, encode
 from saccade.explain import Explainer
 from saccade.models.foreign.contract import Parts
-from saccade.models.foreign.geometry import Fitting
+from saccade.models.foreign.geometry import Processed
 from saccade.models.foreign.loading import Foreign
 from saccade.models.foreign.pieces import PieceWords
 from saccade.models.foreign.table import FAMILIES
@@ -92,7 +92,7 @@ def main() -> None:
     model, processor, tokenizer = MAKERS[chosen.family]()
     model.set_attn_implementation("eager")
     model.eval().requires_grad_(False)
-    fitting = Fitting(processor, {})
+    fitting = Processed(processor)
     family = FAMILIES[chosen.family].build(
         Parts(model, tokenizer, fitting.size, None, chosen.family)
     )
