@@ -72,8 +72,8 @@ def lists_beside(path: Path) -> dict[str, Path]:
         beside = sorted(path.parent.iterdir())
     except OSError as error:
         raise DataError(
-            f"{path.parent} can't be read ({reason(error)}), so that split lists beside {path.name} "
-            "are not seen; check the folder's permissions."
+            f"{path.parent} can't be read ({reason(error)}), so that split lists beside "
+            f"{path.name} are not seen; check the folder's permissions."
         ) from error
     for split, words in (("train", "train"), ("val", "dev|val"), ("test", "test")):
         pattern = re.compile(rf"(?i)(.*[._])?({words})(_?images)?\.(txt|lst)")
