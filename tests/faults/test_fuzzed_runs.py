@@ -67,6 +67,12 @@ def whole(interrupted, tmp_path_factory) -> dict[str, object]:
     return result(run)
 
 
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    """A damaged name of a backbone is looked for on the hub, which says no at once."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+
 BOUNDED = settings(
     max_examples=many(4, 100),
     deadline=None,
@@ -199,6 +205,20 @@ def test_a_damaged_run_is_reported_or_not_at_all(
     assert outcome in ("fine", "refused"), outcome
     assert (run / "report.html").exists() == (outcome == "fine")
     shutil.rmtree(run.parent)
+
+
+@pytest.mark.parametrize("lost", ["backbone", "encoder", "decoder", "train", "decode"])
+def test_a_run_without_a_setting_it_stands_on_is_refused(interrupted, tmp_path, capsys, lost):
+    """Also an older run, without a checksum: a default would stand for another model."""
+    run = tmp_path / "run"
+    shutil.copytree(interrupted, run)
+    about = json.loads((run / "run.json").read_text())
+    del about["checksum"]
+    del (about["config"]["encoder"] if lost == "backbone" else about["config"])[lost]
+    (run / "run.json").write_text(json.dumps(about))
+    outcome, _, error = attempt(["train", "--resume", str(run), "--cpu"], capsys)
+    assert outcome == "refused"
+    assert f"{run / 'run.json'}: 'config.{'encoder.' * (lost == 'backbone')}{lost}'" in error
 
 
 def test_changed_settings_are_said(interrupted, whole, tmp_path, capsys):

@@ -117,6 +117,13 @@ class Run:
             elif not _is(about[key], kinds):
                 names = " or ".join(_NAMES[kind] for kind in kinds)
                 raise DataError(f"{path}: '{key}' is not {names}; {cure}.")
+        settings = about["config"]
+        for section in ("encoder", "decoder", "train", "decode"):
+            if not _is(settings.get(section), (dict,)):
+                raise DataError(f"{path}: 'config.{section}' is not {_NAMES[dict]}; {cure}.")
+        # Without it the default would be another model, from the hub.
+        if not _is(settings["encoder"].get("backbone"), (str,)):
+            raise DataError(f"{path}: 'config.encoder.backbone' is not {_NAMES[str]}; {cure}.")
         start = about.get("start")
         if start is not None and not all(_is(start.get(k), (str,)) for k in START):
             raise DataError(f"{path}: 'start' names no checkpoint; {cure}.")
