@@ -160,10 +160,13 @@ def test_a_frozen_backbone_stays_in_evaluation_mode_and_a_trained_one_does_not(t
     saved_backbone(FAMILIES["resnet"][0], tmp_path)
     frozen = load_encoder(EncoderConfig(backbone=str(tmp_path), image_size=(64, 64))).train()
     assert not any(module.training for module in frozen.backbone.modules())
-    trained = load_encoder(
-        EncoderConfig(backbone=str(tmp_path), image_size=(64, 64), freeze="none")
-    ).train()
-    assert all(module.training for module in trained.backbone.modules())
+    config = EncoderConfig(backbone=str(tmp_path), image_size=(64, 64), freeze="none")
+    trained = load_encoder(config).train()
+    # the statistics of batch normalisation rest, unless they are to move
+    for module in trained.backbone.modules():
+        assert module.training is not isinstance(module, torch.nn.BatchNorm2d)
+    moving = load_encoder(replace(config, frozen_statistics=False)).train()
+    assert all(module.training for module in moving.backbone.modules())
     assert all(p.requires_grad for p in trained.parameters())
 
 
