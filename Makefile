@@ -1,4 +1,4 @@
-# `make demo` and `make test` set up what they need in .venv first; `make faults` takes 20 minutes.
+# `make demo` and `make test` set up what they need in .venv first; `make faults` takes half an hour.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
