@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from saccade.cli.intervals import figure_with, percent_with
+
 if TYPE_CHECKING:
     from saccade.evaluation.boxfigures import BoxFigures, Group
     from saccade.evaluation.chances import ChanceFigures
@@ -18,7 +20,12 @@ def show_boxes(figures: "BoxFigures | None", title: str = "") -> None:
     pairs = {pair.metric: pair for pair in figures.pairs}
     for group in (figures.heads, figures.all):
         rows = [
-            (name, _sure(group.peak[name]), _sure(group.mass[name]), *_beyond(pairs, group, name))
+            (
+                name,
+                percent_with(group.peak[name]),
+                percent_with(group.mass[name]),
+                *_beyond(pairs, group, name),
+            )
             for name in figures.maps
         ]
         heading = f"{of}{group.name}, {_counted(group)}"
@@ -61,8 +68,8 @@ def show_chances(figures: "ChanceFigures | None") -> None:
     rows = [
         (
             row.name,
-            f"{row.area.value:.3f} ({row.area.low:.3f} to {row.area.high:.3f})",
-            f"{row.error.value:.3f} ({row.error.low:.3f} to {row.error.high:.3f})",
+            figure_with(row.area),
+            figure_with(row.error),
         )
         for row in figures.rows
     ]
@@ -89,7 +96,7 @@ def _paired(item: "Comparison") -> tuple[str, ...]:
 
 def _judged(group: "Group", name: str) -> tuple[str, ...]:
     peak, centre, mass = group.peak[name], group.peak["centre"], group.mass[name]
-    return group.name, str(group.words), _sure(peak), _percent(centre), _sure(mass)
+    return group.name, str(group.words), percent_with(peak), _percent(centre), percent_with(mass)
 
 
 def _beyond(pairs: dict[str, "Comparison"], group: "Group", name: str) -> tuple[str]:
@@ -105,10 +112,6 @@ def _counted(group: "Group") -> str:
 
 def _percent(share: "Interval") -> str:
     return f"{100 * share.value:.1f}%"
-
-
-def _sure(share: "Interval") -> str:
-    return f"{_percent(share)} ({100 * share.low:.1f} to {100 * share.high:.1f})"
 
 
 def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -121,7 +121,7 @@ def caption(
     Example: saccade caption photo.jpg --model runs/mine/best --attention maps/
     Drawn captions: saccade caption photo.jpg --model runs/mine --samples 5 --temperature 0.8
     """
-    from saccade.cli.doubt import check_limits, doubter_for, told
+    from saccade.cli.doubt import check_limits, doubter_for, with_doubts
     from saccade.errors import PictureError, UsageError
     from saccade.files import JsonStream
     from saccade.text.printing import Screen
@@ -203,7 +203,7 @@ def caption(
                 for one in (result, *result.others[: count - 1]):
                     sentence = one.text or "(no words)"
                     if screen is not None and one.doubt is not None:
-                        screen.marked(told(one), str(path) if len(paths) > 1 else "")
+                        screen.marked(with_doubts(one), str(path) if len(paths) > 1 else "")
                     elif len(paths) > 1:
                         echo(path, sentence, separator="\t")
                     else:

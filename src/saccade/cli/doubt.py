@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from saccade.cli.boxes_show import show_table
+from saccade.cli.intervals import figure_with, percent_with
 from saccade.errors import UsageError
 from saccade.text.printing import echo, printable
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from saccade.explain import Explainer
     from saccade.explain.doubt import Doubter
     from saccade.values.captions import Caption
-    from saccade.values.evidence import Interval
 
 SIGN = "?"  # behind a doubtful word
 
@@ -81,30 +81,21 @@ def store_fitted(captioner: Captioner, figures: DoubtFigures) -> None:
 def show_doubt(figures: DoubtFigures) -> None:
     """How well doubts tell wrong words from right ones, and how right they are."""
     wrong = "not true of its scene" if figures.scenes else "in no reference"
-    rows = [(row.name, _figure(row.area), _figure(row.error)) for row in figures.rows]
+    rows = [(row.name, figure_with(row.area), figure_with(row.error)) for row in figures.rows]
     heading = (
-        f"a content word's probability to be wrong ({wrong}: {_percent(figures.wrong)} of "
+        f"a content word's probability to be wrong ({wrong}: {percent_with(figures.wrong)} of "
         f"{figures.words:,} words in {figures.pictures:,} pictures), each from a model of the "
         f"other half of the pictures (right ones would be off by {figures.by_luck:.3f} by luck)"
     )
     show_table(heading, ("known", "area under ROC", "calibration error"), rows)
     bins = [(f"{b.chance:.2f}", f"{b.share:.2f}", f"{b.words:,}") for b in figures.bins]
     show_table("words of about the same doubt", ("doubt", "wrong", "words"), bins)
-    echo(f"Beyond log-probability and entropy: area {_figure(figures.gain, sign='+')}")
+    echo(f"Beyond log-probability and entropy: area {figure_with(figures.gain, sign='+')}")
     if figures.doubtful is not None and figures.caught is not None:
         echo(
-            f"Doubtful words (from 0.5 on): {_percent(figures.doubtful)} are wrong; of the wrong "
-            f"words {_percent(figures.caught)} are doubtful"
+            f"Doubtful words (from 0.5 on): {percent_with(figures.doubtful)} are wrong; of the "
+            f"wrong words {percent_with(figures.caught)} are doubtful"
         )
-
-
-def _figure(interval: Interval, sign: str = "") -> str:
-    value, low, high = (f"{x:{sign}.3f}" for x in (interval.value, interval.low, interval.high))
-    return f"{value} ({low} to {high})"
-
-
-def _percent(share: Interval) -> str:
-    return f"{100 * share.value:.1f}% ({100 * share.low:.1f} to {100 * share.high:.1f})"
 
 
 # Showing ------------------------------------------------------------------------------------------
@@ -130,7 +121,7 @@ def check_limits(doubt_from: float | None, doubt_below: float | None) -> None:
         raise UsageError("--doubt-below marks from its own limit on; leave out --doubt-from.")
 
 
-def told(caption: Caption) -> Text:
+def with_doubts(caption: Caption) -> Text:
     """The caption with doubtful words in bold, a sign behind each, then its figure and what it
     replaced."""
     from rich.text import Text

@@ -4,7 +4,7 @@ import math
 
 from rich.table import Table
 
-from saccade.cli.doubt import told
+from saccade.cli.doubt import with_doubts
 from saccade.explain.judging import loss, supports
 from saccade.text.printing import Screen, row
 from saccade.values.evidence import Explanation, WordEvidence
@@ -37,7 +37,7 @@ def show(explanation: Explanation, every_map: bool = False) -> None:
     if explanation.words:
         screen.table(_table(explanation.words, tested, screen.width))
     if caption.doubt is not None:
-        screen.marked(told(caption))
+        screen.marked(with_doubts(caption))
     if every_map and explanation.words:
         screen.table(_maps(explanation))
         for name, reason in explanation.absent.items():

@@ -56,6 +56,7 @@ def with_ray(
     """Caption what has no row yet in the tables `choices`, as `into_forms` does. Raises UsageError
     for forms that are no tables, without ray, and for a cluster that can't be reached."""
     from saccade.batch.distributed import caption_dataset, ray_data
+    from saccade.cli.publish import BATCH
     from saccade.files import check_writable, refuse_inputs
     from saccade.progress import progress
     from saccade.publish import AltText, open_form
@@ -93,7 +94,7 @@ def with_ray(
                         if not table.has(key):
                             table.add(photo, key, alt)
                     written += 1
-                if (written + failed) % 64 == 0:
+                if (written + failed) % BATCH == 0:
                     _flush(tables)
                 bar.advance(written + failed - passed)
                 passed = written + failed

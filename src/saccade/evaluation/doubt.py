@@ -18,8 +18,6 @@ import numpy as np
 from saccade.data.broader import meanings
 from saccade.data.scenes import wrong_words
 from saccade.data.synonyms import known_pairs
-from saccade.engine import encode_prepared, prepare_ahead
-from saccade.errors import PictureError
 from saccade.evaluation.chances import (
     LEAST,
     ChanceBin,
@@ -27,7 +25,7 @@ from saccade.evaluation.chances import (
     bins_with,
     by_halves,
 )
-from saccade.evaluation.split import Captioned
+from saccade.evaluation.split import Captioned, encoded_batches
 from saccade.explain.doubt import Clues, content_places
 from saccade.explain.record import plain
 from saccade.metrics.calibration import (
@@ -112,29 +110,27 @@ def judged_words(
     `evaluate`."""
     tables, stems, wrong, of = [np.empty((0, len(clues.names)))], [], [], []
     with progress("Doubting", len(captioned), show) as task:
-        waiting = iter(enumerate(captioned))
-        for group in prepare_ahead(clues.engine, [c.example.image for c in captioned], BATCH):
-            kept, prepared = [], []
-            for (_, item), entry in zip(group, waiting, strict=False):
-                if not isinstance(item, PictureError):
-                    kept.append(entry)
-                    prepared.append(item)
-            if kept:
-                captions = [one.caption for _, one in kept]
-                found = clues.of(captions, encode_prepared(clues.engine, prepared))
-                for (number, one), table in zip(kept, found, strict=True):
-                    truth = truth_of(one.example, one.caption)
-                    places = content_places(one.caption)
-                    judged = [truth is not None and truth[t] is not None for t in places]
-                    tables.append(table[np.array(judged, dtype=bool)])
-                    stems += [
-                        stem(one.caption.words[t])
-                        for t, good in zip(places, judged, strict=True)
-                        if good
-                    ]
-                    wrong += [truth[t] for t in places if truth and truth[t] is not None]
-                    of += [number] * sum(judged)
-            task.advance(len(group))
+        batches = encoded_batches(
+            clues.engine,
+            list(enumerate(captioned)),
+            lambda entry: entry[1].example.image,
+            BATCH,
+            task.advance,
+        )
+        for kept, encoded in batches:
+            found = clues.of([one.caption for _, one in kept], encoded)
+            for (number, one), table in zip(kept, found, strict=True):
+                truth = truth_of(one.example, one.caption)
+                places = content_places(one.caption)
+                judged = [truth is not None and truth[t] is not None for t in places]
+                tables.append(table[np.array(judged, dtype=bool)])
+                stems += [
+                    stem(one.caption.words[t])
+                    for t, good in zip(places, judged, strict=True)
+                    if good
+                ]
+                wrong += [truth[t] for t in places if truth and truth[t] is not None]
+                of += [number] * sum(judged)
             if stop():
                 break
     pictures = np.unique(of, return_inverse=True)[1] if of else np.zeros(0, dtype=int)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from saccade.config import to_dict
 from saccade.data.features import Skipped
@@ -23,6 +23,8 @@ from saccade.progress import progress
 from saccade.text import has_words
 from saccade.values.captions import Caption
 from saccade.values.examples import Example
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,14 @@ def evaluate(
     totals = [0.0, 0]
     seconds = 0.0
     with progress("Captioning", len(examples), show) as task:
-        for kept, encoded in _encoded(engine, examples, batch, skipped, task.advance):
+        for kept, encoded in encoded_batches(
+            engine,
+            examples,
+            lambda example: example.image,
+            batch,
+            task.advance,
+            lambda example, error: skipped.append(Skipped(example.image, str(error))),
+        ):
             nll, words = _likelihood(engine, kept, encoded)
             totals[0] += nll
             totals[1] += words
@@ -195,23 +204,25 @@ def _examples(
     return chosen
 
 
-def _encoded(
+def encoded_batches(
     engine: Engine,
-    examples: Sequence[Example],
+    items: Sequence[T],
+    photo: Callable[[T], Path],
     batch: int,
-    skipped: list[Skipped],
-    advance: Any,
-) -> Iterator[tuple[list[Example], Encoded]]:
-    """Batches of pictures that could be decoded, encoded once; the others go to `skipped`."""
-    waiting = iter(examples)
-    for group in prepare_ahead(engine, [e.image for e in examples], batch):
+    advance: Callable[[int], object],
+    failed: Callable[[T, PictureError], object] = lambda item, error: None,
+) -> Iterator[tuple[list[T], Encoded]]:
+    """Batches of items whose photo can be decoded, encoded once; failed is called for the others,
+    advance with the size of each batch once it is used."""
+    waiting = iter(items)
+    for group in prepare_ahead(engine, [photo(item) for item in items], batch):
         kept, prepared = [], []
-        for (_, item), example in zip(group, waiting, strict=False):
-            if isinstance(item, PictureError):
-                skipped.append(Skipped(example.image, str(item)))
+        for (_, opened), item in zip(group, waiting, strict=False):
+            if isinstance(opened, PictureError):
+                failed(item, opened)
             else:
-                kept.append(example)
-                prepared.append(item)
+                kept.append(item)
+                prepared.append(opened)
         if kept:
             yield kept, encode_prepared(engine, prepared)
         advance(len(group))

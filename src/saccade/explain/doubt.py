@@ -225,10 +225,8 @@ class Doubter:
     ) -> Caption:
         """The best of the other beams without a doubtful word; where there is none, the caption
         with its doubtful words replaced by broader ones that are less doubtful."""
-        beams = []
-        for other in caption.others:
-            (judged,) = self._judged([other], picture, [drawn])
-            beams.append(judged)
+        n = len(caption.others)
+        beams = self._judged(caption.others, picture.pictures([0] * n), [drawn] * n) if n else []
         caption = replace(caption, others=tuple(beams))
         for place, beam in enumerate(beams):
             doubt = beam.doubt

@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -131,6 +131,13 @@ class Table:
         return {**row, "caption": alt.text, "review": alt.review, "doubtful": list(alt.doubtful)}
 
 
+def _changed(rows: Iterable[Row], change: Callable[[Row], Row]) -> list[Row] | None:
+    """The rows as `change` gives them back; None where all stay as they are."""
+    before = list(rows)
+    after = [change(row) for row in before]
+    return None if after == before else after
+
+
 def _append(path: Path, end: int, data: bytes) -> None:
     """Bytes at a place of a file, the last ones of it afterwards, on the disk."""
     try:
@@ -175,9 +182,8 @@ class JsonLines:
 
     def rewrite(self, change: Callable[[Row], Row]) -> None:
         """See `Store`."""
-        before = list(self.rows())
-        rows = [change(row) for row in before]
-        if rows != before:
+        rows = _changed(self.rows(), change)
+        if rows is not None:
             data = "".join(f"{to_json(dict(row))}\n" for row in rows).encode()
             write_bytes(self.path, data)
             self._end = len(data)
@@ -222,9 +228,8 @@ class Csv:
 
     def rewrite(self, change: Callable[[Row], Row]) -> None:
         """See `Store`."""
-        before = list(self.rows())
-        rows = [change(row) for row in before]
-        if rows != before:
+        rows = _changed(self.rows(), change)
+        if rows is not None:
             data = _csv(rows, header=True)
             write_bytes(self.path, data)
             self._end = len(data)
@@ -290,9 +295,8 @@ class Parquet:
     def rewrite(self, change: Callable[[Row], Row]) -> None:
         """See `Store`: file by file."""
         for part in sorted(self.path.glob("part-*.parquet")):
-            before = self._parquet.read_table(part).to_pylist()
-            rows = [change(row) for row in before]
-            if rows != before:
+            rows = _changed(self._parquet.read_table(part).to_pylist(), change)
+            if rows is not None:
                 self._put(part, rows)
 
     def _put(self, part: Path, rows: list[Row]) -> None:

@@ -97,7 +97,10 @@ def _plain(config: Config) -> dict[str, Any]:
 
 def spreads(folders: Sequence[Path]) -> dict[str, OverSeeds]:
     """The best validations' figures that all runs have, by name."""
-    best = [_best(folder) for folder in folders]
+    return _spreads([_best(folder) for folder in folders])
+
+
+def _spreads(best: Sequence[Mapping[str, float]]) -> dict[str, OverSeeds]:
     names = [name for name in _FIGURES if all(name in record for record in best)]
     return {name: OverSeeds(tuple(record[name] for record in best)) for name in names}
 
@@ -112,7 +115,7 @@ def summary(folders: Sequence[Path]) -> dict[str, Any]:
             "lowest": min(spread.values),
             "highest": max(spread.values),
         }
-        for name, spread in spreads(folders).items()
+        for name, spread in _spreads(list(runs.values())).items()
     }
     return {"runs": runs, "figures": figures}
 
