@@ -32,7 +32,7 @@ def searched(strategy, rules, seeds):
     made = changed(STRATEGIES[strategy].settings(), strategy, max_words=6, **RULES[rules])
     model = Mock(len(WORDS), sharpness=2.0)
     tokens = Tokens(BOS, EOS, forced_ids(made.rules, WORDS))
-    applied = rules_of(made.rules, WORDS)
+    applied = rules_of(made.rules, WORDS, made.max_words)
     run = STRATEGIES[strategy].run
     return run(model, model.start(seeds), tokens, applied, made, 2, seeds)
 

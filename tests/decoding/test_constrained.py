@@ -158,7 +158,7 @@ def test_forced_words_of_settings():
         ({"forced": ("a", "b", "c", "d")}, "at most 3 words"),
         ({"forced": ("hot dog",)}, "is not one word"),
         ({"forced": ("dog|",)}, "is not one word"),
-        ({"forced": ("dog|cat",), "banned": ("cat", "dog")}, "is forced and banned"),
+        ({"forced": ("dog|cat",), "banned": ("cat", "Dog")}, "is forced and banned"),
     ):
         with pytest.raises(UsageError, match=said):
             RuleSettings(**wrong)

@@ -29,7 +29,7 @@ TOKENS = Tokens(BOS, EOS)
 def searched(strategy, rules, seeds, **options):
     settings = changed(STRATEGIES[strategy].settings(), max_words=7, **options)
     model = Mock(len(WORDS), sharpness=2.5)
-    made = rules_of(RuleSettings(**rules), WORDS)
+    made = rules_of(RuleSettings(**rules), WORDS, settings.max_words)
     run = STRATEGIES[strategy].run
     return run(model, model.start(seeds), TOKENS, made, settings, 2, seeds)
 
@@ -60,9 +60,8 @@ def test_no_caption_breaks_a_rule(strategy, seeds, rules):
         for h in entries:
             words = [WORDS.words[i] for i in h.ids]
             assert not {"<pad>", "<bos>", "<unk>", *rules.get("banned", ())} & set(words)
-            if h.finished:
-                assert len(words) >= rules.get("min_words", 0)
-                assert not words or words[-1] not in rules.get("bad_endings", ())
+            assert len(words) >= rules.get("min_words", 0)
+            assert not words or words[-1] not in rules.get("bad_endings", ())
             if rules.get("no_repeated_word"):
                 assert all(a != b for a, b in itertools.pairwise(words))
             n = rules.get("no_repeated_ngram", 0)
@@ -97,8 +96,8 @@ def test_repeats_are_those_that_lists_find(history, size):
 
 
 def test_a_banned_word_that_the_model_lacks_is_named():
-    with pytest.raises(UsageError, match="does not know the word 'zebra'"):
-        rules_of(RuleSettings(banned=("zebra",)), WORDS)
+    with pytest.raises(UsageError, match="does not know the word 'zebra'; leave it out"):
+        rules_of(RuleSettings(banned=("zebra",)), WORDS, 20)
 
 
 def test_strategies_change_into_each_other_and_know_the_names_of_transformers():
@@ -124,6 +123,8 @@ def test_settings_that_a_strategy_lacks_choose_the_one_that_has_them():
     ("wrong", "said"),
     [
         ({"strategy": "mcts"}, "no strategy 'mcts'; choose greedy, beam"),
+        ({"strategy": ["beam"]}, r"no strategy '\['beam'\]'; choose greedy, beam"),
+        ({"settings": 1}, "no setting 'settings' of decoding"),
         (
             {"strategy": "beam", "temperature": 0.5},
             "has no setting 'temperature'; it is one of sam",

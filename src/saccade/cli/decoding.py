@@ -84,18 +84,19 @@ def decoding_options(command: Callable[..., None]) -> Callable[..., None]:
 def _with_set(typed: dict[str, Any]) -> Typed:
     """Options with the assignments of --set laid over them. Raises UsageError for sections other
     than decode."""
+    assigned = typed.pop("set_", [])
+    if not assigned:
+        return typed
     from saccade.config import parse_settings
+    from saccade.decoding import side_by_side
     from saccade.errors import UsageError
 
-    settings = parse_settings(typed.pop("set_", []))
+    settings = parse_settings(assigned)
     decode = settings.pop("decode", {})
     if settings or not isinstance(decode, Mapping):
         name = next(iter(settings), "decode")
         raise UsageError(f"--set {name}...: only settings of decoding (decode.NAME=VALUE) go here.")
-    rules = decode.get("rules", {})
-    if not isinstance(rules, Mapping):
-        raise UsageError("--set decode.rules=...: name the rule, decode.rules.NAME=VALUE.")
-    return {**typed, **{k: v for k, v in decode.items() if k != "rules"}, **rules}
+    return {**typed, **side_by_side(decode)}
 
 
 def check_decoding(typed: Typed) -> None:
@@ -105,7 +106,7 @@ def check_decoding(typed: Typed) -> None:
 
     loose = dict(typed)
     if "groups" in loose:
-        loose.setdefault("beams", loose["groups"])
+        loose.setdefault("beams", loose.get("samples", loose["groups"]))
     _chosen(lambda **changes: changed(GreedySettings(max_words=10_000), **changes), loose)
 
 

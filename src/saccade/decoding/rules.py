@@ -47,8 +47,9 @@ class RuleSettings:
                 f"decode.rules.forced is at most {MOST_FORCED} words or sets of alternatives "
                 f"(dog|puppy), not {len(self.forced)}."
             )
+        banned = {spelled for word in self.banned for spelled in (word, *tokenize(word))}
         for entry in self.forced:
-            if set(alternatives(entry)) <= set(self.banned):
+            if set(alternatives(entry)) <= banned:
                 raise UsageError(
                     f"decode.rules: '{entry}' is forced and banned; leave it out of one of them."
                 )
@@ -152,14 +153,16 @@ def _continuations(history: Tensor, size: int) -> list[tuple[int, int]]:
     return [(row, places[p]) for row, p in equal.nonzero().tolist()]
 
 
-def no_bad_ending(eos: int, endings: Sequence[int]) -> Rule:
-    """The sentence does not end after some words ("a", "with", "of")."""
+def no_bad_ending(eos: int, endings: Sequence[int], max_words: int) -> Rule:
+    """The sentence does not end after some words ("a", "with", "of"), nor is it cut there."""
     bad = torch.tensor(list(endings), dtype=torch.long)
 
     def rule(logits: Tensor, history: Tensor) -> Tensor:
         if history.size(1):
             ends = torch.isin(history[:, -1], bad.to(history.device))
             logits[ends, eos] = -torch.inf
+        if history.size(1) + 1 == max_words:
+            logits[:, bad.to(logits.device)] = -torch.inf
         return logits
 
     return rule
@@ -176,20 +179,24 @@ def at_least(words: int, eos: int) -> Rule:
     return rule
 
 
-def rules_of(wanted: RuleSettings, vocabulary: Vocabulary, allow_unk: bool = False) -> list[Rule]:
-    """The rules that settings ask for: PAD and BOS never come, UNK only where it is allowed. Raises
-    UsageError for a banned word that the vocabulary lacks."""
+def rules_of(
+    wanted: RuleSettings, vocabulary: Vocabulary, max_words: int, allow_unk: bool = False
+) -> list[Rule]:
+    """The rules that settings ask for, of a search that cuts captions at `max_words`: PAD and BOS
+    never come, UNK only where it is allowed. Raises UsageError for a banned word that the
+    vocabulary lacks."""
     eos = vocabulary.eos
     unknown = () if allow_unk else (vocabulary.unk,)
     banned = [_known(word, "banned", vocabulary) for word in wanted.banned]
     rules = [ban((vocabulary.pad, vocabulary.bos, *unknown, *banned))]
-    endings = [vocabulary.ids[word] for word in wanted.bad_endings if word in vocabulary.ids]
+    spelled = (_spelled(word, vocabulary) for word in wanted.bad_endings)
+    endings = [vocabulary.ids[word] for word in spelled if word in vocabulary.ids]
     optional = (
         (wanted.min_words > 0, at_least(wanted.min_words, eos)),
         (wanted.no_repeated_word, no_repeated_word()),
         (wanted.no_repeated_ngram > 0, no_repeated_ngram(wanted.no_repeated_ngram)),
         (wanted.trigram_penalty > 0, repeated_trigram_penalty(wanted.trigram_penalty)),
-        (bool(endings), no_bad_ending(eos, endings)),
+        (bool(endings), no_bad_ending(eos, endings, max_words)),
     )
     return rules + [rule for on, rule in optional if on]
 
@@ -203,16 +210,30 @@ def forced_ids(wanted: RuleSettings, vocabulary: Vocabulary) -> tuple[tuple[int,
     )
 
 
+def check_words(wanted: RuleSettings, vocabulary: Vocabulary) -> None:
+    """Raises UsageError for a banned or forced word that the vocabulary lacks."""
+    for word in wanted.banned:
+        _known(word, "banned", vocabulary)
+    forced_ids(wanted, vocabulary)
+
+
 def _known(word: str, rule: str, vocabulary: Vocabulary) -> int:
-    if word not in vocabulary.ids and len(typed := tokenize(word)) == 1:
-        word = typed[0]
+    word = _spelled(word, vocabulary)
     if word not in vocabulary.ids:
         near = ", ".join(vocabulary.near(word))
         hint = f" (near: {near})" if near else ""
+        cure = "leave it out" if rule == "banned" else "choose another"
         raise UsageError(
-            f"decode.rules.{rule}: the model does not know the word '{word}'{hint}; choose another."
+            f"decode.rules.{rule}: the model does not know the word '{word}'{hint}; {cure}."
         )
     return vocabulary.ids[word]
+
+
+def _spelled(word: str, vocabulary: Vocabulary) -> str:
+    """A word as the vocabulary has it ("Dog": "dog"), or as it is where it has neither."""
+    if word not in vocabulary.ids and len(typed := tokenize(word)) == 1:
+        return typed[0]
+    return word
 
 
 def none_left() -> UsageError:

@@ -81,7 +81,7 @@ ALIASES = {
 _RULES = frozenset(f.name for f in fields(RuleSettings))
 
 
-def changed(settings: Any, strategy: str | None = None, **changes: Any) -> Any:
+def changed(settings: Any, /, strategy: str | None = None, **changes: Any) -> Any:
     """Settings with those changes that are not None: another strategy keeps what the two have in
     common, settings that the strategy lacks choose the first of the table that has them all
     (`beams` a beam search, `temperature` sampling), and rules (`min_words`, ...) and the names of
@@ -93,19 +93,19 @@ def changed(settings: Any, strategy: str | None = None, **changes: Any) -> Any:
         if value is None:
             continue
         if name in wanted and wanted[name] != value:
-            raise UsageError(f"{name} and its other name have two values; leave one out.")
+            raise _two_values(name)
         wanted[name] = value
     rules = {name: wanted.pop(name) for name in _RULES & wanted.keys()}
     if strategy is None:
         strategy = _implied(settings.strategy, wanted.keys(), bool(rules.get("forced")))
-    elif strategy not in STRATEGIES:
+    elif not isinstance(strategy, str) or strategy not in STRATEGIES:
         raise UsageError(f"there is no strategy '{strategy}'; choose {', '.join(STRATEGIES)}.")
     kind = STRATEGIES[strategy].settings
     names = _names(strategy)
     for name in sorted(wanted.keys() - names):
         owners = [other for other in STRATEGIES if name in _names(other)]
         cure = f"it is one of {' and '.join(owners)}; " if owners else ""
-        known = ", ".join(sorted(names | _RULES))
+        known = ", ".join(sorted(names | _RULES - ({"forced"} if strategy != "beam" else set())))
         raise UsageError(
             f"the strategy '{strategy}' has no setting '{name}'; {cure}{strategy} has {known}."
         )
@@ -115,6 +115,39 @@ def changed(settings: Any, strategy: str | None = None, **changes: Any) -> Any:
         kept.pop("beams", None)  # a beam search's number need not be one that divides
     ruled = {**values["rules"], **rules}
     return from_dict(kind, {**kept, **wanted, "rules": ruled}, "decode")
+
+
+def configured(*tables: Any) -> Any:
+    """Tables `decode` of a preset, of a checkpoint, of what was set: each laid over those before it
+    by `changed`, as one. A value that is no table comes back as it is. Raises UsageError."""
+    settings: Any = BeamSettings()
+    for table in tables:
+        if not isinstance(table, Mapping):
+            return table
+        settings = changed(settings, **side_by_side(table))
+    return to_dict(settings)
+
+
+def side_by_side(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a table `decode` and those of its table `rules`, as `changed` takes them.
+    Raises UsageError for what is no rule."""
+    rules = table.get("rules", {})
+    if not isinstance(rules, Mapping):
+        raise UsageError("decode.rules is a table: name the rule, decode.rules.NAME = VALUE.")
+    for name in rules:
+        if ALIASES.get(name, name) not in _RULES:
+            raise UsageError(
+                f"unknown setting 'decode.rules.{name}'; known here: {', '.join(sorted(_RULES))}."
+            )
+    flat = {str(name): value for name, value in table.items() if name != "rules"}
+    for name in flat.keys() & rules.keys():
+        if flat[name] != rules[name]:
+            raise _two_values(name)
+    return {**flat, **rules}
+
+
+def _two_values(name: str) -> UsageError:
+    return UsageError(f"{name} and its other name have two values; leave one out.")
 
 
 def _names(strategy: str) -> frozenset[str]:
@@ -160,7 +193,7 @@ def search(
     where sentences are drawn by chance. Raises UsageError where the rules leave no word."""
     forced = forced_ids(settings.rules, vocabulary)
     tokens = Tokens(vocabulary.bos, vocabulary.eos, forced)
-    rules = rules_of(settings.rules, vocabulary, settings.allow_unk)
+    rules = rules_of(settings.rules, vocabulary, settings.max_words, settings.allow_unk)
     state = model.start(features)
     run = STRATEGIES[settings.strategy].run
     return run(model, state, tokens, rules, settings, keep, seeds or [0] * state.count)

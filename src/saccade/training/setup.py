@@ -15,6 +15,7 @@ from saccade.data.augment import augmentation
 from saccade.data.dataset import CaptionSet, Pictures, cached_features, decoded_pictures
 from saccade.data.features import FeatureCache, Skipped, View, digests
 from saccade.data.trainable import cut_captions, trainable
+from saccade.decoding import check_words
 from saccade.engine.cache import encode_with, loader
 from saccade.errors import DataError, PictureError, UsageError
 from saccade.models.build import build_decoder
@@ -29,7 +30,7 @@ from saccade.text import Vocabulary
 from saccade.text.printing import echo
 from saccade.training.look import LookSettings, Shares, read_shares
 from saccade.training.start import Start, start_parts
-from saccade.training.tasks import build_detector
+from saccade.training.tasks import CrossEntropySettings, build_detector
 from saccade.values.examples import Example
 
 
@@ -87,11 +88,14 @@ def prepare(
     else:
         vocabulary = start.checkpoint.vocabulary
         encoder, decoder = start_parts(config, start)
+    check_words(config.decode.rules, vocabulary)
     detector = build_detector(config.train.task, encoder.features, train, vocabulary)
     model = CaptionModel(encoder, decoder, detector).to(device)
     shares = None
+    if isinstance(config.train.task, CrossEntropySettings) and config.train.task.entropy:
+        _check_attends("train.task.entropy sharpens attention", decoder, encoder)
     if isinstance(config.train.task, LookSettings):
-        _check_attends(decoder, encoder)
+        _check_attends("train.task.kind look teaches attention", decoder, encoder)
         shares = read_shares(config.train.task, train, validation, encoder)
     if config.train.gradient_checkpointing:
         checkpoint_stages(encoder.backbone, config.encoder)
@@ -151,8 +155,8 @@ def vocabulary_of(train: Sequence[Example], min_count: int) -> Vocabulary:
 
 
 @torch.no_grad()
-def _check_attends(decoder: Decoder, encoder: Encoder) -> None:
-    """Raises UsageError for a decoder without attention, which boxes can't teach."""
+def _check_attends(what: str, decoder: Decoder, encoder: Encoder) -> None:
+    """Raises UsageError for a decoder without attention, where something is done to it."""
     cells = torch.zeros(
         1, encoder.grid[0] * encoder.grid[1], encoder.features, device=encoder.mean.device
     )
@@ -160,8 +164,8 @@ def _check_attends(decoder: Decoder, encoder: Encoder) -> None:
     taught = decoder.to(cells.device).teach(Features(cells), first, torch.ones_like(first[0]))
     if taught.attention is None:
         raise UsageError(
-            "train.task.kind look teaches attention, and a decoder of kind "
-            f"{decoder.settings.kind} has none; choose another decoder.kind."
+            f"{what}, and a decoder of kind {decoder.settings.kind} has none; leave it out, or "
+            "choose another decoder.kind."
         )
 
 

@@ -113,7 +113,8 @@ def _check_alike(first: Checkpoint, name: str, other: Checkpoint, its_name: str)
     digests = [model.encoder.digest() for model in (ours, theirs)]
     tuned = not (ours.encoder.config.frozen or theirs.encoder.config.frozen)
     if shapes[0] != shapes[1] or (digests[0] != digests[1] and not tuned):
+        one, two = (model.encoder.config.backbone for model in (ours, theirs))
+        what = f"{one}, and it with other weights" if one == two else f"{one} and {two}"
         raise UsageError(
-            f"{pair} have two encoders ({ours.encoder.config.backbone} and "
-            f"{theirs.encoder.config.backbone}): their weights have no mean; try an ensemble."
+            f"{pair} have two encoders ({what}): their weights have no mean; try an ensemble."
         )

@@ -15,6 +15,7 @@ from saccade.data.columns import NO_CHOICES, Choices
 from saccade.data.sources import Dataset, read
 from saccade.data.trainable import trainable
 from saccade.decoding import TAG as STRATEGIES
+from saccade.decoding import configured
 from saccade.errors import DataError, SaccadeError, UsageError
 from saccade.models.build import TAG as DECODERS
 from saccade.text.printing import echo
@@ -53,14 +54,15 @@ def configure(
 ) -> Config:
     """A preset's settings (or the defaults) with changes laid over them.
 
-    Where the changes name another kind of decoder, strategy or task, the preset's settings of the
-    old one are left out. start: a checkpoint that training starts from, whose encoder, decoder and
-    decoding go before the preset's. Raises UsageError naming the setting that is unknown, out of
-    range or decided by the checkpoint."""
+    Where the changes name another kind of decoder or task, the preset's settings of the old one are
+    left out; another strategy keeps what the two have in common. start: a checkpoint that training
+    starts from, whose encoder, decoder and decoding go before the preset's. Raises UsageError
+    naming the setting that is unknown, out of range or decided by the checkpoint."""
     base = _spelled_out(load_preset(preset) if preset else {})
     settings = _spelled_out(settings)
     if start is not None:
         base = started(base, settings, start)
+    base["decode"] = configured(base.pop("decode", {}), settings.pop("decode", {}))
     for name, tag in TAGS.items():
         *path, last = name.split(".")
         tables = [base, settings]
@@ -82,6 +84,7 @@ def check_settings(config: Config) -> None:
     check_tracking(config.train.tracking)
     settings = config.train
     for name, used in (
+        ("encoder_rate", settings.encoder_rate != 1),
         ("crop", settings.crop < 1),
         ("colour", settings.colour > 0),
         ("gradient_checkpointing", settings.gradient_checkpointing),

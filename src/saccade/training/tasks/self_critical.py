@@ -281,6 +281,11 @@ def check_self_critical(settings: TrainConfig, started: bool, reward: Reward | N
             "worse, so that train.select = loss would keep the first checkpoint: choose CIDEr or "
             "BLEU-4 (--set train.select=CIDEr)."
         )
+    if task.baseline == "greedy" and task.loss != "reinforce":
+        raise UsageError(
+            f"train.task.baseline is for train.task.loss reinforce, and {task.loss} compares a "
+            "picture's samples with each other: leave one of them out."
+        )
     if not (task.cider or task.bleu or task.rouge or (reward is not None and task.own)):
         raise UsageError(
             "train.task rewards nothing: set its cider, bleu or rouge above 0, or pass a reward of "
