@@ -37,6 +37,10 @@ def texts(folder: Path, form: str) -> list[AltText | None]:
     return [place.read(path) for path in sorted(folder.glob("*.png"))]
 
 
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_edits_go_back_to_their_form(photos, form, tmp_path, capsys):
     if form in ("xmp", "embed"):
@@ -45,10 +49,10 @@ def test_edits_go_back_to_their_form(photos, form, tmp_path, capsys):
         pytest.importorskip("pyarrow", reason="pip install 'saccade-captioner[publish]'")
     fill(photos, form)
     before = texts(photos, form)
-    assert before[1].review is (None if form == "txt" else True)
-    assert before[1].doubtful == (() if form == "txt" else ("red",))
+    assert before[1].review is True
+    assert before[1].doubtful == ("red",)
     edits = tmp_path / "edits.jsonl"
-    key = content_key(photos / "1.png")
+    key = open_form(form, photos, "")[0].key(photos / "1.png")
     edit = {"sha256": key, "photo": "1.png", "before": before[1].text, "caption": " a  blue 犬 "}
     edits.write_text(json.dumps(edit) + "\n")
     command = ["review", str(photos), "--form", form, "--edits", str(edits)]
@@ -59,15 +63,35 @@ def test_edits_go_back_to_their_form(photos, form, tmp_path, capsys):
     assert after[1].review is (None if form == "txt" else False)
     assert after[1].doubtful == ()
     assert [after[0], after[2]] == [before[0], before[2]]
-    if form == "embed":  # its content is another now
-        assert main(command) == 1
-        assert "No photo with a caption here for 1 edits" in capsys.readouterr().err
-    else:
-        assert main(command) == 0  # twice is once
-        assert texts(photos, form) == after
+    files = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files_in(photos)}
+    assert main(command) == 0  # twice is once
+    assert {
+        path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files_in(photos)
+    } == files
     if form in ("jsonl", "csv", "parquet"):  # a next run of the model's goes on with others
         again, _ = open_form(form, photos, "m")
         assert again.done(photos / "1.png")
+
+
+def test_a_caption_that_is_right_needs_no_review_any_more(photos, tmp_path, capsys):
+    """Ticked only: `photo.review.txt` goes; one that is not of this caption is kept."""
+    fill(photos, "txt")
+    assert (photos / "1.review.txt").read_text() == "red\n"
+    (photos / "2.review.txt").write_text("send to my editor\n")
+    edits = tmp_path / "edits.jsonl"
+    rows = [
+        {"sha256": content_key(photos / f"{n}.png"), "before": text, "caption": text}
+        for n, text in ((1, 'a "red" <b>1</b>'), (2, 'a "red" <b>2</b>'))
+    ]
+    edits.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    before = {path: path.stat().st_mtime_ns for path in files_in(photos)}
+    command = ["review", str(photos), "--form", "txt", "--edits", str(edits)]
+    for _ in range(2):
+        assert main(command) == 0
+        assert sorted(path.name for path in photos.glob("*.review.txt")) == ["2.review.txt"]
+    after = {path: path.stat().st_mtime_ns for path in files_in(photos)}
+    del before[photos / "1.review.txt"], before[photos / "1.txt"], after[photos / "1.txt"]
+    assert after == before
 
 
 def test_what_changed_meanwhile_stays(photos, tmp_path, capsys):
@@ -106,3 +130,6 @@ def test_misuse(photos, tmp_path, capsys):
     assert main(["review", str(photos), "--form", "csv", *page]) == 2
     assert "captions.csv does not exist" in capsys.readouterr().err
     assert main(["review", str(photos), "--form", "html", *page]) == 2
+    assert "no page (.html, .htm, .xhtml)" in capsys.readouterr().err
+    assert main(["review", str(photos), "--form", "xml", *page]) == 2
+    assert "--form: there is no form 'xml'" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import struct
 import subprocess
@@ -15,7 +16,7 @@ from PIL import Image
 
 from saccade.errors import DataError, PictureError
 from saccade.publish import AltText
-from saccade.publish.embedding import packet_of, with_packet
+from saccade.publish.embedding import packet_in, packet_of, with_packet
 from saccade.publish.xmp import alt_texts, descriptions, with_alt
 
 ALT = AltText("A dog & a <cat> – “friends”", "m", "en")
@@ -76,6 +77,29 @@ def test_pixels_and_other_metadata_stay(kind):
 
 
 @pytest.mark.parametrize("kind", PHOTOS)
+def test_a_packet_is_found_wherever_it_stands_in_a_file(kind, tmp_path):
+    """Also behind 100 kB of other segments, which is further than is read at first."""
+    path = tmp_path / "photo"
+    path.write_bytes(PHOTOS[kind])
+    assert packet_in(path) == packet_of(PHOTOS[kind], kind)
+    path.write_bytes(with_packet(PHOTOS[kind], b"<x/>", kind))
+    assert packet_in(path) == b"<x/>"
+    if kind == "jpeg":
+        segment = b"\xff\xe2" + struct.pack(">H", 50_002) + bytes(50_000)
+        whole = with_packet(PHOTOS[kind], b"<x/>", kind)
+        path.write_bytes(whole[:2] + 2 * segment + whole[2:])
+        assert packet_in(path) == b"<x/>"
+        path.write_bytes(whole[:2] + 2 * segment)
+        with pytest.raises(PictureError, match="photo: is damaged"):
+            packet_in(path)
+    path.write_bytes(b"")
+    with pytest.raises(PictureError, match="XMP can be embedded in JPEG, PNG and WebP"):
+        packet_in(path)
+    with pytest.raises(PictureError, match="does not exist"):
+        packet_in(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("kind", PHOTOS)
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_a_damaged_file_is_named_and_never_a_crash(kind, data):
@@ -121,10 +145,23 @@ def test_other_fields_and_languages_stay():
         assert part in kept
     replaced = with_alt(kept, AltText("new", "m", "en"), overwrite=True)
     assert descriptions(replaced) == {"x-default": "new", "en": "new", "de": "meins"}
-    judged = with_alt(kept, AltText("x", "m", review=True, doubtful=("dog", "red")))
-    assert alt_texts(judged) == alt_texts(kept)
+    doubted = AltText("x", "m", review=True, doubtful=("dog", "red"))
+    assert with_alt(kept, doubted).count(b"doubtful") == 0  # a judgement goes with its text
+    judged = with_alt(kept, doubted, overwrite=True)
     assert b"review>True<" in judged
     assert judged.count(b"doubtful") == 2
+    anew = with_alt(judged, ALT, overwrite=True)
+    assert b"saccade" not in anew  # not of the text before
+    assert with_alt(with_alt(anew, doubted, True), ALT, True) == anew  # nothing piles up
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1))
+def test_any_text_in_a_new_packet(text):
+    """As it is, but for characters that XML can't hold."""
+    packet = with_alt(None, AltText(text, "m", "de"))
+    kept = re.sub("[^\t\n\r -\ufffd\U00010000-\U0010ffff]", "", text)
+    expected = {"x-default": kept, "de": kept} if kept.strip() else {}
+    assert alt_texts(packet) == descriptions(packet) == expected
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saccade.errors import DataError
+from saccade.errors import DataError, SaccadeError
+from saccade.publish.attributes import attributes, without
 from saccade.publish.pages import photo_of, read_page
 
 PAGE = """<!DOCTYPE html>
@@ -46,7 +47,7 @@ def test_only_images_without_alt_and_only_there(tmp_path):
         == PAGE
     )
     assert '<img alt="&lt;0&gt; &amp; &quot;q&quot;' in written
-    changed = [line for line in page.changes(texts).splitlines() if line[:1] in "+-"]
+    changed = [line for line in page.changes(written).splitlines() if line[:1] in "+-"]
     assert len(changed) == 2 + 2  # the line of both images, and the names of the files
 
     class Alts(HTMLParser):
@@ -112,6 +113,74 @@ def test_whatever_the_page_taking_the_texts_out_gives_it_back(tmp_path_factory, 
     assert written.replace(' alt="@@"', "") == text
     for image in page.images:
         assert text[image.offset - 4 : image.offset].lower() == "<img"
+
+
+EDITED = [  # an img, the same with the text "b & c", and with its text "a" only reviewed
+    ('<img alt="a">', '<img alt="b &amp; c">', '<img alt="a">'),
+    ("<IMG src=x ALT=a>", '<IMG src=x ALT="b &amp; c">', "<IMG src=x ALT=a>"),
+    ("<img alt = 'a'/>", '<img alt="b &amp; c"/>', "<img alt = 'a'/>"),
+    ('<img alt="a" data-doubtful="a">', '<img alt="b &amp; c">', '<img alt="a">'),
+    ('<img data-doubtful=a alt="\n a "/>', '<img alt="b &amp; c"/>', '<img alt="\n a "/>'),
+    ('<img src=x data-doubtful="a"/ alt=a>', '<img src=x / alt="b &amp; c">',
+     "<img src=x / alt=a>"),
+    ('<img title="alt=z" alt="a"data-doubtful="a"src="y">',
+     '<img title="alt=z" alt="b &amp; c"src="y">', '<img title="alt=z" alt="a"src="y">'),
+    ('<img alt="a" alt="z">', '<img alt="b &amp; c" alt="z">', '<img alt="a" alt="z">'),
+    ("<img alt=&#97;>", '<img alt="b &amp; c">', "<img alt=&#97;>"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tag", "edited", "reviewed"), EDITED)
+def test_texts_that_are_there_are_edited_and_nothing_else(tmp_path, tag, edited, reviewed):
+    path = tmp_path / "page.html"
+    around = '<p>caf\u00e9\r\n<!-- <img alt="a"> -->{}<img alt=""><img><img alt>\n<b>{}</b>'
+    path.write_bytes(around.format(tag, tag).encode())
+    page = read_page(path)
+    assert [image.text for image in page.described] == ["a", "a"]
+    first, second = (image.offset for image in page.described)
+    assert page.with_edits({first: "b & c"}) == around.format(edited, tag)
+    assert page.with_edits({second: "b & c", first: "a"}) == around.format(reviewed, edited)
+    assert page.with_edits({}) == around.format(tag, tag)
+    page.replace(page.with_edits({second: "b & c"}))
+    again = read_page(path)
+    assert [(image.text, image.doubtful) for image in again.described][1] == ("b & c", ())
+    with pytest.raises(SaccadeError, match="has changed meanwhile"):
+        page.replace("x")
+
+
+TAG = st.builds(
+    lambda parts: "<img" + "".join(parts) + ">",
+    st.lists(
+        st.builds(
+            lambda space, name, equals, value: space + name + (equals + value if equals else ""),
+            st.sampled_from([" ", "\n", " / ", "\t "]),
+            st.sampled_from(["alt", "ALT", "src", "data-doubtful", "x-1", "\u00e9"]),
+            st.sampled_from(["", "=", " = ", "=\n"]),
+            st.sampled_from(['"a > b"', "'alt=\"x\"'", "a", "a/b", '""', "'='", '"a\n b"']),
+        ),
+        max_size=5,
+    ),
+)
+
+
+@given(TAG)
+def test_attributes_are_where_the_parser_has_them(tag):
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            self.attrs = attrs
+
+    parser = Tags()
+    parser.feed(tag)
+    places = attributes(tag)
+    assert [place.name for place in places] == [name for name, _ in parser.attrs]
+    for place, (name, value) in zip(places, parser.attrs, strict=True):
+        text = tag[place.start : place.stop]
+        assert text.lower().startswith(name)
+        assert text.endswith((value or "", f'{value}"', f"{value}'"))
+        assert tag[place.stop] in " /\n\t>"
+    rest = Tags()
+    rest.feed(without(tag, "alt"))
+    assert rest.attrs == [pair for pair in parser.attrs if pair[0] != "alt"]
 
 
 def test_what_is_no_page_is_named(tmp_path):

@@ -172,7 +172,6 @@ def into_pages(
     be asked and `yes` was not given."""
     import sys
 
-    from saccade.files import write_bytes
     from saccade.publish.pages import photo_of, read_page
 
     places: list[tuple[HtmlFile, dict[int, Path]]] = []
@@ -201,25 +200,24 @@ def into_pages(
                     captions[Path(str(taken))] = result
         except KeyboardInterrupt as stop:
             raise ended(stop, "no page is changed") from stop
-    changes = []
+    changes: list[tuple[HtmlFile, str]] = []
+    count = 0
     for page, photos in places:
         texts = {at: captions[p].text for at, p in photos.items() if p in captions}
         doubtful = {at: _judgement(captions[p])[1] for at, p in photos.items() if p in captions}
         if texts:
-            changes.append((page, texts, doubtful))
-            for line in page.changes(texts, doubtful).splitlines():
+            count += len(texts)
+            changes.append((page, page.with_texts(texts, doubtful)))
+            for line in page.changes(changes[-1][1]).splitlines():
                 echo(line)
-    count = sum(len(texts) for _, texts, _ in changes)
     failed = sum(len(photos) for _, photos in places) - count
     if not changes:
         echo("No page has an image to describe: nothing is changed.", err=True)
     elif not yes and not sys.stdin.isatty():
         raise UsageError("nothing is written: add --yes to change the pages as shown.")
     elif yes or typer.confirm(f"Write these texts ({count}) into pages ({len(changes)})?"):
-        for page, texts, doubtful in changes:
-            if read_page(page.path).text != page.text:
-                raise SaccadeError(f"{page.path}: has changed meanwhile; run it again.")
-            write_bytes(page.path, page.encoded(texts, doubtful))
+        for page, text in changes:
+            page.replace(text)
         echo(f"Texts written: {count}, in pages: {len(changes)}.", err=True)
     else:
         echo("Nothing is changed.", err=True)

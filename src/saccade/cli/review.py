@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +27,7 @@ def review(
         typer.Option(
             "--form",
             help="Where the captions are, as caption --write put them: txt, xmp, embed, jsonl, "
-            "csv, parquet (also FORM=PATH).",
+            "csv, parquet (also FORM=PATH), or html (name pages or folders of them).",
         ),
     ],
     page: Annotated[
@@ -49,8 +49,13 @@ def review(
     if (page is None) == (edits is None):
         raise UsageError("name either --page FILE, to go through captions, or --edits FILE.")
     changes = None if edits is None else read_edits(edits)
+    if form == "html":
+        from saccade.cli.review_pages import through_pages
+
+        through_pages(photos, page, changes)
+        return
     folder = next(place for place in (photos[0], *photos[0].parents) if place.is_dir())
-    place, table = open_form(form, folder, "", overwrite=True)
+    place, table = open_form(form, folder, "", overwrite=True, option="--form")
     if table is not None and not table.exists():
         raise UsageError(f"--form {form}: {table} does not exist; name the table, FORM=PATH.")
     paths, readable = photos_of(photos)
@@ -68,7 +73,6 @@ def review(
 
 def _show(form: Form, paths: Sequence[Path], page: Path, readable: bool) -> None:
     """Write the page of the photos that have a caption."""
-    from saccade.publish.contract import content_key
     from saccade.viz.review import ReviewRow, write_review
 
     counts = {"without": 0, "failed": 0, "review": 0}
@@ -83,7 +87,7 @@ def _show(form: Form, paths: Sequence[Path], page: Path, readable: bool) -> None
                     counts["without"] += 1
                     continue
                 photo = open_photo(path, draft=(240, 240))
-                key = content_key(path)
+                key = form.key(path)
             except SaccadeError as error:
                 echo(f"saccade: {error}", err=True)
                 counts["failed"] += 1
@@ -101,22 +105,24 @@ def _show(form: Form, paths: Sequence[Path], page: Path, readable: bool) -> None
         raise typer.Exit(1)
 
 
-def _put(form: Form, paths: Sequence[Path], edits: Mapping[str, Edit], readable: bool) -> None:
+def _put(form: Form, paths: Sequence[Path], edits: Sequence[Edit], readable: bool) -> None:
     """Put each edit in the place of its photo's caption, where that is what the person saw."""
-    from saccade.publish.contract import content_key
+    from saccade.cli.review_pages import tell
 
+    by_photo = {edit.key: edit for edit in edits}  # of a photo the last counts
     done = failed = 0
     met = set()
     for path in paths:
         try:
-            key = content_key(path)
-            edit = edits.get(key)
+            key = form.key(path)
+            edit = by_photo.get(key)
             alt = None if edit is None else form.read(path)
             if edit is None or alt is None:
                 continue
             met.add(key)
             if alt.text == edit.caption and alt.review is not True:
-                continue  # as after the same edits before
+                done += 1  # as after the same edits before
+                continue
             if alt.text != edit.before:
                 raise PictureError(
                     f"{path}: its caption has changed since the page was made, and stays; make a "
@@ -128,9 +134,7 @@ def _put(form: Form, paths: Sequence[Path], edits: Mapping[str, Edit], readable:
             echo(f"saccade: {error}", err=True)
             failed += 1
     form.flush()
-    lost = [edit.where for key, edit in edits.items() if key not in met]
-    echo(f"{done:,} of {len(edits):,} edits are in their place.", err=True)
-    if lost:
-        echo(f"No photo with a caption here for {len(lost):,} edits, first {lost[0]}.", err=True)
+    lost = [edit.where for key, edit in by_photo.items() if key not in met]
+    tell(done, len(by_photo), lost)
     if failed or lost or not readable:
         raise typer.Exit(1)

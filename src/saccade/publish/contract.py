@@ -43,6 +43,11 @@ class Form(Protocol):
         """Put a text in the place of the one that `read` gave, as `write` does."""
         ...
 
+    def key(self, photo: Path) -> str:
+        """By which an edit finds its photo: `content_key`, unless `replace` would change it. Raises
+        SaccadeError for a damaged file."""
+        ...
+
 
 def content_key(photo: Path) -> str:
     """The SHA-256 of a photo's file: the same photo elsewhere, or under another name, has the same.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ _KEYS = ("sha256", "before", "caption")
 class Edit:
     """One photo's correction, or the word of a person that its caption is right."""
 
+    key: str  # of the photo
     before: str  # the text that the person saw
     caption: str
     where: str  # in the file, for messages
@@ -26,10 +27,10 @@ class Edit:
         return AltText(self.caption, alt.model, alt.language, False, ())
 
 
-def read_edits(path: Path) -> Mapping[str, Edit]:
-    """Edits by the SHA-256 of their photo; of a photo the last counts. Raises DataError naming the
-    line that is none."""
-    edits: dict[str, Edit] = {}
+def read_edits(path: Path) -> Sequence[Edit]:
+    """Edits; of a photo and the text that it had, the last counts. Raises DataError naming the line
+    that is none."""
+    edits: dict[tuple[str, str], Edit] = {}
     for number, line in enumerate(read_lines(path), 1):
         if not line.strip():
             continue
@@ -40,7 +41,8 @@ def read_edits(path: Path) -> Mapping[str, Edit]:
         caption = " ".join(value["caption"].split())
         if not caption:
             raise DataError(f"{where}: the caption is empty; write one, or take the line out.")
-        edits[value["sha256"]] = Edit(value["before"], caption, where)
+        edit = Edit(value["sha256"], value["before"], caption, where)
+        edits[edit.key, edit.before] = edit
     if not edits:
         raise DataError(f"{path}: holds no edit; save the edits again.")
-    return edits
+    return list(edits.values())

@@ -10,8 +10,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from saccade.errors import PictureError
+from saccade.files import read_bytes, reason, require_file
 
 _JPEG = b"\xff\xd8"
 _JPEG_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
@@ -19,6 +21,24 @@ _MOST_IN_JPEG = 65_535 - 2 - len(_JPEG_HEADER)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER = b"XML:com.adobe.xmp\0"
 _XMP_FLAG, _ALPHA_FLAG = 0x04, 0x10
+_HEAD = 2**16  # bytes of a JPEG in which its packet is looked for before all are read
+
+
+def packet_in(path: Path) -> bytes | None:
+    """`packet_of` a file, of which as little is read as is needed: of a JPEG, what stands before
+    the picture. Raises PictureError as `packet_of`, and for a file that can't be read."""
+    require_file(path, PictureError, "picture")
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise PictureError(f"{path} can't be read ({reason(error)}); check the disk.") from error
+    if head.startswith(_JPEG):
+        try:
+            return _jpeg_packet(head)
+        except (struct.error, IndexError):
+            pass  # the picture starts further on, or the file is damaged
+    return packet_of(read_bytes(path, PictureError), str(path))
 
 
 def packet_of(data: bytes, name: str) -> bytes | None:
@@ -26,28 +46,32 @@ def packet_of(data: bytes, name: str) -> bytes | None:
     of another kind."""
     with _whole(name):
         if data.startswith(_JPEG):
-            list(_segments(data))  # up to the picture, even where the packet comes first
-            for marker, start, stop in _segments(data):
-                body = data[start:stop]
-                if marker == 0xE1 and body.startswith(_JPEG_HEADER):
-                    return body[len(_JPEG_HEADER) :]
-            return None
+            return _jpeg_packet(data)
         if data.startswith(_PNG):
             packets = [packet for _, _, packet in _png_chunks(data) if packet is not None]
             return packets[0] if packets else None
         if _is_webp(data):
             return next((body for kind, body in _webp_chunks(data) if kind == b"XMP "), None)
-    raise PictureError(f"{name}: XMP can be embedded in JPEG, PNG and WebP; use a sidecar instead.")
+    raise _other_kind(name)
 
 
 def with_packet(data: bytes, packet: bytes, name: str) -> bytes:
     """The file with this packet in the place of the one that it had. Raises PictureError as
     `packet_of`, and for a packet too long for a JPEG's segment."""
-    packet_of(data, name)  # known and whole
     with _whole(name):
         if data.startswith(_JPEG):
             return _jpeg(data, packet, name)
-        return _png(data, packet) if data.startswith(_PNG) else _webp(data, packet)
+        if data.startswith(_PNG):
+            return _png(data, packet)
+        if _is_webp(data):
+            return _webp(data, packet)
+    raise _other_kind(name)
+
+
+def _other_kind(name: str) -> PictureError:
+    return PictureError(
+        f"{name}: XMP can be embedded in JPEG, PNG and WebP; use a sidecar instead."
+    )
 
 
 @contextmanager
@@ -80,6 +104,15 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     raise IndexError
 
 
+def _jpeg_packet(data: bytes) -> bytes | None:
+    """The first packet; all segments up to the picture must be whole."""
+    packet = None
+    for marker, start, stop in _segments(data):
+        if marker == 0xE1 and packet is None and data.startswith(_JPEG_HEADER, start, stop):
+            packet = data[start + len(_JPEG_HEADER) : stop]
+    return packet
+
+
 def _jpeg(data: bytes, packet: bytes, name: str) -> bytes:
     if len(packet) > _MOST_IN_JPEG:
         raise PictureError(
@@ -90,7 +123,7 @@ def _jpeg(data: bytes, packet: bytes, name: str) -> bytes:
     segment = b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
     kept, at, place = [data[:2]], 2, 1
     for marker, start, stop in _segments(data):
-        if not (marker == 0xE1 and data[start : start + len(_JPEG_HEADER)] == _JPEG_HEADER):
+        if not (marker == 0xE1 and data.startswith(_JPEG_HEADER, start, stop)):
             kept.append(data[at:stop])
             if marker == 0xE0 or (marker == 0xE1 and data[start : start + 6] == b"Exif\0\0"):
                 place = len(kept)  # behind JFIF and EXIF, where readers look for them
@@ -108,8 +141,9 @@ def _png_chunks(data: bytes) -> Iterator[tuple[int, int, bytes | None]]:
         stop = at + 12 + length
         if stop > len(data):
             raise IndexError
-        packet, body = None, data[at + 8 : stop - 4]
-        if kind == b"iTXt" and body.startswith(_PNG_HEADER):
+        packet = None
+        if kind == b"iTXt" and data.startswith(_PNG_HEADER, at + 8, stop - 4):
+            body = data[at + 8 : stop - 4]
             compressed = body[len(_PNG_HEADER)]
             text = body[len(_PNG_HEADER) + 2 :].split(b"\0", 2)[2]  # language, keyword, text
             packet = _inflated(text) if compressed else text

@@ -32,21 +32,21 @@ FORMS: Mapping[str, FormRow] = {
 
 
 def open_form(
-    choice: str, folder: Path, model: str, overwrite: bool = False
+    choice: str, folder: Path, model: str, overwrite: bool = False, option: str = "--write"
 ) -> tuple[Form, Path | None]:
     """A form by its name, or NAME=PATH for a table, and the table's path; without a PATH it is
-    `captions.NAME` in `folder`. Raises UsageError for an unknown form, DataError for a table that
-    is not one of ours."""
+    `captions.NAME` in `folder`. option: what chose it, for messages. Raises UsageError for an
+    unknown form, DataError for a table that is not one of ours."""
     name, equals, path = choice.partition("=")
     row = FORMS.get(name)
     if row is None:
-        raise UsageError(f"--write: there is no form {name!r}; choose {', '.join(FORMS)} or html.")
+        raise UsageError(f"{option}: there is no form {name!r}; choose {', '.join(FORMS)} or html.")
     if row.table is None:
         if equals:
-            raise UsageError(f"--write {name} takes no path: it has a place for each photo.")
+            raise UsageError(f"{option} {name} takes no path: it has a place for each photo.")
         assert row.beside is not None
         return row.beside(overwrite), None
     if equals and not path.strip():
-        raise UsageError(f"--write {name}=: name a file, or leave out the sign.")
+        raise UsageError(f"{option} {name}=: name a file, or leave out the sign.")
     target = Path(path).expanduser() if path else folder / f"captions.{name}"
     return Table(row.table(target), model, overwrite), target

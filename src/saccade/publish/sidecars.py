@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from saccade.errors import PictureError
 from saccade.files import read_bytes, write_bytes
 from saccade.publish import embedding, xmp
-from saccade.publish.contract import AltText
+from saccade.publish.contract import AltText, content_key
 
 
 class Sidecars:
@@ -43,6 +44,10 @@ class Sidecars:
         path = photo.with_suffix(".xmp")
         write_bytes(path, xmp.with_alt(read_bytes(path), alt, True, str(path)))
 
+    def key(self, photo: Path) -> str:
+        """See `Form`."""
+        return content_key(photo)
+
 
 class Embedded:
     """The same packet in the photo's own file, whose pixels stay as they are."""
@@ -55,7 +60,7 @@ class Embedded:
         """See `Form`."""
         if self.overwrite:
             return False
-        packet = embedding.packet_of(read_bytes(photo, PictureError), str(photo))
+        packet = embedding.packet_in(photo)
         return packet is not None and bool(xmp.alt_texts(packet, str(photo)))
 
     def write(self, photo: Path, alt: AltText) -> None:
@@ -70,7 +75,7 @@ class Embedded:
 
     def read(self, photo: Path) -> AltText | None:
         """See `Form`."""
-        packet = embedding.packet_of(read_bytes(photo, PictureError), str(photo))
+        packet = embedding.packet_in(photo)
         return None if packet is None else xmp.alt_text(packet, str(photo))
 
     def replace(self, photo: Path, alt: AltText) -> None:
@@ -78,3 +83,8 @@ class Embedded:
         data = read_bytes(photo, PictureError)
         packet = xmp.with_alt(embedding.packet_of(data, str(photo)), alt, True, str(photo))
         write_bytes(photo, embedding.with_packet(data, packet, str(photo)))
+
+    def key(self, photo: Path) -> str:
+        """See `Form`: of all but the packet, which edits change."""
+        data = embedding.with_packet(read_bytes(photo, PictureError), b"", str(photo))
+        return hashlib.sha256(data).hexdigest()

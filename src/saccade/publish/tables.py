@@ -124,6 +124,10 @@ class Table:
         """See `Form`: in the row that it has, on the disk after `flush`."""
         self._edits[content_key(photo)] = alt
 
+    def key(self, photo: Path) -> str:
+        """See `Form`."""
+        return content_key(photo)
+
     def _edited(self, row: Row) -> Row:
         alt = self._edits.get(str(row["sha256"]))
         if alt is None or row.get("model") != alt.model:

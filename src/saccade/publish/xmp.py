@@ -7,7 +7,9 @@ default `x-default`. All else in an existing packet is kept as it is.
 from __future__ import annotations
 
 import re
-from functools import cache
+from dataclasses import replace
+from functools import cache, lru_cache
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from saccade.errors import DataError, UsageError
@@ -23,6 +25,7 @@ IPTC = "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/"
 SACCADE = "https://github.com/saccade-captioner/saccade/ns/1.0/"
 ALT_TEXT, DESCRIPTION = f"{{{IPTC}}}AltTextAccessibility", f"{{{DC}}}description"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_PLACE = "\ue000saccade\ue000"  # for a text in a packet to be filled in
 _EMPTY = (
     f'<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
     f'<x:xmpmeta xmlns:x="{X}">\n <rdf:RDF xmlns:rdf="{RDF}">\n'
@@ -112,8 +115,21 @@ def with_alt(
     unless `overwrite`, which replaces the default and this language and keeps other languages.
 
     Raises DataError for what is no XMP, UsageError without lxml."""
+    if packet is None:
+        text = escape(_allowed(alt.text), quote=False).replace("\r", "&#13;")
+        return _new(replace(alt, text=_PLACE, model="")).replace(_PLACE.encode(), text.encode())
+    return _changed(packet, alt, overwrite, name)
+
+
+@lru_cache(maxsize=64)
+def _new(alt: AltText) -> bytes:
+    """A new packet: most differ in the text alone, which goes to its place in one."""
+    return _changed(_EMPTY.encode(), alt, True, "the packet")
+
+
+def _changed(packet: bytes, alt: AltText, overwrite: bool, name: str) -> bytes:
     etree = _library()
-    tree, rdf = _parse(_EMPTY.encode() if packet is None else packet, name)
+    tree, rdf = _parse(packet, name)
     for tag, prefix, space in ((ALT_TEXT, "Iptc4xmpCore", IPTC), (DESCRIPTION, "dc", DC)):
         texts = _texts(rdf, tag)
         if texts and not overwrite:
@@ -124,13 +140,14 @@ def with_alt(
             if language not in ("x-default", alt.language)
         }
         _replace(etree, rdf, tag, prefix, space, texts)
-    _judgement(etree, rdf, alt)
+        if tag == ALT_TEXT:
+            _judgement(etree, rdf, alt)
     written: bytes = etree.tostring(tree, encoding="utf-8", xml_declaration=False)
     return written + b"\n"
 
 
 def _remove(rdf: _Element, tag: str) -> None:
-    for description in rdf.iterfind(f"{{{RDF}}}Description"):
+    for description in rdf.findall(f"{{{RDF}}}Description"):
         for field in description.findall(tag):
             tail, before = field.tail, field.getprevious()
             if tail and tail.strip():  # no field has text behind it; keep it all the same
@@ -141,6 +158,10 @@ def _remove(rdf: _Element, tag: str) -> None:
             description.remove(field)
         if tag in description.attrib:
             del description.attrib[tag]
+        text = f"{description.text or ''}{description.tail or ''}".strip()
+        more = len(description) or text or set(description.attrib) - {f"{{{RDF}}}about"}
+        if not more and description.getprevious() is not None:
+            rdf.remove(description)  # it said nothing but this
 
 
 def _home(etree: Any, rdf: _Element, prefix: str, space: str) -> _Element:
@@ -166,11 +187,12 @@ def _replace(
 
 
 def _judgement(etree: Any, rdf: _Element, alt: AltText) -> None:
-    """`saccade:review` and `saccade:doubtful`, where the caption was judged."""
-    if alt.review is None:
-        return
+    """`saccade:review` and `saccade:doubtful`, where the caption was judged; those of the text
+    before go."""
     for name in ("review", "doubtful"):
         _remove(rdf, f"{{{SACCADE}}}{name}")
+    if alt.review is None:
+        return
     home = _home(etree, rdf, "saccade", SACCADE)
     etree.SubElement(home, f"{{{SACCADE}}}review").text = str(alt.review)
     if alt.doubtful:
