@@ -21,7 +21,10 @@ _TRACKERS: Mapping[str, Callable[[Run, int], GeneralTracker]] = {
     "wandb": lambda run, step: WandBTracker(
         PROJECT, name=run.folder.name, id=run.about().get("id"), dir=run.folder, resume="allow"
     ),
-    "trackio": lambda run, step: TrackioTracker(PROJECT, name=run.folder.name, resume="allow"),
+    # It finds a run again by its name alone.
+    "trackio": lambda run, step: TrackioTracker(
+        PROJECT, name=f"{run.folder.name}-{run.about().get('id', '')[:8]}", resume="allow"
+    ),
 }
 _EXTRAS = ("wandb", "trackio")  # packages that are not always there; each an extra of that name
 
