@@ -29,6 +29,7 @@ _SETTINGS = {
     "RAY_worker_register_timeout_seconds": "600",
     "RAY_prestart_worker_first_driver": "0",
 }
+_STARTS = 3  # of a local cluster: parts of Ray wait 30 s for others whatever the settings
 _MOST_BLOCKS = 10_000  # more would keep Ray's scheduler busier than the models
 
 
@@ -54,7 +55,8 @@ def with_ray(
     cpu: bool,
 ) -> None:
     """Caption what has no row yet in the tables `choices`, as `into_forms` does. Raises UsageError
-    for forms that are no tables, without ray, and for a cluster that can't be reached."""
+    for forms that are no tables, without ray, and for a cluster that can't be reached, SaccadeError
+    for one that can't be started or fails."""
     from saccade.batch.distributed import caption_dataset, ray_data
     from saccade.cli.publish import BATCH
     from saccade.files import check_writable, refuse_inputs
@@ -124,7 +126,7 @@ def _flush(tables: Sequence[Table]) -> None:
 
 
 def _connect(ray: Any, address: str) -> None:
-    """Start a local cluster, or join one."""
+    """Start a local cluster, or join one. Raises SaccadeError or UsageError where that fails."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     for logger in ("ray", "ray.data", "ray.dashboard"):
@@ -132,14 +134,25 @@ def _connect(ray: Any, address: str) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == LOCAL:
         options |= {"include_dashboard": False, "num_cpus": _cpus()}
-    try:
-        ray.init(address=address, **options)
-    except Exception as error:  # of no common kind
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UsageError(
-            f"--ray {address}: no cluster was reached there ({reason}); start one with `ray start "
-            "--head`, or leave the address out for a local one."
-        ) from error
+    for left in reversed(range(_STARTS if address == LOCAL else 1)):
+        try:
+            ray.init(address=address, **options)
+            break
+        except Exception as error:  # of no common kind
+            ray.shutdown()
+            if left:
+                continue
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            if address == LOCAL:
+                raise SaccadeError(
+                    f"--ray: no cluster could be started on this machine ({reason}); try again "
+                    "when it is less busy, or start one with `ray start --head` and name it: --ray "
+                    "auto."
+                ) from error
+            raise UsageError(
+                f"--ray {address}: no cluster was reached there ({reason}); start one with `ray "
+                "start --head`, or leave the address out for a local one."
+            ) from error
     ray.data.DataContext.get_current().enable_progress_bars = False
 
 

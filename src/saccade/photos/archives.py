@@ -6,7 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from saccade.errors import PictureError
-from saccade.photos.parquets import picture_columns, read_row, rows_with_pictures
+from saccade.photos.parquets import (
+    files_of_rows,
+    picture_columns,
+    read_row,
+    rows_with_pictures,
+)
 from saccade.photos.tars import read_tar_member, tar_members
 
 SUFFIXES = (".tar", ".parquet")
@@ -40,8 +45,8 @@ def read_inside(archive: Path, name: str) -> bytes:
 
 def pictures_inside(archive: Path, suffixes: frozenset[str], column: str = "") -> list[Path]:
     """The pictures in an archive, in its order: of a tar file the members of these suffixes, of a
-    parquet file the rows of its column of pictures. Raises PictureError where there are none, or
-    several columns and none is named."""
+    parquet file the rows of its column of pictures, or the files that they name instead. Raises
+    PictureError where there are none, or several columns and none is named."""
     if archive.suffix.lower() == ".tar":
         names = [n for n in tar_members(archive) if Path(n).suffix.lower() in suffixes]
         if not names:
@@ -61,4 +66,8 @@ def pictures_inside(archive: Path, suffixes: frozenset[str], column: str = "") -
             else f"{archive} has no column with pictures' bytes; name another file."
         )
     column = column or columns[0]
-    return [archive / column / str(row) for row in rows_with_pictures(archive, column)]
+    places = files_of_rows(archive, column)
+    places |= {row: archive / column / str(row) for row in rows_with_pictures(archive, column)}
+    if not places:
+        raise PictureError(f"{archive} holds no picture in {column!r}; name another file.")
+    return [places[row] for row in sorted(places)]

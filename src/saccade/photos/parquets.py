@@ -1,5 +1,6 @@
 """Pictures in the columns of a parquet file: bytes, or objects with `bytes` and `path` as the
-`datasets` library writes them. Rows are counted from 1."""
+`datasets` library writes them: only `path` where a picture lies in a file of its own. Rows are
+counted from 1."""
 
 from __future__ import annotations
 
@@ -68,6 +69,24 @@ def rows_with_pictures(path: Path, column: str) -> list[int]:
             rows += (start + at for at, content in enumerate(held) if content)
         start += count
     return rows
+
+
+def files_of_rows(path: Path, column: str) -> dict[int, Path]:
+    """The files that a column of objects names, by row; of a relative name, beside the parquet file
+    where there is such a file. Raises PictureError as `open_parquet`."""
+    library = pyarrow()
+    file = open_parquet(path)
+    kind = file.schema_arrow.field(column).type
+    if not library.types.is_struct(kind) or kind.get_field_index("path") < 0:
+        return {}
+    names: list[str | None] = []
+    try:
+        for batch in file.iter_batches(columns=[f"{column}.path"]):
+            names += (row and row.get("path") for row in batch.column(0).to_pylist())
+    except (OSError, library.ArrowException) as error:
+        raise PictureError(f"{path}: is damaged ({reason(error)}); copy it again.") from error
+    beside = ((row, name, path.parent / name) for row, name in enumerate(names, 1) if name)
+    return {row: place if place.exists() else Path(name) for row, name, place in beside}
 
 
 def _empty(file: Any, group: int, column: str) -> int | None:
