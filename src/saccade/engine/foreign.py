@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from saccade.decoding.hypothesis import RUNNERS_UP, normalise
 from saccade.engine.contract import Coverings, Encoded, Prepared, Read, Reading
 from saccade.engine.generating import default_decoding, generation
 from saccade.engine.model import SHOWN, default_device
+from saccade.errors import CheckpointError, UsageError
+from saccade.files import reason
 from saccade.models.contract import Attention, Features
 from saccade.models.foreign.contract import Family, FillerCache, look
-from saccade.models.foreign.geometry import shifted
+from saccade.models.foreign.geometry import placed
 from saccade.models.foreign.loading import Foreign
 from saccade.photos.opening import Photo, read_photo
 from saccade.values.captions import Caption
@@ -40,7 +43,7 @@ class ForeignEngine:
         foreign.model.to(self.device)  # type: ignore[arg-type]
         self.family: Family = foreign.family
         self.words = foreign.words
-        self.decoding: Decoding = default_decoding(self.family.generation)
+        self.decoding: Decoding = default_decoding(self.family.generation, foreign.room)
         self.mean: Tensor | None = None  # what it was trained on is not known
         self.input_size = foreign.fitting.size
         self.mean_colour = foreign.fitting.mean_colour()
@@ -50,14 +53,32 @@ class ForeignEngine:
         keep = keep or not isinstance(photo, str | Path)
         opened = read_photo(photo, None, SHOWN if keep else 0)
         fitting = self.foreign.fitting
-        where = shifted(fitting.where(opened.size, self.family.grid), self.family.shift)
+        family = self.family
+        where = placed(fitting.where(opened.size, family.grid), family.extent, family.shift)
         return Prepared(photo, fitting.pixels(opened.image), where, opened.shown)
 
     @torch.no_grad()
     def encode_pixels(self, pixels: Tensor) -> Features:
-        """See `Engine`."""
+        """See `Engine`. Raises CheckpointError where the model can't take its own processor's
+        pictures."""
         values = self.foreign.fitting.normalised(pixels.to(self.device))
-        return self.family.encode(values.to(self.foreign.model.dtype))
+        H, W = self.input_size
+        with self._own("preprocessor_config.json", f"pictures of {W}x{H} pixels"):
+            return self.family.encode(values.to(self.foreign.model.dtype))
+
+    @contextmanager
+    def _own(self, file: str, what: str) -> Iterator[None]:
+        """Raises CheckpointError for what the model can't do although a file of its folder says
+        so."""
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
+            raise CheckpointError(
+                f"{self.foreign.name}: the model can't work with {what} as its {file} has it "
+                f"({reason(error)}); get that file again."
+            ) from error
 
     def write(
         self, encoded: Encoded, decoding: Decoding | None = None, keep: int = 1
@@ -65,12 +86,21 @@ class ForeignEngine:
         """See `Engine`: by transformers' own `generate`; what the caption says of itself is read
         in one pass over its final pieces."""
         settings = decoding or self.decoding
+        self._fits(settings.max_words)
         captions: list[Caption] = []
         for i, prepared in enumerate(encoded.prepared):
             features = encoded.pictures([i]).features
             best, *others = self._written(features, prepared, settings, keep)
             captions.append(replace(best, others=tuple(others)))
         return captions
+
+    def _fits(self, pieces: int) -> None:
+        """Raises UsageError for a caption longer than the model has places."""
+        if pieces > self.foreign.room:
+            raise UsageError(
+                f"a caption of {self.foreign.name} has at most {self.foreign.room} pieces of "
+                f"words, not {pieces}; make it shorter, or lower --max-words."
+            )
 
     @torch.no_grad()
     def _written(
@@ -82,7 +112,8 @@ class ForeignEngine:
             # A photo's samples are its own, whatever photos come with it.
             mark = zlib.crc32(prepared.pixels.numpy().tobytes())
             torch.manual_seed((getattr(settings, "seed", 0) + mark) % 2**63)
-            sequences = self.family.generate(features, options).tolist()
+            with self._own("generation_config.json", "the settings of a search"):
+                sequences = self.family.generate(features, options).tolist()
         captions = []
         if settings.strategy != "sample":  # the best come first
             sequences = sequences[:keep]
@@ -158,6 +189,7 @@ class ForeignEngine:
     ) -> Reading:
         """See `Engine`."""
         device, R, P = self.device, features.cells.size(0), len(ids)
+        self._fits(P)
         if wanted is None:
             wanted = torch.ones(R, P + 1, dtype=torch.bool)
         places = wanted.any(0).nonzero().flatten().to(device)  # (Q,)

@@ -19,10 +19,10 @@ MAX_PIECES = 40  # where a model does not say how long its captions are
 RULES = ("min_words", "no_repeated_ngram", "banned")
 
 
-def default_decoding(own: GenerationConfig) -> Decoding:
-    """A model's own settings of `generate` as ours."""
+def default_decoding(own: GenerationConfig, room: int) -> Decoding:
+    """A model's own settings of `generate` as ours, at most `room` pieces."""
     most = own.max_new_tokens or (own.max_length or 0) - 1
-    most = most if most > 0 else MAX_PIECES
+    most = min(most if most > 0 else MAX_PIECES, room)
     power = 1.0 if own.length_penalty is None else own.length_penalty
     beams = own.num_beams or 1
     if beams > 1:
@@ -83,7 +83,11 @@ def generation(
     config = copy.deepcopy(own)
     for name, value in options.items():
         setattr(config, name, value)
-    if config.pad_token_id is None:
+    for name in ("min_new_tokens", "min_length"):  # the model's own may be longer than ours
+        value = getattr(config, name)
+        if value is not None:
+            setattr(config, name, min(value, settings.max_words))
+    if config.pad_token_id is None or config.pad_token_id < 0:
         pad = words.tokenizer.pad_token_id
         config.pad_token_id = ends[0] if pad is None else pad
     return config

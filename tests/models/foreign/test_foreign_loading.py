@@ -72,7 +72,10 @@ def test_weights_of_another_shape(folder):
     weights = load_file(folder / "model.safetensors")
     weights["vision_model.post_layernorm.weight"] = torch.zeros(5)
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    refused(folder, "the model can't be loaded", "get the folder again, whole")
+    refused(
+        folder,
+        "another shape than its config.json says (vision_model.post_layernorm.weight is [5], not",
+    )
 
 
 def test_weights_that_are_no_numbers(folder):
@@ -85,7 +88,7 @@ def test_weights_that_are_no_numbers(folder):
 def test_weights_that_are_cut_off(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
-    refused(folder, "the model can't be loaded", "get the folder again, whole")
+    refused(folder, "model.safetensors is damaged or cut off", "get the file again")
 
 
 def test_a_text_model(folder):
@@ -117,6 +120,55 @@ def test_a_processor_that_needs_torchvision(folder, monkeypatch):
 def test_a_tokenizer_that_is_damaged(folder):
     (folder / "tokenizer.json").write_text("{")
     refused(folder, "its tokenizer can't be loaded")
+
+
+def test_a_tokenizer_loaded_as_another_kind(folder):
+    edit(folder / "tokenizer_config.json", tokenizer_class="LlamaTokenizer")
+    refused(folder, "another kind of tokenizer (LlamaTokenizer, BPE) than tokenizer.json (WordPi")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "says"),
+    [
+        ("image_mean", [0.5, 0.5], "image_mean is (0.5, 0.5), not three numbers"),
+        ("image_std", [0.0, 0.0, 0.0], "not three numbers above 0"),
+        ("image_std", [0.5, 0.5, 1e-9], "not three numbers above 0"),
+        ("image_mean", [1e300] * 3, "not three numbers"),
+        ("rescale_factor", 0, "rescale_factor is 0, not a number above 0"),
+        ("do_rescale", False, "image_mean is of pixels from 0 to 1, but do_rescale is off"),
+        ("resample", "x", "resample is 'x', not one of Pillow's filters"),
+        ("size", {"height": 64, "width": 64}, "gives pictures of 64x64 pixels, its encoder takes"),
+        ("size", {"height": 30, "width": 30}, "gives pictures of 30x30 pixels, its encoder takes"),
+        ("size", {"height": 32, "width": 10**9}, "size is 1000000000, not 1 to 4096 pixels"),
+    ],
+)
+def test_a_processor_that_does_not_fit(folder, setting, value, says):
+    edit(folder / "preprocessor_config.json", **{setting: value})
+    refused(folder, says)
+
+
+def test_a_caption_longer_than_the_model_has_places(folder):
+    """32 places, one of which is the first piece's."""
+    (folder / "generation_config.json").unlink()  # which says 8
+    captioner = Captioner.from_pretrained(folder, device="cpu")
+    photo = Image.effect_noise((50, 40), 80).convert("RGB")
+    assert captioner.engine.decoding.max_words == 31
+    assert len(captioner.caption(photo, max_words=31).ids) <= 31
+    with pytest.raises(UsageError, match="at most 31 pieces of words, not 32; make it shorter"):
+        captioner.caption(photo, max_words=32)
+    with pytest.raises(UsageError, match="at most 31 pieces of words, not 60"):
+        captioner.explain(photo, "a dog " * 20)
+    with pytest.raises(
+        UsageError, match="32 places, of which the picture and the prompt take all; make"
+    ):
+        Captioner.from_pretrained(folder, device="cpu", prompt="a " * 40)
+
+
+def test_a_search_that_the_library_refuses(folder):
+    edit(folder / "generation_config.json", bad_words_ids="x")
+    captioner = Captioner.from_pretrained(folder, device="cpu")
+    with pytest.raises(CheckpointError, match=r"as its generation_config.json has it .*bad_words"):
+        captioner.caption(Image.new("RGB", (50, 40)))
 
 
 def test_a_config_that_is_no_json(folder):

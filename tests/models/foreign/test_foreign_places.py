@@ -70,6 +70,30 @@ def first_rows(engine: ForeignEngine, picture: Image.Image) -> torch.Tensor:
         return encode(engine, [picture]).features.cells[0]
 
 
+def test_pixels_that_fill_no_cell_lie_beside_the_grid(folders, tmp_path):
+    """36 pixels hold four patches of 8; the last 4 rows and columns are not seen."""
+    sizes = {"height": 36, "width": 36}
+
+    def larger(settings: dict[str, Any]) -> None:
+        settings["vision_config"]["image_size"] = 36
+
+    folder = changed(folders["paligemma"], "config.json", larger, tmp_path / "a")
+    folder = changed(
+        folder, "preprocessor_config.json", lambda c: c.update(size=sizes), tmp_path / "b"
+    )
+    engine = ForeignEngine(load_foreign(folder), "cpu")
+    picture = photo(0, (72, 36))
+    where = engine.prepare(picture).where
+    assert where.shape == (4, 4)
+    assert where.box == (0, 0, 64, 32)
+    pixels = np.asarray(picture).copy()
+    pixels[:, 64:] = pixels[32:] = 0
+    plain = first_rows(engine, picture)
+    # The resize looks a pixel further than it draws.
+    moved = (first_rows(engine, Image.fromarray(pixels)) - plain).abs().sum(-1).view(4, 4)
+    assert float(moved[:3, :3].max()) < 0.2 * float(plain.abs().sum(-1).mean())
+
+
 @contextmanager
 def untangled(engine: ForeignEngine) -> Iterator[None]:
     """An encoder whose attention is turned off."""

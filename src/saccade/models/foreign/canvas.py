@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from saccade.errors import CheckpointError
+from saccade.models.foreign.checking import MOST_PIXELS
 from saccade.values.places import Grid
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ class Canvas:
         colour: Tensor | None = None,
     ) -> None:
         """side: of the canvas, in pixels; normalise: (B, 3, H, W) of 0 to 255 -> as the processor
-        would; colour (3,) uint8: what its zero looks like, else grey."""
+        would; colour (3,) uint8: what its zero looks like, else grey. Raises ValueError for a side
+        that no model takes."""
+        if not 1 <= side <= MOST_PIXELS:
+            raise ValueError(f"pictures have a side of {side} pixels, not 1 to {MOST_PIXELS}")
         self.processor, self.side = processor, side
         self.size = (side, side)
         self.normalise = normalise

@@ -80,6 +80,11 @@ class Family(Protocol):
         ...
 
     @property
+    def extent(self) -> tuple[float, float]:
+        """The share of the pixels that the grid covers, from the left and from the top."""
+        ...
+
+    @property
     def generation(self) -> GenerationConfig:
         """The model's own settings of `generate`."""
         ...
@@ -147,19 +152,41 @@ def _number(values: Sequence[Any] | Mapping[str, Any] | int | None) -> int | Non
     return None
 
 
-def grid_of(parts: Parts, config: Any) -> tuple[int, int]:
-    """(h, w) cells of a vision transformer's input, from its patch size; a hierarchical one halves
-    its grid after every stage but the last. Raises CheckpointError where it has none."""
+class Cells(NamedTuple):
+    """Where an encoder's rows lie on its input."""
+
+    grid: tuple[int, int]  # (h, w)
+    extent: tuple[float, float] = (1.0, 1.0)  # the share of the input that they cover, x and y
+
+
+def cells_of(parts: Parts, config: Any, fixed: bool = True) -> Cells:
+    """Of a vision transformer, from its patch size; a hierarchical one halves its grid after every
+    stage but the last. Pixels that fill no patch are not seen. fixed: it takes pictures of one
+    size. Raises CheckpointError where there is no grid, or the image processor gives other
+    pictures."""
     values = config.to_dict()
     patch = _number(values.get("patch_size"))
-    if patch is None:
+    if patch is None or patch < 1:
         raise CheckpointError(
             f"{parts.name}: its encoder ({config.model_type}) cuts pictures into no square "
             "patches; this encoder is not supported."
         )
+    H, W = parts.size
+    side = _number(values.get("image_size"))
+    if fixed and side is not None and parts.size != (side, side):
+        raise CheckpointError(
+            f"{parts.name}: its image processor gives pictures of {W}x{H} pixels, its encoder "
+            f"takes {side}x{side}; they are not of one model: get preprocessor_config.json again."
+        )
     stages = values.get("depths")
     step = patch * 2 ** (len(stages) - 1) if isinstance(stages, list | tuple) else patch
-    return parts.size[0] // step, parts.size[1] // step
+    h, w = H // step, W // step
+    if not h * w or (step != patch and (H % step or W % step)):
+        raise CheckpointError(
+            f"{parts.name}: its encoder does not divide {W}x{H} pixels into cells evenly, so it is "
+            "not known where they lie; such models are not supported."
+        )
+    return Cells((h, w), (w * step / W, h * step / H))
 
 
 def ids_of(*entries: Any) -> tuple[int, ...]:
@@ -170,6 +197,18 @@ def ids_of(*entries: Any) -> tuple[int, ...]:
     return ()
 
 
+def vocabulary_of(config: Any) -> int:
+    """How many pieces a model's text decoder knows."""
+    return int(config.get_text_config(decoder=True).vocab_size)
+
+
+def positions_of(config: Any) -> int | None:
+    """How many places the text of a model has, where they are numbered."""
+    values = config.get_text_config(decoder=True).to_dict()
+    places = values.get("max_position_embeddings") or values.get("n_positions")
+    return None if places is None else int(places)
+
+
 def complete(parts: Parts, start: Sequence[int | None], ends: Sequence[int | None]) -> None:
     """Raises CheckpointError where a model does not say how captions begin and end."""
     for what, ids in (("begins (decoder_start_token_id)", start), ("ends (eos_token_id)", ends)):
@@ -177,4 +216,11 @@ def complete(parts: Parts, start: Sequence[int | None], ends: Sequence[int | Non
             raise CheckpointError(
                 f"{parts.name}: its config does not say how a caption {what}; add it to "
                 "generation_config.json."
+            )
+        rows = vocabulary_of(parts.model.config)
+        strange = next((i for i in ids if i is not None and not 0 <= i < rows), None)
+        if strange is not None:
+            raise CheckpointError(
+                f"{parts.name}: a caption {what} with the piece {strange}, but its vocabulary has "
+                f"{rows}, numbered from 0; get its tokenizer and configs again."
             )

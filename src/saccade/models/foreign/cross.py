@@ -18,7 +18,7 @@ from torch import Tensor
 
 from saccade.errors import UsageError
 from saccade.models.contract import Features, Layers
-from saccade.models.foreign.contract import Parts, Taught, complete, grid_of, ids_of, split_rows
+from saccade.models.foreign.contract import Parts, Taught, cells_of, complete, ids_of, split_rows
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig
@@ -40,6 +40,7 @@ class CrossAttention:
     options: dict[str, Any]  # of every call of the decoder
     lead: str = ""
     shift: tuple[float, float] = (0.0, 0.0)
+    extent: tuple[float, float] = (1.0, 1.0)
     mixed: bool = False  # `project` lets rows see each other
 
     def encode(self, pixels: Tensor) -> Features:
@@ -180,6 +181,7 @@ def vision_encoder_decoder(parts: Parts) -> CrossAttention:
         generation.eos_token_id, config.decoder.eos_token_id, parts.tokenizer.eos_token_id
     )
     complete(parts, start, ends)
+    cells = cells_of(parts, config.encoder, fixed=False)
     projects = (
         config.encoder.hidden_size != config.decoder.hidden_size
         and config.decoder.to_dict().get("cross_attention_hidden_size") is None
@@ -199,11 +201,12 @@ def vision_encoder_decoder(parts: Parts) -> CrossAttention:
         model.decoder,
         search,
         generation,
-        grid_of(parts, config.encoder),
+        cells.grid,
         start,
         ends,
         parts.name,
         {},
+        extent=cells.extent,
     )
 
 
@@ -216,6 +219,7 @@ def blip(parts: Parts) -> CrossAttention:
         prompt = parts.tokenizer.encode(parts.prompt, add_special_tokens=False)
     start, ends = (text.bos_token_id, *prompt), (text.sep_token_id,)
     complete(parts, start, ends)
+    cells = cells_of(parts, model.config.vision_config)
 
     def rows(pixels: Tensor) -> Tensor:
         return model.vision_model(pixel_values=pixels).last_hidden_state
@@ -235,9 +239,10 @@ def blip(parts: Parts) -> CrossAttention:
         model.text_decoder,
         search,
         model.generation_config,
-        grid_of(parts, model.config.vision_config),
+        cells.grid,
         start,
         ends,
         parts.name,
         {"is_decoder": True},
+        extent=cells.extent,
     )

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from saccade.errors import CheckpointError
+from saccade.models.foreign.checking import MOST_PIXELS
 from saccade.values.places import Box, Grid
 
 if TYPE_CHECKING:
@@ -57,17 +58,47 @@ class Fitting(Protocol):
         ...
 
 
+def _numbers(values: Any, count: int, least: float, most: float) -> bool:
+    """Whether it is a number, or `count` of them, between two others."""
+    values = values if isinstance(values, list | tuple) else [values] * count
+    return len(values) == count and all(
+        type(value) in (int, float) and least <= value <= most for value in values
+    )
+
+
+def check_pixels(settings: Mapping[str, Any]) -> None:
+    """Raises ValueError for sizes that no model takes, which would fill the memory."""
+    for name in ("size", "crop_size", "pad_size", "max_image_size"):
+        entry = settings.get(name)
+        for value in entry.values() if isinstance(entry, Mapping) else [entry]:
+            if value is not None and not _numbers(value, 1, 1, MOST_PIXELS):
+                raise ValueError(f"{name} is {value!r:.80}, not 1 to {MOST_PIXELS} pixels")
+    resample = settings.get("resample")
+    if resample is not None and not isinstance(resample, int):
+        raise ValueError(f"resample is {resample!r:.80}, not one of Pillow's filters, 0 to 5")
+
+
 class Normalise:
     """Rescaling and normalising by an image processor's settings."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        scale = float(settings.get("rescale_factor") or 1 / 255)
-        self.scale = scale if settings.get("do_rescale", True) else 1.0
+        """Raises ValueError for settings that are no such numbers."""
+        scale = settings.get("rescale_factor", 1 / 255)
+        if not _numbers(scale, 1, 1e-6, 1e6):
+            raise ValueError(f"rescale_factor is {scale!r:.80}, not a number above 0")
+        self.scale = float(scale) if settings.get("do_rescale", True) else 1.0
         self.mean, self.std = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
         if settings.get("do_normalize", True):
+            mean, std = (settings.get(f"image_{kind}") for kind in ("mean", "std"))
+            if not _numbers(mean, 3, -1e6, 1e6):
+                raise ValueError(f"image_mean is {mean!r:.80}, not three numbers")
+            if not _numbers(std, 3, 1e-6, 1e6):
+                raise ValueError(f"image_std is {std!r:.80}, not three numbers above 0")
+            if self.scale == 1 and _numbers(mean, 3, -1, 1) and _numbers(std, 3, 0, 1):
+                raise ValueError("image_mean is of pixels from 0 to 1, but do_rescale is off")
             self.mean, self.std = (
-                torch.tensor(settings[name], dtype=torch.float32).expand(3).view(3, 1, 1)
-                for name in ("image_mean", "image_std")
+                torch.tensor(values, dtype=torch.float32).expand(3).view(3, 1, 1)
+                for values in (mean, std)
             )
 
     def __call__(self, pixels: Tensor) -> Tensor:
@@ -86,11 +117,13 @@ class Processed:
     def __init__(
         self, processor: BaseImageProcessor, options: Mapping[str, Any] | None = None
     ) -> None:
-        """options: laid over the processor's settings, as a family needs them."""
+        """options: laid over the processor's settings, as a family needs them. Raises ValueError
+        for settings that can't be."""
         options = options or {}
         self.processor = processor
         self.options = {**options, "do_rescale": False, "do_normalize": False}
         self.settings: dict[str, Any] = {**processor.to_dict(), **options}
+        check_pixels(self.settings)
         white = np.array(self.pixels(Image.new("RGB", (64, 64), "white")).shape[1:])
         self.size = (int(white[0]), int(white[1]))  # (H, W) of the pixels
         self.normalise = Normalise(self.settings)
@@ -115,9 +148,11 @@ class Processed:
         return Grid(*size, input_box(size, self.settings, self.size), shape)
 
 
-def shifted(grid: Grid, shift: tuple[float, float]) -> Grid:
-    """A grid moved right and down by a share of a cell."""
+def placed(grid: Grid, extent: tuple[float, float], shift: tuple[float, float]) -> Grid:
+    """A grid over a share of the pixels, from their left and top, moved right and down by a share
+    of a cell."""
     (h, w), (x0, y0, x1, y1) = grid.shape, grid.box
+    x1, y1 = x0 + extent[0] * (x1 - x0), y0 + extent[1] * (y1 - y0)
     x, y = shift[0] * (x1 - x0) / w, shift[1] * (y1 - y0) / h
     return replace(grid, box=(x0 + x, y0 + y, x1 + x, y1 + y))
 

@@ -17,7 +17,15 @@ from torch import Tensor, nn
 
 from saccade.errors import CheckpointError
 from saccade.models.contract import Features, Layers
-from saccade.models.foreign.contract import Parts, Taught, complete, grid_of, ids_of, split_rows
+from saccade.models.foreign.contract import (
+    Cells,
+    Parts,
+    Taught,
+    cells_of,
+    complete,
+    ids_of,
+    split_rows,
+)
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig
@@ -42,6 +50,7 @@ class Prefix:
     options: Callable[[Tensor, int], dict[str, Tensor]] = lambda *_: {}
     lead: str = ""
     shift: tuple[float, float] = (0.0, 0.0)
+    extent: tuple[float, float] = (1.0, 1.0)
 
     def encode(self, pixels: Tensor) -> Features:
         """See `Family`. Raises CheckpointError where the rows form no grid."""
@@ -138,30 +147,31 @@ def git(parts: Parts) -> Prefix:
         prompt = tokenizer.encode(parts.prompt, add_special_tokens=False)
     ends = ids_of(generation.eos_token_id, config.eos_token_id)
     complete(parts, begin, ends)
+    cells = cells_of(parts, config.vision_config)
     return Prefix(
         model,
         lambda pixels: ready.encoder(pixels).last_hidden_state,
         lambda rows: rows.unsqueeze(1),
         generation,
-        grid_of(parts, config.vision_config),
+        cells.grid,
         (*begin, *prompt),
         ends,
         parts.name,
+        extent=cells.extent,
     )
 
 
 def llava(parts: Parts) -> Prefix:
     """LLaVA 1.5 and its kin (Liu et al. 2023, arXiv 2310.03744)."""
     config: Any = parts.model.config
-    grid = grid_of(parts, config.vision_config)
     text = chat(parts, "USER: {image}\n{prompt} ASSISTANT:")
-    return with_placeholders(parts, grid, text, lead=" ")
+    return with_placeholders(parts, cells_of(parts, config.vision_config), text, lead=" ")
 
 
 def paligemma(parts: Parts) -> Prefix:
     """PaliGemma (Beyer et al. 2024, arXiv 2407.07726): prompts are tasks, "caption en"."""
     config: Any = parts.model.config
-    grid = grid_of(parts, config.vision_config)
+    cells = cells_of(parts, config.vision_config)
     begin = parts.tokenizer.bos_token or ""
     text = f"{{image}}{begin}{parts.prompt or 'caption en'}\n"
 
@@ -171,21 +181,26 @@ def paligemma(parts: Parts) -> Prefix:
         types[:, :prompt] = 0
         return {"token_type_ids": types}
 
-    return with_placeholders(parts, grid, text, hand_over=_hand_over_one, options=types)
+    return with_placeholders(parts, cells, text, hand_over=_hand_over_one, options=types)
 
 
 def idefics3(parts: Parts) -> Prefix:
     """Idefics3 and SmolVLM (Laurençon et al. 2024, arXiv 2408.12637), the picture in one piece."""
     config: Any = parts.model.config
-    h, w = grid_of(parts, config.vision_config)
+    (h, w), extent = cells_of(parts, config.vision_config, fixed=False)
     merged = config.scale_factor  # of rows and columns that become one cell
+    if merged < 1 or h % merged or w % merged:
+        raise CheckpointError(
+            f"{parts.name}: {h} rows and {w} columns of patches can't be merged by {merged} "
+            "(scale_factor in its config.json); get the folder again, whole."
+        )
     edge = "<fake_token_around_image>"
     text = chat(parts, "<|im_start|>User:{image}{prompt}<end_of_utterance>\nAssistant:")
     text = text.replace("{image}", f"{edge}<global-img>{{image}}{edge}")
     # One picture of each: (B, 1, 3, H, W).
     return with_placeholders(
         parts,
-        (h // merged, w // merged),
+        Cells((h // merged, w // merged), extent),
         text,
         lead=" ",
         pixels=lambda x: {"pixel_values": x.unsqueeze(1)},
@@ -235,7 +250,7 @@ def _hand_over_one(pixel_values: Tensor, *_: Any, **__: Any) -> Any:
 
 def with_placeholders(
     parts: Parts,
-    grid: tuple[int, int],
+    cells: Cells,
     text: str,
     lead: str = "",
     pixels: Callable[[Tensor], dict[str, Tensor]] = lambda pixels: {"pixel_values": pixels},
@@ -248,6 +263,7 @@ def with_placeholders(
     in the encoder's place; options: see `Prefix`."""
     model: Any = parts.model
     config, generation, tokenizer = model.config, model.generation_config, parts.tokenizer
+    grid = cells.grid
     inner = model.model
     encode = inner.get_image_features
     # An attribute of the instance goes before its class's method.
@@ -279,4 +295,5 @@ def with_placeholders(
         config.image_token_id,
         options,
         lead if not text[-1].isspace() else "",
+        extent=cells.extent,
     )

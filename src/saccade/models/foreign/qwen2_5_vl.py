@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from saccade.models.foreign.canvas import Canvas, check_canvas
-from saccade.models.foreign.contract import Parts
+from saccade.models.foreign.contract import Cells, Parts
 from saccade.models.foreign.geometry import Normalise
 from saccade.models.foreign.prefix import Prefix, chat, with_placeholders
 
@@ -27,6 +27,8 @@ def fit_qwen(processor: Any, name: str) -> Canvas:
         settings[key] for key in ("patch_size", "merge_size", "temporal_patch_size")
     )
     step = patch * merge
+    if not {"shortest_edge", "longest_edge"} <= set(settings["size"] or ()):
+        raise ValueError("size says no shortest_edge and longest_edge")
     least, most = (settings["size"][key] ** 0.5 for key in ("shortest_edge", "longest_edge"))
     side = step * max(1, -int(-least // step), min(SIDE // step, int(most // step)))
     normalise = Normalise(settings)
@@ -76,4 +78,5 @@ def qwen2_5_vl(parts: Parts) -> Prefix:
         "<|im_start|>user\n<|vision_start|>{image}<|vision_end|>{prompt}<|im_end|>\n"
         "<|im_start|>assistant\n",
     )
-    return with_placeholders(parts, (h // merge, w // merge), text, pixels=pixels, options=options)
+    cells = Cells((h // merge, w // merge))  # the canvas is of whole cells
+    return with_placeholders(parts, cells, text, pixels=pixels, options=options)

@@ -59,6 +59,11 @@ def row_of(model_type: object, name: str, own_code: bool) -> FamilyRow:
     if row is not None:
         return row
     known = ", ".join(sorted(FAMILIES))
+    if not isinstance(model_type, str) or not model_type:
+        raise CheckpointError(
+            f"{name}: its config.json does not say of which kind the model is (model_type); get "
+            "the file again."
+        )
     if model_type in TWO_HOPS:
         raise CheckpointError(
             f"{name} is a {model_type}, which sees the picture through a second set of vectors, so "
