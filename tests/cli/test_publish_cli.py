@@ -70,6 +70,26 @@ def test_embedded_only_when_chosen_and_without_touching_pixels(photos: Path, run
         assert np.array_equal(np.asarray(Image.open(path)), pixels)
 
 
+def test_a_photo_that_one_form_refuses_has_the_others(
+    tmp_path: Path, data: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A GIF has no place for XMP; the row of a photo that got its text is of what it is now."""
+    source = sorted((data / "images").iterdir())[0]
+    for name in ("a.gif", "b.png", "b.webp"):
+        Image.open(source).convert("RGB").save(tmp_path / name)
+    command = ["caption", str(tmp_path), "--model", str(run), "--cpu"]
+    command += ["--write", "jsonl", "--write", "txt", "--write", "embed"]
+    for told in ("2 of 3 photos captioned and written.", "0 of 3 photos captioned and written; 2"):
+        assert main(command) == 1
+        said = capsys.readouterr().err
+        assert told in said
+        assert said.count("a.gif: XMP can be embedded in JPEG, PNG and WebP") == 1
+        assert "1 of 3 photos failed" in said
+        assert "share a text with one of the same name: 1" in said
+        assert len((tmp_path / "captions.jsonl").read_text().splitlines()) == 3
+        assert sorted(path.name for path in tmp_path.glob("*.txt")) == ["a.txt", "b.txt"]
+
+
 def test_pages(photos: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = sorted(path.name for path in photos.iterdir() if path.name.startswith("0"))[0]
     page = photos / "index.html"

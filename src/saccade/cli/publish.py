@@ -65,7 +65,8 @@ def into_forms(
     from saccade.publish import AltText, open_form
 
     forms: list[Form] = []
-    for choice in choices:
+    sharing: list[Form] = []  # of those, with one place for all photos of a name
+    for choice in sorted(choices, key=lambda choice: choice != "embed"):  # it changes the content
         form, table = open_form(choice, folder, model, overwrite)
         inside = None if table is not None else next(filter(archive_of, paths), None)
         if inside is not None:
@@ -78,56 +79,88 @@ def into_forms(
             if not table.is_dir():
                 check_writable(table)
         forms.append(form)
+        sharing += [form] if choice in ("txt", "xmp") else []
+    twins = _twins(paths) if sharing else set()
     open_places: dict[Path, list[Form]] = {}  # of the photos that are on their way
-    failed = before = written = review = 0
+    failed: dict[Path, str] = {}
+    before = written = review = waiting = 0
+
+    def fail(path: Path, error: SaccadeError) -> None:
+        if failed.get(path) != str(error):
+            echo(f"saccade: {error}", err=True)
+        failed[path] = str(error)
 
     def without_text() -> Iterator[Path]:
-        nonlocal failed, before
+        nonlocal before
         for path in paths:
-            try:
-                places = [form for form in forms if not form.done(path)]
-            except SaccadeError as error:
-                echo(f"saccade: {error}", err=True)
-                failed += 1
-                continue
+            places = []
+            for form in forms:
+                if form in sharing and path in twins:
+                    continue
+                try:
+                    if not form.done(path):
+                        places.append(form)
+                except SaccadeError as error:
+                    fail(path, error)
             if places:
                 open_places[path] = places
                 yield path
-            else:
+            elif path not in failed:
                 before += 1
 
     with stoppable(), progress("Captioning", len(paths)) as bar:
         passed = 0
         try:
-            for path, result in captioner.stream(without_text(), decoding, doubter=doubter):
-                places = open_places.pop(Path(str(path)))
-                try:
-                    if isinstance(result, PictureError):
-                        raise result
-                    alt = AltText(result.text, model, language, *_judgement(result))
-                    review += bool(alt.review)
-                    for form in places:
-                        form.write(Path(str(path)), alt)
-                    written += 1
-                except SaccadeError as error:
-                    echo(f"saccade: {error}", err=True)
-                    failed += 1
-                if (written + failed) % BATCH == 0:
+            for taken, result in captioner.stream(without_text(), decoding, doubter=doubter):
+                path = Path(str(taken))
+                places = open_places.pop(path)
+                if isinstance(result, PictureError):
+                    fail(path, result)
+                    continue
+                alt = AltText(result.text, model, language, *_judgement(result))
+                for form in places:
+                    try:
+                        form.write(path, alt)
+                    except SaccadeError as error:  # of this form: the others are written
+                        fail(path, error)
+                review += bool(alt.review)
+                written += path not in failed
+                waiting += 1
+                if waiting == BATCH:
                     _flush(forms)
-                bar.advance(written + failed + before - passed)
-                passed = written + failed + before
+                    waiting = 0
+                bar.advance(written + len(failed) + before - passed)
+                passed = written + len(failed) + before
         except KeyboardInterrupt as stop:
             raise ended(stop, f"{written} of {len(paths)} captions are written") from stop
         finally:
             _flush(forms)
     kept = f"; {before:,} had their text already" if before else ""
     echo(f"{written:,} of {len(paths):,} photos captioned and written{kept}.", err=True)
+    if twins:
+        first = next(path for path in paths if path in twins)
+        echo(
+            f"Photos that share a text with one of the same name: {len(twins):,} ({first}).",
+            err=True,
+        )
     if doubter is not None:
         echo(f"To review: {review:,} of {written:,} captions.", err=True)
     if failed:
-        echo(f"{failed:,} of {len(paths):,} photos failed; see above.", err=True)
+        echo(f"{len(failed):,} of {len(paths):,} photos failed; see above.", err=True)
     if failed or not readable:
         raise typer.Exit(1)
+
+
+def _twins(paths: Sequence[Path]) -> set[Path]:
+    """The photos whose name, but for its suffix, is that of one before: a.png after a.jpg."""
+    seen: set[Path] = set()
+    twins = set()
+    for path in paths:
+        name = path.with_suffix("")
+        if name in seen:
+            twins.add(path)
+        seen.add(name)
+    return twins
 
 
 def _judgement(caption: Caption) -> tuple[bool | None, tuple[str, ...]]:

@@ -59,18 +59,22 @@ class Table:
         self.overwrite = overwrite
         self._known = {(row.get("sha256"), row.get("model")) for row in store.rows()}
         self._waiting: list[Row] = []
-        self._keys: dict[Path, str] = {}
+        self._keys: dict[Path, tuple[str, object]] = {}  # with the file's state when it was read
         self._texts: dict[str, Row] | None = None  # the last row of each photo, once one is read
         self._edits: dict[str, AltText] = {}
 
     def done(self, photo: Path) -> bool:
         """See `Form`. Raises PictureError for a photo that can't be read."""
-        key = self._keys[photo] = content_key(photo)
+        state = _state(photo)
+        key = content_key(photo)
+        self._keys[photo] = key, state
         return self.has(key)
 
     def write(self, photo: Path, alt: AltText) -> None:
         """See `Form`: on the disk after `flush`."""
-        key = self._keys.pop(photo, None) or content_key(photo)
+        key, state = self._keys.pop(photo, ("", None))
+        if state is None or state != _state(photo):  # as where a text was embedded meanwhile
+            key = content_key(photo)
         self.add(str(photo), key, alt)
 
     def known(self) -> set[str]:
@@ -133,6 +137,15 @@ class Table:
         if alt is None or row.get("model") != alt.model:
             return row
         return {**row, "caption": alt.text, "review": alt.review, "doubtful": list(alt.doubtful)}
+
+
+def _state(photo: Path) -> tuple[int, int, int] | None:
+    """What changes when a file is written again; None of a photo that is no file of its own."""
+    try:
+        status = photo.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _changed(rows: Iterable[Row], change: Callable[[Row], Row]) -> list[Row] | None:
