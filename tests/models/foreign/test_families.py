@@ -110,6 +110,35 @@ def test_beams_are_the_librarys_own(name, folders, engines, encoded):
         assert caption.score == pytest.approx(caption.logprob, abs=1e-4)
 
 
+@every
+def test_samples_are_the_librarys_own(name, folders, engines, encoded):
+    """By the same seed."""
+    engine = engines[name]
+    model, inputs = plain_inputs(name, folders[name], engine.family.start)
+    for key, value in inputs.items():
+        if isinstance(value, torch.Tensor):  # of the first of two photos
+            inputs[key] = value[: len(value) // 2]
+    drawn = {"temperature": 0.7, "top_k": 12, "top_p": 0.9}
+    settings = SampleSettings(samples=3, max_words=6, seed=4, **drawn)
+    own = generation(settings, engine.family.generation, engine.words, engine.family.ends)
+    forced = FORCED.get(name, 0)
+    torch.manual_seed(11)
+    out = model.generate(
+        **inputs,
+        do_sample=True,
+        num_return_sequences=3,
+        num_beams=1,
+        max_new_tokens=6 + forced,
+        **drawn,
+    )
+    torch.manual_seed(11)
+    for _ in range(forced):  # for the first piece, which is given, a number is drawn, too
+        torch.multinomial(torch.ones(3, model.config.get_text_config().vocab_size), 1)
+    found = engine.family.generate(encoded[name].pictures([0]).features, own)
+    assert torch.equal(found, out[:, len(engine.family.start) :])
+    assert len({tuple(row) for row in found.tolist()}) > 1
+
+
 def coverings(engine: ForeignEngine, features: Features, runs: int) -> Any:
     generator = np.random.default_rng(3)
     masks = generator.random((runs, features.cells.size(1))) < 0.5
@@ -285,9 +314,15 @@ def test_sampling_is_the_photos_own_and_rules_reach_generate(name, engines, enco
 def test_prompts_reach_those_that_take_them(folders, engines):
     with pytest.raises(UsageError, match="takes no prompt"):
         load_foreign(folders["vision-encoder-decoder"], prompt="a red")
-    for name in ("blip", "git", "llava", "paligemma"):
-        foreign = load_foreign(folders[name], prompt="a red")
-        assert "a red" in foreign.words.tokenizer.decode(foreign.family.start)
+    for name in MAKERS:
+        if name not in ("vision-encoder-decoder", "florence2"):
+            foreign = load_foreign(folders[name], prompt="a red")
+            assert "a red" in foreign.words.tokenizer.decode(foreign.family.start)
+    said = []  # by Florence-2, whose encoder reads the prompt with the picture
+    for prompt in (None, "<CAPTION>", "What does the image describe?", "<DETAILED_CAPTION>"):
+        engine = ForeignEngine(load_foreign(folders["florence2"], prompt=prompt), "cpu")
+        said.append(float(engine.read(encode(engine, [photo(0)]).features, (7, 9)).logprobs.sum()))
+    assert said[0] == said[1] == said[2] != said[3]
     own = {
         name: engines[name].words.tokenizer.decode(engines[name].family.start) for name in MAKERS
     }

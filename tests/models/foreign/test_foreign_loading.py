@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from huggingface_hub.errors import GatedRepoError
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -15,6 +16,7 @@ from saccade.api import Captioner
 from saccade.errors import CheckpointError, UsageError
 from saccade.models.foreign.geometry import Processed, check_geometry, input_box
 from saccade.models.foreign.loading import is_foreign, load_foreign
+from saccade.models.foreign.table import FAMILIES
 from tests.models.foreign.makers import MAKERS
 
 
@@ -241,17 +243,20 @@ def test_a_wrong_box_is_noticed(monkeypatch):
         check_geometry(fitting, "model")
 
 
-def test_what_is_saved_again_is_the_same(whole, tmp_path):
-    foreign = load_foreign(whole)
-    foreign.model.save_pretrained(tmp_path / "again")
-    for name in ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"):
-        shutil.copy(whole / name, tmp_path / "again" / name)
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_is_saved_again_is_the_same(name, folders, engines, tmp_path):
+    """In shards, by the library."""
     photo = Image.effect_noise((50, 40), 80).convert("RGB")
-    one, two = (
-        Captioner.from_pretrained(path, device="cpu").caption(photo)
-        for path in (whole, tmp_path / "again")
-    )
+    one = Captioner(engines[name]).caption(photo)
+    foreign = load_foreign(folders[name])
+    foreign.words.tokenizer.save_pretrained(tmp_path)
+    foreign.fitting.processor.save_pretrained(tmp_path)
+    kind = getattr(transformers, FAMILIES[name].model)
+    kind.from_pretrained(folders[name]).save_pretrained(tmp_path, max_shard_size="20KB")
+    assert len(list(tmp_path.glob("*.safetensors"))) > 1
+    captioner = Captioner.from_pretrained(tmp_path, device="cpu")
+    two = captioner.caption(photo)
     assert one.ids == two.ids
     assert one.logprobs == two.logprobs
     with pytest.raises(CheckpointError, match="only captioners that Saccade has trained"):
-        Captioner.from_pretrained(whole, device="cpu").save_pretrained(tmp_path / "third")
+        captioner.save_pretrained(tmp_path / "third")
