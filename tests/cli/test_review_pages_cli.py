@@ -59,6 +59,10 @@ def test_a_card_for_each_photo_and_text(site, tmp_path, capsys):
     ]
     assert rows[0]["key"] == rows[1]["key"] == content_key(site / "a.png")
     assert (site / "index.html").read_bytes() == INDEX
+    beside = ["review", str(site), "--form", "html", "--page", str(site / "review.html")]
+    for _ in range(2):  # the review page in the site's own folder is none of its pages
+        assert main(beside) == 0
+        assert "3 texts, 1 of them to review" in capsys.readouterr().err
     index = str(site / "index.html")
     assert (
         main(["review", index, "--form", "html", "--page", index]) == 2
@@ -128,6 +132,10 @@ def test_texts_that_can_not_be_shown_are_named(site, tmp_path, capsys):
     assert "index.html:3: its alt text is not UTF-8" in told
     assert "b.png is not a picture" in told
     assert [row["text"] for row in rows_of(page)] == ["a red dog"]
+    gone = str(tmp_path / "gone.html")
+    assert main(["review", gone, "--form", "html", "--page", str(tmp_path / "none.html")]) == 1
+    assert "nothing is written" in capsys.readouterr().err
+    assert not (tmp_path / "none.html").exists()
     nobody = edits_of(tmp_path / "edits.jsonl", (site / "index.html", "x", "y"))
     assert main(["review", str(site), *nobody]) == 1
     assert "No photo with a caption here for 1 edits" in capsys.readouterr().err

@@ -44,10 +44,15 @@ def through_pages(paths: Sequence[Path], page: Path | None, edits: Sequence[Edit
     place. Ends with exit code 1 where something could not be read, found or changed."""
     sites = pages_of(paths)
     if page is not None:
+        sites = [site for site in sites if not _is_review(site[0], page)]
         check_outputs({"--page": page}, [site for site, _ in sites])
     with stoppable():
         try:
             held = _read(sites)
+            if not any(images for _, images in held.places):
+                raise SaccadeError(
+                    "no image with a local file has an alt text: nothing is written."
+                )
             if edits is not None:
                 complete = _put(held, edits)
             else:
@@ -57,6 +62,14 @@ def through_pages(paths: Sequence[Path], page: Path | None, edits: Sequence[Edit
             raise ended(stop, "pages are whole, changed or not") from stop
     if held.failed or not complete:
         raise typer.Exit(1)
+
+
+def _is_review(site: Path, page: Path) -> bool:
+    """Whether a page is the review page that was written there before."""
+    from saccade.files import read_bytes
+
+    own = site.exists() and page.exists() and site.samefile(page)
+    return own and b"<code>saccade review --edits</code>" in read_bytes(site)
 
 
 def _read(sites: Sequence[tuple[Path, Path]]) -> _Read:
