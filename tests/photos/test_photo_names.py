@@ -114,3 +114,27 @@ def test_parquet(folder):
     pyarrow.parquet.write_table(pyarrow.table({"n": [1]}), path)
     with pytest.raises(PictureError, match="no column with pictures' bytes"):
         name_photos([path])
+
+
+def test_a_parquet_file_that_names_files_in_place_of_bytes(folder):
+    """As `datasets.Dataset.to_parquet` writes photos that it has not loaded into the table."""
+    pyarrow = pytest.importorskip("pyarrow", reason="pip install 'saccade-captioner[publish]'")
+    pytest.importorskip("pyarrow.parquet")
+    content = (folder / "a" / "2.png").read_bytes()
+    images = [
+        {"bytes": None, "path": str(folder / "a" / "1.png")},
+        {"bytes": content, "path": "a/2.png"},  # bytes count first
+        {"bytes": None, "path": "b/deep/3.png"},  # beside the table
+        {"bytes": None, "path": None},
+        None,
+        {"bytes": None, "path": str(folder / "gone.png")},
+    ]
+    kind = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    path = folder / "a.parquet"
+    table = pyarrow.table({"image": pyarrow.array(images, kind)})
+    pyarrow.parquet.write_table(table, path)
+    names = ["a/1.png", "a.parquet/image/2", "b/deep/3.png", "gone.png"]
+    assert short(folder, "a.parquet") == names
+    pyarrow.parquet.write_table(table.slice(3, 2), path)
+    with pytest.raises(PictureError, match=r"a\.parquet holds no picture in 'image'"):
+        name_photos([path])
