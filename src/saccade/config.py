@@ -46,8 +46,8 @@ class Range:
 
     def __str__(self) -> str:
         if self.above:
-            return f"above {self.low:g} and at most {self.high:g}"
-        return f"{self.low:g} to {self.high:g}"
+            return f"above {self.low:.9g} and at most {self.high:.9g}"
+        return f"{self.low:.9g} to {self.high:.9g}"
 
 
 def ranged(default: float, low: float, high: float, above: bool = False) -> Any:

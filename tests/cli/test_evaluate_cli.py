@@ -70,7 +70,7 @@ def test_samples_are_scored_together(evaluated, references, run, data, capsys):
     [
         (("--beams", "4"), {"beams": 4}),
         (("--groups", "3"), {"groups": 3, "beams": 3}),
-        (("--strategy", "beam", "--force", "red|blue"), {"beams": 3, "forced": ["red|blue"]}),
+        (("--force", "red|blue"), {"beams": 3, "forced": ["red|blue"]}),
     ],
 )
 def test_the_best_of_a_search_are_scored_together(
@@ -128,9 +128,11 @@ def test_an_ensemble_is_that_of_python(mean, evaluated, references, run, data, t
 )
 def test_options_that_contradict_each_other(options, said, run, data, tmp_path, capsys):
     out = tmp_path / "figures.json"
+    cache = tmp_path / "cache"
     command = ["evaluate", str(data), "--model", str(run), "--json", str(out), "--cpu"]
-    assert main([*command, *options]) == 2
+    assert main([*command, "--cache", str(cache), *options]) == 2
     heard = capsys.readouterr().err.strip()
     assert said in heard
     assert len(heard.splitlines()) == 1
     assert not out.exists()
+    assert not cache.exists()  # nothing was encoded

@@ -32,6 +32,7 @@ CRITICAL = {"train": {"select": "CIDEr", "task": {"kind": "self_critical"}}}
             "sharpens attention, and a decoder of kind show_tell has none",
         ),
         ({"train": {"precision": "fp16"}}, "fp16 needs a GPU"),
+        ({"train": {"average": 1.0}}, r"train\.average is 0 to 0\.9999999, not 1\.0"),
         (CRITICAL, "goes on from a trained captioner"),
     ],
 )

@@ -112,8 +112,14 @@ def check_decoding(typed: Typed) -> None:
 
 def decoding_of(captioner: Captioner, typed: Typed) -> tuple[Decoding, int]:
     """The captioner's settings with what was typed laid over them, and how many captions of each
-    photo are to be shown. Raises UsageError."""
-    return _chosen(captioner.settings, typed)
+    photo are to be shown. Raises UsageError, also for a word that the model does not know."""
+    from saccade.decoding import check_words
+    from saccade.engine import EnsembleEngine, ModelEngine
+
+    decoding, count = _chosen(captioner.settings, typed)
+    if isinstance(captioner.engine, ModelEngine | EnsembleEngine):
+        check_words(decoding.rules, captioner.engine.vocabulary)
+    return decoding, count
 
 
 def _chosen(settings: Callable[..., Decoding], typed: Typed) -> tuple[Decoding, int]:
@@ -123,7 +129,8 @@ def _chosen(settings: Callable[..., Decoding], typed: Typed) -> tuple[Decoding, 
     changes = dict(typed)
     count = changes.get("samples", 1)
     strategy = changes.get("strategy")
-    searched = strategy in ("greedy", "beam", "diverse_beam")
+    forced = strategy is None and "forced" in changes
+    searched = forced or strategy in ("greedy", "beam", "diverse_beam")
     if "samples" in changes and (searched or changes.keys() & {"beams", "groups"}):
         del changes["samples"]
         if strategy == "greedy":
