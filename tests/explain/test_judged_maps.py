@@ -241,8 +241,9 @@ def test_the_true_place_is_supported_and_others_are_not(captioner, data):
             found[name] += explanation.words[0].verdict == "supported"
     assert colours >= 6
     # What the model says of no picture at all is one of the colours: that one is guessed.
-    # On a coarse grid some random order covers the same cells: no surer than chance.
-    assert found["true"] >= 0.5 * colours
+    # Of others the effect is real, but under 0.1 nats.
+    assert found["true"] >= 0.3 * colours
+    assert found["true"] > found["mirrored"]
     assert found["mirrored"] <= 0.25 * colours
     assert found["flat"] == 0
 

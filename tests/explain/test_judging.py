@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from saccade.explain.judging import curves, effect, loss, seen, student, verdict
+from saccade.explain.judging import (
+    JUDGE_ORDERS,
+    JUDGE_SHARES,
+    curves,
+    effect,
+    loss,
+    seen,
+    student,
+    verdict,
+)
 from saccade.values.evidence import Interval
 
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95, 1.0)
@@ -29,7 +38,7 @@ def test_with_39_orders_chance_keeps_its_level_whatever_the_distribution():
     """Most random orders miss a small thing and a few hit it: Student's t on 8 is too narrow."""
     generator = np.random.default_rng(0)
     lows = {}
-    for repeats in (8, 39):
+    for repeats in (8, 39, JUDGE_ORDERS):
         draws = -(generator.exponential(1, (4000, repeats + 1)) ** 3)  # log-probabilities
         found = [
             effect((0.1,), draw[:1], draw[1:, None]) for draw in draws
@@ -37,6 +46,7 @@ def test_with_39_orders_chance_keeps_its_level_whatever_the_distribution():
         lows[repeats] = np.mean([item.low > 0 for item in found])
     assert lows[8] > 0.05
     assert lows[39] == pytest.approx(0.025, abs=0.0075)
+    assert lows[JUDGE_ORDERS] == pytest.approx(0.025, abs=0.0075)
     falls = np.arange(39.0)[:, None]
     found = effect((0.1,), np.array([-5.0]), falls)
     assert found == Interval(24.0, 5.0, 43.0)
@@ -47,6 +57,16 @@ def test_the_effect_is_the_mean_fall_beyond_the_control_between_5_and_50_percent
     random = np.tile(np.array([0, -0.5, -1, -1, -2, -9, -9, -9, -9.0]), (4, 1))
     found = effect(SHARES, own, random)
     assert found == Interval(pytest.approx((0.5 + 1 + 2 + 2) / 4), *[pytest.approx(1.375)] * 2)
+
+
+def test_maps_of_other_tools_are_judged_by_the_cells_that_they_name_first():
+    own = np.array([0, -1, -2, -3, -4, -9, -9, -9, -9.0])
+    random = np.tile(np.array([0, -0.5, -1, -1, -8, -9, -9, -9, -9.0]), (4, 1))
+    found = effect(SHARES, own, random, JUDGE_SHARES)
+    assert found.value == pytest.approx((0.5 + 1 + 2) / 3)
+    said = verdict(found, 2.0, "judged", JUDGE_SHARES)[1]
+    assert "Covering the 5 to 20% of the cells that are highest in the judged map" in said
+    assert effect(SHARES, own, random).value == pytest.approx((0.5 + 1 + 2 - 4) / 4)
 
 
 def test_curves_and_their_areas():

@@ -145,8 +145,12 @@ class Explainer:
         (`saccade.explain.frames`), from which they are averaged over the area of each cell. The
         explanation's `settings` name words with a flat map, which points nowhere. Raises DataError
         for what is not a map, UsageError for maps that do not fit the photo or its caption."""
-        # So many that a random map is supported once in 40.
-        settings = replace(self.settings, repeats=max(self.settings.repeats, judging.EXACT))
+        # So many that a random map is supported once in 40, and a true one seldom missed.
+        settings = replace(
+            self.settings,
+            repeats=max(self.settings.repeats, judging.JUDGE_ORDERS),
+            effect=judging.JUDGE_SHARES,
+        )
         given = maps if isinstance(maps, GivenMaps) else given_maps(maps)
         encoded = encode_prepared(self.engine, [self.engine.prepare(photo, keep=True)])
         written = self._caption(encoded, caption, decoding)
@@ -163,6 +167,7 @@ class Explainer:
             settings={
                 **self.record(),
                 "repeats": settings.repeats,
+                "effect": settings.effect,
                 "frame": frame,
                 "flat maps": list(flat),
             },

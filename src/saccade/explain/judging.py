@@ -10,7 +10,13 @@ import numpy as np
 
 from saccade.values.evidence import Curves, Interval, Seen, Verdict
 
-EFFECT_SHARES = (0.05, 0.5)  # the verdict looks at coverings between these shares of the cells
+Shares = tuple[float, float]
+
+EFFECT_SHARES: Shares = (0.05, 0.5)  # the verdict looks at coverings between these shares of cells
+# Of maps of other tools only the cells named first: half of all cells, in one piece, hold most
+# things wherever the piece lies (docs/explanation.md).
+JUDGE_SHARES: Shares = (0.05, 0.2)
+JUDGE_ORDERS = 119  # random orders for them: a true map must beat all but two of these
 
 # Nats that a word loses when the picture is taken away. e^-1: it was nearly three times as likely
 # with the picture; below a quarter, the sentence before it says it about as well.
@@ -41,9 +47,10 @@ def curves(
     insertion: np.ndarray,
     random_deletion: np.ndarray,
     random_insertion: np.ndarray,
+    between: Shares = EFFECT_SHARES,
 ) -> Curves:
     """deletion, insertion (S,) of one word, the control's (R, S) in R random orders; shares (S,)
-    rising from 0 to 1."""
+    rising from 0 to 1; between: see `effect`."""
 
     def area(logprobs: np.ndarray) -> float:
         return float(np.trapezoid(np.exp(logprobs), shares, axis=-1).mean())
@@ -58,19 +65,24 @@ def curves(
         insertion_area=area(insertion),
         random_deletion_area=area(random_deletion),
         random_insertion_area=area(random_insertion),
-        effect=effect(shares, deletion, random_deletion),
+        effect=effect(shares, deletion, random_deletion, between),
     )
 
 
-def effect(shares: Sequence[float], deletion: np.ndarray, random_deletion: np.ndarray) -> Interval:
+def effect(
+    shares: Sequence[float],
+    deletion: np.ndarray,
+    random_deletion: np.ndarray,
+    between: Shares = EFFECT_SHARES,
+) -> Interval:
     """How far covering the map's cells takes the word below random coverings, mean over the shares
-    of EFFECT_SHARES. The interval says where the figure could lie if the map's order were one more
+    between two. The interval says where the figure could lie if the map's order were one more
     random order's width away: a 95% prediction interval for one draw, not for the control's mean.
 
     From `EXACT` random orders on its ends are order statistics of the control: a random map is
     above it once in 40, whatever the distribution. Fewer orders take Student's t, which is too
     narrow where most random orders miss what matters and a few hit it (docs/explanation.md)."""
-    low, high = EFFECT_SHARES
+    low, high = between
     chosen = [i for i, share in enumerate(shares) if low <= share <= high]
     falls = (random_deletion[:, chosen] - deletion[chosen]).mean(1)  # (R,)
     value, repeats = float(falls.mean()), len(falls)
@@ -101,14 +113,17 @@ def supports(effect: Interval) -> bool:
     return effect.low > 0 and effect.value >= SUPPORT
 
 
-def verdict(effect: Interval, loss: float, name: str = "attention") -> tuple[Verdict, str]:
+def verdict(
+    effect: Interval, loss: float, name: str = "attention", between: Shares = EFFECT_SHARES
+) -> tuple[Verdict, str]:
     """On a map, and why, in one sentence. effect: of covering its highest cells; loss: what `loss`
     says of the word; without one there is nothing that other cells could explain; name: the
-    map's."""
+    map's; between: the shares of cells that the effect is of."""
     value, low, high = (round(x, 2) + 0.0 for x in (effect.value, effect.low, effect.high))  # no -0
-    cells = "the most attended 5 to 50% of the cells"
+    part = f"{100 * between[0]:g} to {100 * between[1]:g}% of the cells"
+    cells = f"the most attended {part}"
     if name != "attention":
-        cells = f"the 5 to 50% of the cells that are highest in the {name} map"
+        cells = f"the {part} that are highest in the {name} map"
     what = (
         f"Covering {cells} lowers its log-probability by "
         f"{abs(value):.2f} nats {'more' if value >= 0 else 'less'} than covering as many random "

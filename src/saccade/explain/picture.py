@@ -185,6 +185,7 @@ class Picture:
                 between(inner[1], nothing, picture),
                 between(chance[:, deletion], picture, nothing),
                 between(chance[:, insertion], nothing, picture),
+                self.settings.effect,
             )
 
         return {name: [curves(i, j) for i in range(W)] for j, name in enumerate(names)}
@@ -203,7 +204,7 @@ class Picture:
         distribution = read.distribution[read.spans[place][0]]  # (V,) at its first piece
         logprob = float(read.logprobs[place])
         loss = judging.loss(logprob, *without)
-        verdict, reason = judging.verdict(curves[tested].effect, loss, tested)
+        verdict, reason = judging.verdict(curves[tested].effect, loss, tested, self.settings.effect)
         return WordEvidence(
             word=read.words[place],
             place=place,

@@ -4,7 +4,7 @@ import zlib
 from dataclasses import dataclass
 
 from saccade.errors import UsageError
-from saccade.explain.judging import EFFECT_SHARES
+from saccade.explain.judging import EFFECT_SHARES, Shares
 from saccade.explain.maps import DEFAULTS, check
 from saccade.values.captions import Caption
 
@@ -16,13 +16,14 @@ class Settings:
     shares: tuple[float, ...] = (0.05, 0.1, 0.2, 0.5, 0.8)  # of the cells covered or uncovered
     repeats: int = 8  # random orders of the control
     seed: int = 0
+    effect: Shares = EFFECT_SHARES  # verdicts are about coverings between these shares
     maps: tuple[str, ...] = DEFAULTS  # those made; verdicts are about the first that there is
     curves: tuple[str, ...] | None = None  # those put to the test; None: all that are made
 
     def __post_init__(self) -> None:
         if not all(0 < share < 1 for share in self.shares):
             raise UsageError("the shares of cells to cover lie between 0 and 1.")
-        low, high = EFFECT_SHARES
+        low, high = self.effect
         if not any(low <= share <= high for share in self.shares):
             raise UsageError(f"some share of cells to cover lies between {low} and {high}.")
         if self.repeats < 2:

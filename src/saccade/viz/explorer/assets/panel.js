@@ -152,7 +152,7 @@ function curveBlocks(word) {
   const deletion = chart("Deletion: the highest cells covered first", "deletion",
     "cells covered, %", "lower is more faithful");
   deletion.append(el("p", {},
-    "Covering 5 to 50% of the cells costs ", el("b", {}, `${signed(value)} nats`),
+    "Covering its highest cells costs ", el("b", {}, `${signed(value)} nats`),
     " more than covering random ones (95% interval ", `${fixed(low)} to ${fixed(high)}`,
     "; 0: no better than chance)."));
   return [
