@@ -188,9 +188,9 @@ class Pupil(nn.Module):
             generation.decoder_start_token_id = None
         self.cells = nn.Linear(WIDTH, 2 + len(KINDS) + len(COLOURS))
 
-    def naming(self, pixels: Tensor, seen: Tensor) -> Tensor:
-        """pixels (B, 3, H, W), seen (B, L, 2) each cell's kind and colour -> the loss."""
-        parts = self.cells(self.rows(pixels)[:, 1:]).split((1 + len(KINDS), 1 + len(COLOURS)), -1)
+    def naming(self, rows: Tensor, seen: Tensor) -> Tensor:
+        """rows (B, 1 + L, WIDTH), seen (B, L, 2) each cell's kind and colour -> the loss."""
+        parts = self.cells(rows[:, 1:]).split((1 + len(KINDS), 1 + len(COLOURS)), -1)
         named = torch.zeros(())
         for i, part in enumerate(parts):
             weight = torch.ones(part.size(-1))
@@ -306,8 +306,10 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--scenes", type=Path, default=Path("runs/foreign/scenes"))
     parser.add_argument("--encoder", type=Path, help="default: runs/foreign/encoder")
+    parser.add_argument("--start", type=Path, help="go on with this captioner")
     parser.add_argument("--naming", type=int, default=0, help="steps of the encoder")
-    parser.add_argument("--steps", type=int, default=3000, help="steps of the captioner")
+    parser.add_argument("--together", type=int, default=0, help="steps of both, then")
+    parser.add_argument("--steps", type=int, default=3000, help="steps of the captioner alone")
     parser.add_argument("--shuffled", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
@@ -325,7 +327,9 @@ def main() -> None:
     alone = chosen.family == "encoder"
     family = "vision-encoder-decoder" if alone else chosen.family
     pupil = Pupil(family, [c for entry in captions for c in entry])
-    if chosen.encoder is not None or not alone:
+    if chosen.start is not None:
+        pupil.model = type(pupil.model).from_pretrained(chosen.start)
+    elif chosen.encoder is not None or not alone:
         pupil.take_encoder(chosen.encoder or Path("runs/foreign/encoder"))
     pixels = {split: pixels_of(pupil.processor, chosen_) for split, chosen_ in examples.items()}
     names = torch.from_numpy(np.stack([names_of(e.scene) for e in examples["train"]]))
@@ -333,12 +337,14 @@ def main() -> None:
     def drawn() -> list[int]:
         return [generator.randrange(len(captions)) for _ in range(BATCH)]
 
-    def naming() -> Tensor:
-        batch = drawn()
-        return pupil.naming(*moved(pixels["train"][batch], names[batch], generator))
+    def seen(batch: list[int]) -> tuple[Tensor, Tensor]:
+        """The rows of moved pictures, and the loss of naming their cells."""
+        shown, named = moved(pixels["train"][batch], names[batch], generator)
+        rows = pupil.rows(shown)
+        return rows, pupil.naming(rows, named)
 
     pupil.train()
-    learn(pupil, chosen.naming, naming)
+    learn(pupil, chosen.naming, lambda: seen(drawn())[1])
     if not alone:
         encoded = [
             [
@@ -347,6 +353,19 @@ def main() -> None:
             ]
             for entry in captions
         ]
+
+        def said(rows: Tensor, batch: list[int]) -> Tensor:
+            """The loss of one caption of each picture, drawn."""
+            ids = [torch.tensor(generator.choice(encoded[i])) for i in batch]
+            padded = nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=-100)
+            return pupil.captioning(rows, padded)
+
+        def together() -> Tensor:
+            batch = drawn()
+            rows, named = seen(batch)
+            return named + said(rows, batch)
+
+        learn(pupil, chosen.together, together)
         pupil.eval()
         with torch.no_grad():
             rows = torch.cat([pupil.rows(part) for part in pixels["train"].split(100)])
@@ -354,9 +373,7 @@ def main() -> None:
 
         def captioning() -> Tensor:
             batch = drawn()
-            ids = [torch.tensor(generator.choice(encoded[i])) for i in batch]
-            padded = nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=-100)
-            return pupil.captioning(rows[batch], padded)
+            return said(rows[batch], batch)
 
         learn(pupil, chosen.steps, captioning)
         written = pupil.write(pixels["val"])
