@@ -22,7 +22,7 @@ from saccade.engine.model import SHOWN, default_device
 from saccade.errors import CheckpointError, UsageError
 from saccade.files import reason
 from saccade.models.contract import Attention, Features
-from saccade.models.foreign.contract import Family, FillerCache, look
+from saccade.models.foreign.contract import Family, FillerCache, look, words_in_the_graph
 from saccade.models.foreign.geometry import placed
 from saccade.models.foreign.loading import Foreign
 from saccade.photos.opening import Photo, read_photo
@@ -200,7 +200,8 @@ class ForeignEngine:
         T = int(places.max())
         inputs, layers = sentence[:T].expand(R, T), None
         if heads:
-            taught = self.family.teach(features, inputs, places, attention=True)
+            with words_in_the_graph(self.foreign.model):
+                taught = self.family.teach(features, inputs, places, attention=True)
             logits, layers = taught.logits, taught.layers
             assert layers is not None
             seen = look(layers, places, heads)

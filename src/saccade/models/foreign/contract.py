@@ -6,12 +6,13 @@ places of the text decoder's sequence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from saccade.errors import CheckpointError
 from saccade.models.contract import Attention, Features, Layers
@@ -187,6 +188,25 @@ def cells_of(parts: Parts, config: Any, fixed: bool = True) -> Cells:
             "not known where they lie; such models are not supported."
         )
     return Cells((h, w), (w * step / W, h * step / H))
+
+
+@contextmanager
+def words_in_the_graph(model: nn.Module) -> Iterator[None]:
+    """Where gradients are needed, those of every layer's attention: the first layer's among the
+    words alone depends neither on the picture nor on a weight that is trained."""
+
+    def rooted(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        if not torch.is_grad_enabled() or output.requires_grad:
+            return output
+        return output.requires_grad_().clone()  # to the clone, models may add in place
+
+    embeddings = [module for module in model.modules() if isinstance(module, nn.Embedding)]
+    hooks = [module.register_forward_hook(rooted) for module in embeddings]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def ids_of(*entries: Any) -> tuple[int, ...]:
