@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -200,7 +200,8 @@ class ForeignEngine:
         T = int(places.max())
         inputs, layers = sentence[:T].expand(R, T), None
         if heads:
-            with words_in_the_graph(self.foreign.model):
+            graph = features.cells.requires_grad and torch.is_grad_enabled()
+            with words_in_the_graph(self.foreign.model) if graph else nullcontext():
                 taught = self.family.teach(features, inputs, places, attention=True)
             logits, layers = taught.logits, taught.layers
             assert layers is not None

@@ -192,11 +192,11 @@ def cells_of(parts: Parts, config: Any, fixed: bool = True) -> Cells:
 
 @contextmanager
 def words_in_the_graph(model: nn.Module) -> Iterator[None]:
-    """Where gradients are needed, those of every layer's attention: the first layer's among the
-    words alone depends neither on the picture nor on a weight that is trained."""
+    """For gradients at every layer's attention: the first layer's among the words alone depends
+    neither on the picture nor on a weight that is trained."""
 
     def rooted(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-        if not torch.is_grad_enabled() or output.requires_grad:
+        if output.requires_grad:
             return output
         return output.requires_grad_().clone()  # to the clone, models may add in place
 
