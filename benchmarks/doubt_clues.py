@@ -12,6 +12,7 @@ Explaining a photo of 49 cells takes about half a second; --no-look leaves it ou
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +20,16 @@ import numpy as np
 from saccade.api import Captioner
 from saccade.data.sources import read
 from saccade.engine import encode
-from saccade.evaluation.chances import by_halves
-from saccade.evaluation.doubt import PRIOR, JudgedWords, judged_words, truth_of
+from saccade.evaluation.doubt import judged_words, left_out_doubts, truth_of
 from saccade.evaluation.split import Captioned, evaluate
 from saccade.explain.chance import clues as clues_of_map
 from saccade.explain.doubt import clues_of, content_places
 from saccade.explain.explainer import Explainer
-from saccade.metrics.calibration import area_gain, fit_monotone, group_effects, with_intervals
+from saccade.metrics.calibration import area_gain, with_intervals
 from saccade.progress import progress
 from saccade.text.english import stem
-from saccade.values import doubt
 from saccade.values.captions import Caption
+from saccade.values.doubt import DIRECTIONS as DOUBT
 from saccade.values.evidence import Interval, WordEvidence
 from saccade.values.examples import evenly
 
@@ -98,21 +98,6 @@ def extra_clues(
     return names, np.array([[row[name] for name in names] for row in rows])
 
 
-def doubts(words: JudgedWords, extra: np.ndarray, directions: Sequence[int]) -> np.ndarray:
-    """(N,) each word's probability to be wrong when clues (N, C) join, as `left_out_doubts`."""
-    known = np.concatenate((words.known, extra), 1)
-    signs = [*(doubt.DIRECTIONS[name] for name in words.clues), *directions]
-
-    def predict(others: np.ndarray, these: np.ndarray) -> np.ndarray:
-        wrong, stems = words.wrong[others], words.stems[others].tolist()
-        model = fit_monotone(known[others], wrong, signs)
-        effects = group_effects(model.chances(known[others]), wrong, stems, PRIOR)
-        beyond = np.array([effects.get(key, 0.0) for key in words.stems[these].tolist()])
-        return model.chances(known[these], beyond)
-
-    return by_halves(words.of, predict)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -138,14 +123,19 @@ def main() -> None:
     print(
         f"{len(extra)} content words of {words.of.max() + 1} photos, {words.wrong.mean():.1%} wrong"
     )
-    without = doubts(words, extra[:, :0], ())
+    joint = replace(
+        words, clues=(*words.clues, *names), known=np.concatenate((words.known, extra), 1)
+    )
+
+    def doubts(*added: str) -> np.ndarray:
+        return left_out_doubts(joint, (*words.clues, *added), directions={**DOUBT, **DIRECTIONS})
+
+    without = doubts()
     area, _ = with_intervals(without, words.wrong, words.of)
     print(f"the doubt as it is: {told(area)}")
-    for number, name in enumerate(names):
-        joined = doubts(words, extra[:, [number]], (DIRECTIONS[name],))
-        print(f"with {name}: {told(area_gain(joined, without, words.wrong, words.of), sign='+')}")
-    joined = doubts(words, extra, [DIRECTIONS[name] for name in names])
-    print(f"with all: {told(area_gain(joined, without, words.wrong, words.of), sign='+')}")
+    for what, added in (*((name, (name,)) for name in names), ("all", names)):
+        gain = area_gain(doubts(*added), without, words.wrong, words.of)
+        print(f"with {what}: {told(gain, sign='+')}")
 
 
 def told(value: Interval, sign: str = "") -> str:

@@ -62,11 +62,12 @@ def into_forms(
     from saccade.files import check_writable, refuse_inputs
     from saccade.photos.archives import archive_of
     from saccade.progress import progress
-    from saccade.publish import AltText, open_form
+    from saccade.publish import AltText, open_form, row_of
 
     forms: list[Form] = []
     sharing: list[Form] = []  # of those, with one place for all photos of a name
-    for choice in sorted(choices, key=lambda choice: choice != "embed"):  # it changes the content
+    # First what changes a photo: tables know it by its content.
+    for choice in sorted(choices, key=lambda choice: not row_of(choice).inside):
         form, table = open_form(choice, folder, model, overwrite)
         inside = None if table is not None else next(filter(archive_of, paths), None)
         if inside is not None:
@@ -79,7 +80,7 @@ def into_forms(
             if not table.is_dir():
                 check_writable(table)
         forms.append(form)
-        sharing += [form] if choice in ("txt", "xmp") else []
+        sharing += [form] if row_of(choice).by_name else []
     twins = _twins(paths) if sharing else set()
     open_places: dict[Path, list[Form]] = {}  # of the photos that are on their way
     failed: dict[Path, str] = {}

@@ -146,23 +146,32 @@ def judged_words(
 
 
 def fit_doubt(
-    words: JudgedWords, names: Sequence[str], some: np.ndarray | None = None, by_word: bool = True
+    words: JudgedWords,
+    names: Sequence[str],
+    some: np.ndarray | None = None,
+    by_word: bool = True,
+    directions: Mapping[str, int] = DIRECTIONS,
 ) -> DoubtModel:
-    """A model of some of the words (N,) bool, monotone in the clues named; by_word: also with what
-    the word itself tells beyond these."""
+    """A model of some of the words (N,) bool, monotone in the clues named, as `directions` has
+    them; by_word: also with what the word itself tells beyond these."""
     chosen = np.ones(len(words.wrong), dtype=bool) if some is None else some
     known, wrong, stems = words.columns(names)[chosen], words.wrong[chosen], words.stems[chosen]
-    model = fit_monotone(known, wrong, [DIRECTIONS[name] for name in names])
+    model = fit_monotone(known, wrong, [directions[name] for name in names])
     effects = group_effects(model.chances(known), wrong, stems.tolist(), PRIOR) if by_word else {}
     return DoubtModel(tuple(names), model, effects)
 
 
-def left_out_doubts(words: JudgedWords, names: Sequence[str], by_word: bool = True) -> np.ndarray:
+def left_out_doubts(
+    words: JudgedWords,
+    names: Sequence[str],
+    by_word: bool = True,
+    directions: Mapping[str, int] = DIRECTIONS,
+) -> np.ndarray:
     """(N,) each word's probability to be wrong, from a model of the other half of the pictures."""
     known = words.columns(names)
     return by_halves(
         words.of,
-        lambda others, these: fit_doubt(words, names, others, by_word).wrong(
+        lambda others, these: fit_doubt(words, names, others, by_word, directions).wrong(
             known[these], words.stems[these].tolist()
         ),
     )

@@ -19,16 +19,28 @@ class FormRow(NamedTuple):
     what: str  # for help texts
     table: Callable[[Path], Store] | None = None  # of a form that is one table
     beside: Callable[[bool], Form] | None = None  # of one with a place for each photo
+    by_name: bool = False  # a.jpg and a.png have one place
+    inside: bool = False  # writing changes the photo's own file
 
 
 FORMS: Mapping[str, FormRow] = {
-    "txt": FormRow("photo.txt beside each photo", beside=TextFiles),
-    "xmp": FormRow("photo.xmp beside each photo", beside=Sidecars),
-    "embed": FormRow("XMP in the photo's own file (JPEG, PNG, WebP)", beside=Embedded),
+    "txt": FormRow("photo.txt beside each photo", beside=TextFiles, by_name=True),
+    "xmp": FormRow("photo.xmp beside each photo", beside=Sidecars, by_name=True),
+    "embed": FormRow("XMP in the photo's own file (JPEG, PNG, WebP)", beside=Embedded, inside=True),
     "jsonl": FormRow("one table of JSON lines", table=JsonLines),
     "csv": FormRow("one table", table=Csv),
     "parquet": FormRow("a folder of parquet files", table=Parquet),
 }
+
+
+def row_of(choice: str, option: str = "--write") -> FormRow:
+    """The row of a form, or of NAME=PATH. option: what chose it, for messages. Raises UsageError
+    for an unknown form."""
+    name = choice.partition("=")[0]
+    row = FORMS.get(name)
+    if row is None:
+        raise UsageError(f"{option}: there is no form {name!r}; choose {', '.join(FORMS)} or html.")
+    return row
 
 
 def open_form(
@@ -38,9 +50,7 @@ def open_form(
     `captions.NAME` in `folder`. option: what chose it, for messages. Raises UsageError for an
     unknown form, DataError for a table that is not one of ours."""
     name, equals, path = choice.partition("=")
-    row = FORMS.get(name)
-    if row is None:
-        raise UsageError(f"{option}: there is no form {name!r}; choose {', '.join(FORMS)} or html.")
+    row = row_of(choice, option)
     if row.table is None:
         if equals:
             raise UsageError(f"{option} {name} takes no path: it has a place for each photo.")

@@ -58,7 +58,7 @@ class Fitting(Protocol):
         ...
 
 
-def _numbers(values: Any, count: int, least: float, most: float) -> bool:
+def _are_numbers(values: Any, count: int, least: float, most: float) -> bool:
     """Whether it is a number, or `count` of them, between two others."""
     values = values if isinstance(values, list | tuple) else [values] * count
     return len(values) == count and all(
@@ -71,7 +71,7 @@ def check_pixels(settings: Mapping[str, Any]) -> None:
     for name in ("size", "crop_size", "pad_size", "max_image_size"):
         entry = settings.get(name)
         for value in entry.values() if isinstance(entry, Mapping) else [entry]:
-            if value is not None and not _numbers(value, 1, 1, MOST_PIXELS):
+            if value is not None and not _are_numbers(value, 1, 1, MOST_PIXELS):
                 raise ValueError(f"{name} is {value!r:.80}, not 1 to {MOST_PIXELS} pixels")
     resample = settings.get("resample")
     if resample is not None and not isinstance(resample, int):
@@ -84,17 +84,17 @@ class Normalise:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         """Raises ValueError for settings that are no such numbers."""
         scale = settings.get("rescale_factor", 1 / 255)
-        if not _numbers(scale, 1, 1e-6, 1e6):
+        if not _are_numbers(scale, 1, 1e-6, 1e6):
             raise ValueError(f"rescale_factor is {scale!r:.80}, not a number above 0")
         self.scale = float(scale) if settings.get("do_rescale", True) else 1.0
         self.mean, self.std = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
         if settings.get("do_normalize", True):
             mean, std = (settings.get(f"image_{kind}") for kind in ("mean", "std"))
-            if not _numbers(mean, 3, -1e6, 1e6):
+            if not _are_numbers(mean, 3, -1e6, 1e6):
                 raise ValueError(f"image_mean is {mean!r:.80}, not three numbers")
-            if not _numbers(std, 3, 1e-6, 1e6):
+            if not _are_numbers(std, 3, 1e-6, 1e6):
                 raise ValueError(f"image_std is {std!r:.80}, not three numbers above 0")
-            if self.scale == 1 and _numbers(mean, 3, -1, 1) and _numbers(std, 3, 0, 1):
+            if self.scale == 1 and _are_numbers(mean, 3, -1, 1) and _are_numbers(std, 3, 0, 1):
                 raise ValueError("image_mean is of pixels from 0 to 1, but do_rescale is off")
             self.mean, self.std = (
                 torch.tensor(values, dtype=torch.float32).expand(3).view(3, 1, 1)
