@@ -62,7 +62,14 @@ def test_every_tagged_section_says_its_kind_in_json():
         ({"train": {"epochs": "three"}}, r"train\.epochs is a whole number, not 'three'"),
         ({"train": {"epochs": True}}, r"train\.epochs is a whole number, not True"),
         ({"train": {"flip": 1}}, r"train\.flip is true or false, not 1"),
-        ({"encoder": {"image_size": 224}}, r"encoder\.image_size is a list"),
+        (
+            {"encoder": {"image_size": 224}},
+            r"encoder\.image_size is a list, such as \[224, 224\], not 224",
+        ),
+        (
+            {"train": {"tracking": "wandb"}},
+            r'train\.tracking is a list, such as \["wandb"\], not \'wandb\'',
+        ),
         ({"encoder": {"image_size": [0, 224]}}, "two positive numbers"),
         ({"encoder": {"fit": "squash"}}, "one of stretch, crop, pad"),
         ({"encoder": {"backbone": "small-conv"}}, "freeze = none"),

@@ -267,8 +267,12 @@ def _check_type(value: Any, kind: Any, name: str) -> Any:
         # Of several kinds __post_init__ names the choices.
         return value if len(kinds) > 1 else _check_type(value, kinds[0], name)
     if origin is tuple:
-        _require(isinstance(value, list | tuple), f"{name} is a list, not {reprlib.repr(value)}.")
-        inner = typing.get_args(kind)[0]
+        inner, *others = typing.get_args(kind)
+        example = reprlib.repr([value] * (1 + others.count(inner))).replace("'", '"')
+        _require(
+            isinstance(value, list | tuple),
+            f"{name} is a list, such as {example}, not {reprlib.repr(value)}.",
+        )
         return tuple(_check_type(item, inner, name) for item in value)
     if origin is Mapping:
         _require(isinstance(value, Mapping), f"{name} is a table, not {reprlib.repr(value)}.")

@@ -136,7 +136,7 @@ def test_settings_that_a_strategy_lacks_choose_the_one_that_has_them():
         ({"beams": 3, "num_beams": 4}, "beams and its other name have two values"),
         ({"beams": "3"}, r"decode\.beams is a whole number, not '3'"),
         ({"beams": 3.5}, r"decode\.beams is a whole number, not 3\.5"),
-        ({"banned": "dog"}, r"decode\.rules\.banned is a list, not 'dog'"),
+        ({"banned": "dog"}, r"decode\.rules\.banned is a list, such as \[\"dog\"\], not 'dog'"),
         ({"min_words": 21}, r"min_words \(21\) is above decode\.max_words \(20\)"),
         ({"groups": 4}, r"decode\.groups \(4\) must divide decode\.beams \(6\)"),
     ],

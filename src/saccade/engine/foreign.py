@@ -200,8 +200,7 @@ class ForeignEngine:
         T = int(places.max())
         inputs, layers = sentence[:T].expand(R, T), None
         if heads:
-            graph = features.cells.requires_grad and torch.is_grad_enabled()
-            with words_in_the_graph(self.foreign.model) if graph else nullcontext():
+            with words_in_the_graph(self.foreign.model) if _graph(features) else nullcontext():
                 taught = self.family.teach(features, inputs, places, attention=True)
             logits, layers = taught.logits, taught.layers
             assert layers is not None
@@ -228,7 +227,7 @@ class ForeignEngine:
 
         R = len(inputs)
         count = max(1, HELD // features.rows()[0].numel())
-        again = torch.is_grad_enabled() and features.cells.requires_grad and count < R
+        again = _graph(features) and count < R
         parts = []
         for start in range(0, R, count):
             chosen = slice(start, start + count)
@@ -356,6 +355,11 @@ class ForeignCoverings:
         else:
             numbers = self.memory.numbers
         return int(max(1, min(RUNS, NUMBERS // numbers)))
+
+
+def _graph(features: Features) -> bool:
+    """Whether gradients of the cells are asked for."""
+    return torch.is_grad_enabled() and features.cells.requires_grad
 
 
 def _repeated(features: Features, runs: int) -> Features:
