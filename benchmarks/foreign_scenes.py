@@ -26,6 +26,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import (
+    AutoConfig,
     BlipConfig,
     BlipForConditionalGeneration,
     BlipImageProcessorPil,
@@ -155,9 +156,12 @@ class Pupil(nn.Module):
         else:
             self.tokenizer = word_pieces(captions)
             self.start, self.end = self.tokenizer.cls_token_id, self.tokenizer.sep_token_id
+            # A layer of BLIP's looks at words, then at the image; GIT's does both at once, so that
+            # it takes two to compare where two things are.
+            layers = 2 * (LAYERS - 1) if family == "git" else LAYERS - 1
             text = {
                 **SHAPE,
-                "num_hidden_layers": LAYERS - 1,
+                "num_hidden_layers": layers,
                 "vocab_size": len(self.tokenizer),
                 "max_position_embeddings": 48,
                 "bos_token_id": self.start,
@@ -205,11 +209,14 @@ class Pupil(nn.Module):
         logits = self.logits(rows, ids[:, :-1].clamp(min=0))
         return nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
 
+    def encoder_of(self, model: Any) -> Any:
+        if self.family == "vision-encoder-decoder":
+            return model.encoder
+        return model.vision_model if self.family == "blip" else model.git.image_encoder
+
     @property
     def encoder(self) -> Any:
-        if self.family == "vision-encoder-decoder":
-            return self.model.encoder
-        return self.model.vision_model if self.family == "blip" else self.model.git.image_encoder
+        return self.encoder_of(self.model)
 
     def rows(self, pixels: Tensor) -> Tensor:
         """(B, 1 + L, WIDTH) the encoder's output."""
@@ -217,7 +224,11 @@ class Pupil(nn.Module):
 
     @torch.no_grad()
     def take_encoder(self, folder: Path) -> None:
-        """The weights of a trained ViT of the same shape."""
+        """The weights of a trained ViT of the same shape, or of a captioner's of this family."""
+        if AutoConfig.from_pretrained(folder).model_type == self.model.config.model_type:
+            other = type(self.model).from_pretrained(folder)
+            self.encoder.load_state_dict(self.encoder_of(other).state_dict())
+            return
         trained = VisionEncoderDecoderModel.from_pretrained(folder).encoder.state_dict()
         for layer in range(LAYERS):
             for kind in ("weight", "bias"):

@@ -40,6 +40,10 @@ def test_a_choice_is_described():
     assert "identified by 'image_id', not by 'id'" in note
     assert "captions are from 'caption', not from 'text'" in note
     assert "--image-column and --caption-column choose others" in note
+    assert choose(("id", "photo_file", "text")).note.startswith(
+        "Of the columns id, photo_file, text: pictures are identified by 'id', not by 'photo_file'."
+    )
+    assert choose(("image_id", "image_width", "caption")).note == ""
     assert "identified by 'image_id'" in choose(("image", "image_id", "caption")).note
     assert choose(("image", "caption", "split")).note == ""
 
