@@ -86,7 +86,8 @@ class EncoderConfig:
     backbone: str = "microsoft/resnet-101"  # hub id (also as hf:owner/name), folder, "small-conv"
     revision: str | None = None  # of the hub id
     image_size: tuple[int, int] = (448, 448)  # (H, W) of the input; with `stage` it sets the grid
-    stage: int = ranged(-1, -1000, 1000)  # which hidden state is the grid: -1 the last one
+    # Which hidden state is the grid, -1 the last one; several: beside each other, on the finest.
+    stage: int | tuple[int, ...] = -1
     fit: Literal["stretch", "crop", "pad"] = "stretch"  # how a photo becomes image_size
     mean: tuple[float, float, float] | None = None  # of pixels in 0..1; None: the backbone's own
     std: tuple[float, float, float] | None = None
@@ -96,6 +97,11 @@ class EncoderConfig:
     include: bool | None = None  # weights in the checkpoint; None: unless it is a hub id
     widths: tuple[int, ...] = (24, 48, 96, 128, 128)  # of small-conv's stages
     halvings: int = ranged(3, 0, 100)  # how many of them, the first, halve the picture
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """The hidden states that make the grid."""
+        return self.stage if isinstance(self.stage, tuple) else (self.stage,)
 
     @property
     def frozen(self) -> bool:
@@ -118,6 +124,16 @@ class EncoderConfig:
             f"encoder.image_size is two positive numbers (H, W) up to {MOST_PIXELS}, "
             f"not {self.image_size}.",
         )
+        if isinstance(self.stage, tuple) and len(self.stage) == 1:
+            object.__setattr__(self, "stage", self.stage[0])  # a list of one is that one
+        whole = all(isinstance(s, int) and not isinstance(s, bool) for s in self.stages)
+        _require(
+            whole
+            and 0 < len(self.stages) == len(set(self.stages)) <= 8
+            and all(-1000 <= s <= 1000 for s in self.stages),
+            "encoder.stage is the number of a hidden state (-1: the last), or a list of up to 8 "
+            f"different ones, such as [-1, 5], not {reprlib.repr(self.stage)}.",
+        )
         for name, values, lowest in (("mean", self.mean, -math.inf), ("std", self.std, 0.0)):
             kind = "finite numbers" if name == "mean" else "finite numbers above 0"
             _require(
@@ -137,6 +153,7 @@ class EncoderConfig:
             "nowhere but in the checkpoint.",
         )
         if self.backbone == SMALL_CONV:
+            _require(self.stages == (-1,), "encoder.backbone small-conv has one stage: -1.")
             _require(
                 self.freeze == "none",
                 "encoder.backbone small-conv has no pretrained weights: set encoder.freeze = none.",
@@ -264,8 +281,9 @@ def _check_type(value: Any, kind: Any, name: str) -> Any:
         if value is None and type(None) in options:
             return None
         kinds = [option for option in options if option is not type(None)]
-        # Of several kinds __post_init__ names the choices.
-        return value if len(kinds) > 1 else _check_type(value, kinds[0], name)
+        if len(kinds) == 1:
+            return _check_type(value, kinds[0], name)
+        return tuple(value) if isinstance(value, list) else value  # __post_init__ checks it
     if origin is tuple:
         inner, *others = typing.get_args(kind)
         example = reprlib.repr([value] * (1 + others.count(inner))).replace("'", '"')

@@ -22,7 +22,7 @@ from transformers import (
     ViTConfig,
 )
 
-from saccade.config import SMALL_CONV, EncoderConfig
+from saccade.config import SMALL_CONV, EncoderConfig, from_dict
 from saccade.errors import UsageError
 from saccade.models.encoders.loading import describe_backbone, load_encoder, rebuild_encoder
 from saccade.photos.fitting import fit_box, to_input
@@ -49,6 +49,12 @@ FAMILIES = {
         3,
         (4, 4, 16),
     ),
+    "resnet, two stages": (
+        ResNetConfig(embedding_size=8, hidden_sizes=[8, 12, 16, 20], depths=[1, 1, 1, 1]),
+        64,
+        (-1, 2),
+        (8, 8, 32),
+    ),
     "mobilenet": (MobileNetV2Config(depth_multiplier=0.35, output_stride=16), 64, -1, (4, 4, 1280)),
     "convnext": (
         ConvNextConfig(hidden_sizes=[8, 8, 12, 16], depths=[1, 1, 1, 1]),
@@ -72,6 +78,7 @@ FAMILIES = {
         (4, 4, 16),
     ),
     "vit": (ViTConfig(**VIT), 32, 1, (4, 4, 16)),
+    "vit, two stages": (ViTConfig(**VIT), 32, (1, -1), (4, 4, 32)),
     "clip vision": (CLIPVisionConfig(**VIT), 32, -1, (4, 4, 16)),
     "clip": (
         CLIPConfig(
@@ -142,6 +149,35 @@ def test_cells_are_rows_first_and_normalised_as_the_backbone_says(tmp_path):
                     else states[0, 1 + row * w + column]
                 )
                 torch.testing.assert_close(found[row * w + column], cell, rtol=1e-4, atol=1e-4)
+
+
+def test_stages_stand_beside_each_other_on_the_finest_grid(tmp_path):
+    """Against the backbone called by hand and a plain loop over the finer grid's centres."""
+    config, size, stages, (h, w, _) = FAMILIES["resnet, two stages"]
+    model = saved_backbone(config, tmp_path)
+    settings = {"backbone": str(tmp_path), "image_size": [size, size], "stage": list(stages)}
+    encoder = load_encoder(from_dict(EncoderConfig, settings, "encoder"))
+    assert encoder.config.stage == stages
+    pixels = torch.randint(0, 256, (1, 3, size, size), dtype=torch.uint8)
+    with torch.no_grad():
+        scaled = (pixels / 255 - encoder.mean) / encoder.std
+        output = model(pixel_values=scaled, output_hidden_states=True)
+        coarse, fine = output.last_hidden_state[0], output.hidden_states[2][0]
+        found = encoder(pixels)[0]
+    assert coarse.shape[1:] == (2, 2)
+    for row in range(h):
+        for column in range(w):
+            y, x = (  # the cell's centre among the centres of 2 x 2 cells
+                min(max((place + 0.5) * 2 / h - 0.5, 0.0), 1.0) for place in (row, column)
+            )
+            top = (1 - x) * coarse[:, 0, 0] + x * coarse[:, 0, 1]
+            bottom = (1 - x) * coarse[:, 1, 0] + x * coarse[:, 1, 1]
+            cell = torch.cat([(1 - y) * top + y * bottom, fine[:, row, column]])
+            torch.testing.assert_close(found[row * w + column], cell, rtol=1e-4, atol=1e-4)
+    alone = load_encoder(replace(encoder.config, stage=-1))
+    assert alone.digest() != encoder.digest()
+    # A list of one is that one, the cached features too.
+    assert load_encoder(replace(encoder.config, stage=(-1,))).digest() == alone.digest()
 
 
 def test_resnet_101_at_its_full_size_gives_the_recipes_grid(tmp_path):

@@ -24,7 +24,7 @@ Group = Literal["good", "bad", "fixed rule"]
 _MEANING = {
     "backbone": "encoder",
     "image_size": "encoder's input (height, width)",
-    "stage": "hidden state taken (-1: the last)",
+    "stage": "hidden states taken (-1: the last)",
     "fit": "how photos are made to fit",
     "trainable": "encoder trained",
     "freeze": "encoder frozen",

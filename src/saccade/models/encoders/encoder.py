@@ -6,7 +6,7 @@ and normalisation belong to the encoder and are saved with it.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -131,8 +131,12 @@ class Encoder(nn.Module):
 
         if isinstance(self.backbone, SmallConv):
             return run(pixels)
-        stage = self.config.stage
-        output = run(pixel_values=pixels, output_hidden_states=stage != -1)
+        stages = self.config.stages
+        output = run(pixel_values=pixels, output_hidden_states=stages != (-1,))
+        return beside([self._map(output, stage, pixels.shape[-2:]) for stage in stages])
+
+    def _map(self, output: Any, stage: int, size: torch.Size) -> Tensor:
+        """One hidden state of the backbone's output as a map (B, F, h, w)."""
         states = output.last_hidden_state
         if stage != -1:
             hidden = output.hidden_states
@@ -144,7 +148,7 @@ class Encoder(nn.Module):
             states = hidden[stage]
         if states.dim() == 4:  # convolutional: already a map
             return states
-        return _tokens_to_map(states, pixels.shape[-2:], self.backbone.config)
+        return _tokens_to_map(states, size, self.backbone.config)
 
     def digest(self) -> str:
         """What the features depend on, as a hash: weights, preprocessing, stage.
@@ -184,6 +188,18 @@ _NOT_IN_DIGEST = (
     "widths",
     "halvings",
 )
+
+
+def beside(maps: Sequence[Tensor]) -> Tensor:
+    """Maps (B, F, h, w) -> (B, sum of F, h, w) on the finest of their grids; coarser ones are
+    interpolated between the centres of their cells."""
+    finest = max((entry.shape[-2:] for entry in maps), key=lambda size: size[0] * size[1])
+    same = [entry if entry.shape[-2:] == finest else _onto(entry, finest) for entry in maps]
+    return same[0] if len(same) == 1 else torch.cat(same, 1)
+
+
+def _onto(entry: Tensor, size: torch.Size) -> Tensor:
+    return nn.functional.interpolate(entry, size=tuple(size), mode="bilinear")
 
 
 def first_line(error: Exception) -> str:
