@@ -161,6 +161,12 @@ def read_config(folder: Path | str) -> dict[str, Any]:
     config = _json(path)
     number = config.get("format") if isinstance(config, dict) else None
     if type(number) is not int:
+        kind = config.get("model_type") if isinstance(config, dict) else None
+        if isinstance(kind, str) and kind:
+            raise CheckpointError(
+                f"{folder} is a {kind[:50]} of transformers, not a checkpoint that Saccade has "
+                "trained; such models can be captioned with, explained, judged, surveyed and evaluated."
+            )
         raise CheckpointError(f"{path} is not a checkpoint's (it names no format); {AGAIN}.")
     if number not in READABLE:
         raise CheckpointError(

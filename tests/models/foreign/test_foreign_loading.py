@@ -12,7 +12,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import BlipImageProcessorPil, CLIPImageProcessorPil, LlavaImageProcessorPil
 
+from saccade import soup
 from saccade.api import Captioner
+from saccade.checkpoint import read_config
 from saccade.errors import CheckpointError, UsageError
 from saccade.models.foreign.geometry import Processed, check_geometry, input_box
 from saccade.models.foreign.loading import is_foreign, load_foreign
@@ -260,3 +262,11 @@ def test_what_is_saved_again_is_the_same(name, folders, engines, tmp_path):
     assert one.logprobs == two.logprobs
     with pytest.raises(CheckpointError, match="only captioners that Saccade has trained"):
         captioner.save_pretrained(tmp_path / "third")
+
+
+def test_what_needs_a_checkpoint_of_saccade_names_another_models_kind(folder, tmp_path):
+    """Training from it, or averaging its weights."""
+    with pytest.raises(CheckpointError, match=r"model is a blip of transformers, not a checkpoint"):
+        soup([folder, folder], tmp_path / "soup")
+    with pytest.raises(CheckpointError, match=r"model is a blip of transformers, not a checkpoint"):
+        read_config(folder)
