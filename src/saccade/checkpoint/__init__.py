@@ -165,7 +165,7 @@ def read_config(folder: Path | str) -> dict[str, Any]:
         if isinstance(kind, str) and kind:
             raise CheckpointError(
                 f"{folder} is a {kind[:50]} of transformers, not a checkpoint that Saccade has "
-                "trained; such models can be captioned with, explained, judged, surveyed and evaluated."
+                "trained; such models are there for caption, explain, judge, survey and evaluate."
             )
         raise CheckpointError(f"{path} is not a checkpoint's (it names no format); {AGAIN}.")
     if number not in READABLE:
