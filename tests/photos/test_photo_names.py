@@ -138,3 +138,9 @@ def test_a_parquet_file_that_names_files_in_place_of_bytes(folder):
     pyarrow.parquet.write_table(table.slice(3, 2), path)
     with pytest.raises(PictureError, match=r"a\.parquet holds no picture in 'image'"):
         name_photos([path])
+
+
+def test_a_list_without_its_sign_is_told_how_to_be_named(tmp_path):
+    (tmp_path / "list.txt").write_text("a.png\n")
+    with pytest.raises(PictureError, match=r"list\.txt is no picture; .*: @.*list\.txt\.$"):
+        name_photos([tmp_path / "list.txt"])

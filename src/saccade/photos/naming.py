@@ -14,6 +14,7 @@ from saccade.photos.archives import archive_of, is_archive, pictures_inside
 from saccade.photos.folders import SUFFIXES, FoundPhotos, find_photos
 
 LIST = "@"  # before a list's name
+_LISTS = (".txt", ".lst", ".list")  # what such a file is called, mostly
 
 
 def name_photos(names: Sequence[Path | str]) -> FoundPhotos:
@@ -45,6 +46,10 @@ def _named(path: Path) -> FoundPhotos:
         return _matching(text)
     if path.is_dir():
         return _folder(path)
+    if path.suffix.lower() in _LISTS and path.is_file() and not text.startswith(LIST):
+        raise PictureError(
+            f"{path} is no picture; to name the photos that it lists, one a line: {LIST}{path}."
+        )
     return find_photos([path])
 
 
