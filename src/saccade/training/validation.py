@@ -53,9 +53,8 @@ def measure(
     """What a validation logs: "loss" and "perplexity", "box_mass" where there are boxes, and where
     `select` is a score of captions "BLEU-4", "CIDEr" and "bad_endings" of greedy ones. batches:
     this process's share of the pictures."""
-    loss = validation_loss(model, batches, accelerator)
-    figures = {"loss": loss, "perplexity": perplexity(loss)}
-    figures |= validation_box_mass(model, batches, accelerator, prepared)
+    figures = teacher_forced(model, batches, accelerator, prepared)
+    figures["perplexity"] = perplexity(figures["loss"])
     if select != "loss":
         examples, vocabulary = prepared.validation_examples, prepared.vocabulary
         captions = greedy_captions(model, pictures, examples, vocabulary, accelerator)
@@ -69,37 +68,27 @@ def measure(
 
 
 @torch.no_grad()
-def validation_loss(model: nn.Module, loader: DataLoader, accelerator: Accelerator) -> float:
-    """Negative log-likelihood per word (natural logarithm), over all captions of the loaders of all
-    processes. The model is not a distributed one: processes may have more batches than others."""
-    model.eval()
-    totals = torch.zeros(2, dtype=torch.float64, device=accelerator.device)
-    for batch in loader:
-        _, sums = cross_entropy(model(batch), batch)
-        totals += torch.stack((sums["nll"].double(), sums["words"].double()))
-    totals = accelerator.reduce(totals, "sum")
-    model.train()
-    return float(totals[0] / totals[1])
-
-
-@torch.no_grad()
-def validation_box_mass(
+def teacher_forced(
     model: nn.Module, loader: DataLoader, accelerator: Accelerator, prepared: Setup
 ) -> dict[str, float]:
-    """ "box_mass": the mean attention in the box over all words with boxes, teacher-forced. Nothing
-    where the task has no boxes or no validation word has one."""
-    if prepared.shares is None:
-        return {}
+    """Over all captions of the loaders of all processes: "loss", the negative log-likelihood per
+    word (natural logarithm), and where the task has boxes "box_mass", the mean attention in the box
+    over all words that have one (absent where none has). The model is not a distributed one:
+    processes may have more batches than others."""
     model.eval()
-    totals = torch.zeros(2, dtype=torch.float64, device=accelerator.device)
+    totals = torch.zeros(4, dtype=torch.float64, device=accelerator.device)
     for batch in loader:
-        attention = model(batch).predictions.attention
-        where, cells = prepared.shares.of(batch, prepared.validation_examples)
-        mass = box_loss(attention, where, cells)[1].double()
-        totals += torch.stack((mass, totals.new_tensor(len(cells))))
-    totals = accelerator.reduce(totals, "sum")
+        forward = model(batch)
+        _, sums = cross_entropy(forward, batch)
+        entries = [sums["nll"].double(), sums["words"].double()]
+        if prepared.shares is not None:
+            where, cells = prepared.shares.of(batch, prepared.validation_examples)
+            entries.append(box_loss(forward.predictions.attention, where, cells)[1].double())
+            entries.append(totals.new_tensor(len(cells)))
+        totals[: len(entries)] += torch.stack(entries)
+    nll, words, mass, boxed = accelerator.reduce(totals, "sum").tolist()
     model.train()
-    return {"box_mass": float(totals[0] / totals[1])} if totals[1] else {}
+    return {"loss": nll / words} | ({"box_mass": mass / boxed} if boxed else {})
 
 
 @torch.no_grad()
