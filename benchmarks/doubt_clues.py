@@ -20,8 +20,9 @@ import numpy as np
 from saccade.api import Captioner
 from saccade.data.sources import read
 from saccade.engine import encode
-from saccade.evaluation.doubt import judged_words, left_out_doubts, truth_of
+from saccade.evaluation.doubt import judged_words, left_out_doubts
 from saccade.evaluation.split import Captioned, evaluate
+from saccade.evaluation.truth import truth_of
 from saccade.explain.chance import clues as clues_of_map
 from saccade.explain.doubt import clues_of, content_places
 from saccade.explain.explainer import Explainer

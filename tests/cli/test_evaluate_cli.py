@@ -1,16 +1,21 @@
 """`saccade evaluate`: several captions of each photo, cached features, ensembles."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from saccade import Captioner
+from saccade.api import evaluate
 from saccade.cli import main
+from saccade.cli.evaluate import show
+from saccade.data.scenes import draw, wrong_words
 from saccade.data.sources import read
 from saccade.metrics import score
 from saccade.metrics.diversity import variety
 from saccade.metrics.several import score_several
 from saccade.models.encoders.encoder import Encoder
+from saccade.text.english import is_content
 
 
 @pytest.fixture
@@ -46,6 +51,34 @@ def check(told: dict, references: dict, count: int) -> None:
     scores = {name: 100 * v for name, v in score(references, best).values.items()}
     assert told["scores"] == pytest.approx(scores, abs=1e-4)
     assert told["variety"] == variety(list(best.values())).to_json()
+
+
+def test_words_in_no_reference_are_counted(run, data, capsys):
+    """Of photos, whose references alone tell; on drawn scenes their truth does."""
+    captioner = Captioner.from_pretrained(run, device="cpu")
+    photos = [e for e in read(data).examples if e.split == "val"][:4]
+    first = evaluate(captioner, photos, show=False)
+    words = [one.caption.words for one in first.captioned]
+    content = sum(is_content(word) for said in words for word in said)
+    assert content
+    # All words, none, and those of the first caption alone.
+    for said, wrong in (
+        ([(" ".join(words[i]),) for i in range(4)], 0),
+        ([("nothing",)] * 4, content),
+        ([(" ".join(words[0]),), *[("nothing",)] * 3], content - sum(map(is_content, words[0]))),
+    ):
+        told = [replace(photo, captions=text) for photo, text in zip(photos, said, strict=True)]
+        result = evaluate(captioner, told, show=False)
+        assert result.wrong == pytest.approx(wrong / content)
+        show(result, "m")
+        assert f"Words in no reference: {wrong / content:.1%} of" in capsys.readouterr().out
+    scenes = [replace(photo, scene=draw(0, i)[1]) for i, photo in enumerate(photos)]
+    on_scenes = evaluate(captioner, scenes, show=False)
+    judged = [w for one in on_scenes.captioned for w in wrong_words(one.caption.text, one.example.scene)]  # fmt: skip
+    known = [w for w in judged if w is not None]
+    assert on_scenes.wrong == pytest.approx(sum(known) / len(known))
+    show(on_scenes, "m")
+    assert "Words not true of their scene" in capsys.readouterr().out
 
 
 def test_samples_are_scored_together(evaluated, references, run, data, capsys):

@@ -146,6 +146,9 @@ def show(result: "Evaluation", title: str) -> None:
         score_show.several(screen, result.several)
     if result.variety is not None:
         score_show.variety(screen, result.variety)
+    if result.wrong is not None:
+        untrue = "not true of their scene" if result.truth is not None else "in no reference"
+        screen.line(f"Words {untrue}: {result.wrong:.1%} of the content words.")
     if result.truth is not None:
         screen.line(
             f"True captions: {result.truth:.1%} (every object, colour, count and relation that is "

@@ -15,9 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from saccade.data.broader import meanings
-from saccade.data.scenes import wrong_words
-from saccade.data.synonyms import known_pairs
 from saccade.evaluation.chances import (
     LEAST,
     ChanceBin,
@@ -26,6 +23,7 @@ from saccade.evaluation.chances import (
     by_halves,
 )
 from saccade.evaluation.split import Captioned, encoded_batches
+from saccade.evaluation.truth import truth_of
 from saccade.explain.doubt import Clues, content_places
 from saccade.explain.record import plain
 from saccade.metrics.calibration import (
@@ -35,15 +33,11 @@ from saccade.metrics.calibration import (
     group_effects,
     with_intervals,
 )
-from saccade.metrics.hallucination import in_no_reference
 from saccade.metrics.resample import mean_interval
 from saccade.progress import progress
-from saccade.text import has_words
 from saccade.text.english import stem
-from saccade.values.captions import Caption
 from saccade.values.doubt import DIRECTIONS, DOUBTFUL, ENTROPY, LOGPROB, DoubtModel
 from saccade.values.evidence import Interval
-from saccade.values.examples import Example
 
 BATCH = 32
 ALL = "all clues, and the word itself"
@@ -86,17 +80,6 @@ class DoubtFigures:
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
         return plain({**asdict(self), "kept": self.kept.to_json()})
-
-
-def truth_of(example: Example, caption: Caption) -> tuple[bool | None, ...] | None:
-    """For each word, whether it is wrong; None for one that can't be judged, and of a picture
-    without references."""
-    if example.scene is not None:
-        return wrong_words(" ".join(caption.words), example.scene)
-    if not any(map(has_words, example.captions)):
-        return None
-    names = meanings()
-    return in_no_reference(caption.words, example.captions, names, known_pairs(names))
 
 
 def judged_words(

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from saccade.data.sources import read
 from saccade.decoding import Decoding
 from saccade.engine import Encoded, Engine, encode_prepared, prepare_ahead
 from saccade.errors import DataError, PictureError
+from saccade.evaluation.truth import share_of_wrong_words
 from saccade.metrics import Scores, score
 from saccade.metrics.diversity import Variety, variety
 from saccade.metrics.grounding import Pointing, WordPointing, pointing, word_pointing
@@ -55,6 +56,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()  # what to know about the scores
     several: SeveralScores | None = None  # of all captions, where several of each were kept
     variety: Variety | None = None  # of the captions alone, the best of each picture
+    wrong: float | None = None  # share of content words in no reference; on scenes, of untrue words
     seconds: float = 0.0  # that searching took, encoding not counted
     complete: bool = True  # False: it was stopped before all pictures were captioned
 
@@ -64,6 +66,7 @@ class Evaluation:
             "pictures": self.pictures,
             "several": None if self.several is None else self.several.to_json(),
             "variety": None if self.variety is None else self.variety.to_json(),
+            "wrong_words": None if self.wrong is None else round(self.wrong, 4),
             "search_seconds": round(self.seconds, 3),
             "complete": self.complete,
             "loss": round(self.loss, 6),
@@ -134,11 +137,11 @@ def evaluate(
     if not captioned:
         raise DataError(f"no picture of the split '{split}' can be decoded: {skipped[0].reason}")
     scored = [item for item in captioned if any(map(has_words, item.example.captions))]
+    references = _references(item.example for item in scored)
     scores = several = None
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always", UserWarning)
         if scored:
-            references = _references(item.example for item in scored)
             scores = score(references, {item.example.id: item.caption.text for item in scored})
             if keep > 1:
                 several = score_several(
@@ -167,6 +170,10 @@ def evaluate(
         tuple(notes),
         several,
         variety([item.caption.text for item in captioned]),
+        share_of_wrong_words(
+            (replace(one.example, captions=references.get(one.example.id, ())), one.caption)
+            for one in captioned
+        ),
         seconds,
         done == len(examples),
     )
