@@ -79,6 +79,7 @@ def test_from_data_to_report(tmp_path, capsys):
     assert main(["report", str(run), "--cpu", "--samples", "2"]) == 0
     page = (run / "report.html").read_text()
     assert "data:image" in page
+    assert "<dd>32 x 48</dd>" in page  # the input's size
     assert "6 pictures of the split &#39;val&#39;" in page
     assert f"<title>Training run {tmp_path.name}/run - Saccade</title>" in page
     assert "http://" not in page.replace("http://www.w3.org", "")

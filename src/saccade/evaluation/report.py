@@ -100,7 +100,9 @@ def _recipe(
     for name in ("encoder", "decoder", "train", "task", "decode"):
         section = sections[name]
         keys = [key for key in _SHOWN.get(name, section) if key in section]
-        rows = [(_MEANING.get(key, key.replace("_", " ")), _text(section[key])) for key in keys]
+        rows = [
+            (_MEANING.get(key, key.replace("_", " ")), _text(key, section[key])) for key in keys
+        ]
         groups.append((name, rows))
     counts = ", ".join(f"{count} {name}" for name, count in about["pictures"].items())
     data = [
@@ -114,13 +116,14 @@ def _recipe(
     return [("data", data), *groups]
 
 
-def _text(value: Any) -> str:
+def _text(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):  # settings of settings: those that are not the default
         return ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in value.items() if v) or "none"
     if isinstance(value, list):
-        return " x ".join(str(item) for item in value)
+        between = " x " if key == "image_size" else ", "
+        return between.join(str(item) for item in value) or "none"
     return str(value)
 
 
