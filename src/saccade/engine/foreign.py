@@ -358,7 +358,7 @@ class ForeignCoverings:
 
 
 def _graph(features: Features) -> bool:
-    """Whether gradients of the cells are asked for."""
+    """Whether gradients of the cells are wanted."""
     return torch.is_grad_enabled() and features.cells.requires_grad
 
 
