@@ -128,7 +128,7 @@ class Ready(nn.Module):
 class Pupil(nn.Module):
     """A captioner in training: `model` is what is saved."""
 
-    def __init__(self, family: str, captions: list[str]) -> None:
+    def __init__(self, family: str, captions: list[str], layers: int = LAYERS - 1) -> None:
         super().__init__()
         self.family = family
         if family == "vision-encoder-decoder":
@@ -140,7 +140,7 @@ class Pupil(nn.Module):
                     vocab_size=len(self.tokenizer),
                     n_positions=48,
                     n_embd=WIDTH,
-                    n_layer=LAYERS - 1,
+                    n_layer=layers,
                     n_head=HEADS,
                     bos_token_id=self.start,
                     eos_token_id=self.end,
@@ -156,9 +156,6 @@ class Pupil(nn.Module):
         else:
             self.tokenizer = word_pieces(captions)
             self.start, self.end = self.tokenizer.cls_token_id, self.tokenizer.sep_token_id
-            # A layer of BLIP's looks at words, then at the image; GIT's does both at once, so that
-            # it takes two to compare where two things are.
-            layers = 2 * (LAYERS - 1) if family == "git" else LAYERS - 1
             text = {
                 **SHAPE,
                 "num_hidden_layers": layers,
@@ -318,6 +315,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=Path, default=Path("runs/foreign/scenes"))
     parser.add_argument("--encoder", type=Path, help="default: runs/foreign/encoder")
     parser.add_argument("--start", type=Path, help="go on with this captioner")
+    parser.add_argument("--layers", type=int, default=LAYERS - 1, help="of the text decoder")
     parser.add_argument("--naming", type=int, default=0, help="steps of the encoder")
     parser.add_argument("--together", type=int, default=0, help="steps of both, then")
     parser.add_argument("--steps", type=int, default=3000, help="steps of the captioner alone")
@@ -337,7 +335,7 @@ def main() -> None:
         generator.shuffle(captions)
     alone = chosen.family == "encoder"
     family = "vision-encoder-decoder" if alone else chosen.family
-    pupil = Pupil(family, [c for entry in captions for c in entry])
+    pupil = Pupil(family, [c for entry in captions for c in entry], chosen.layers)
     if chosen.start is not None:
         pupil.model = type(pupil.model).from_pretrained(chosen.start)
     elif chosen.encoder is not None or not alone:
