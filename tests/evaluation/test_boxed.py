@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-from conftest import PLACES
 
 from saccade.cli import main
 from saccade.data.boxes import read_boxes
@@ -18,6 +17,7 @@ from saccade.metrics.grounding import coverage
 from saccade.values.captions import Caption
 from saccade.values.examples import NamedWord
 from saccade.values.places import Grid
+from tests.conftest import PLACES
 
 PHOTO = Grid(40, 20, (0, 0, 40, 20), (2, 4))  # eight cells of 10 x 10 pixels
 
