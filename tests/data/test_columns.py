@@ -44,6 +44,7 @@ def test_a_choice_is_described():
         "Of the columns id, photo_file, text: pictures are identified by 'id', not by 'photo_file'."
     )
     assert choose(("image_id", "image_width", "caption")).note == ""
+    assert choose(("id", "image_caption")).note == ""
     assert "identified by 'image_id'" in choose(("image", "image_id", "caption")).note
     assert choose(("image", "caption", "split")).note == ""
 

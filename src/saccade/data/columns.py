@@ -21,7 +21,7 @@ PICTURES = (
     *("img", "imgpath", "imgname", "imgfile", "photo", "picture"),
 )  # fmt: skip
 LAST_IDS = ("imgid", "id", "key", "name")  # often a row's number: where nothing is better
-_PICTURE_LIKE = re.compile(r"image|img|photo|picture|file|path")
+_PICTURE_LIKE = re.compile(r"(?!.*caption).*(image|img|photo|picture|file|path)")
 _CAPTION = re.compile(r"captions?\d*")  # never "caption_id", "caption_length"
 _OTHER_CAPTIONS = (
     *("text", "texts", "sentence", "sentences", "comment", "comments", "title", "report"),
@@ -93,10 +93,9 @@ def choose(names: tuple[str, ...], choices: Choices = NO_CHOICES) -> Columns:
         key = first(*IDS, *PICTURES, *LAST_IDS)
         if key is not None:
             others = [there[n] for n in (*IDS, *PICTURES, *LAST_IDS) if n in there]
-            if (
-                compared(key) in LAST_IDS
-            ):  # a column that sounds like the picture's is a choice, too
-                others += [written for name, written in there.items() if _PICTURE_LIKE.search(name)]
+            if compared(key) in LAST_IDS:
+                # A column that sounds like the picture's is a choice, too.
+                others += [there[name] for name in there if _PICTURE_LIKE.match(name)]
             others = [name for name in others if name not in (key, picture)]
             if picture != key:
                 notes.append(f"pictures are named by {picture!r} and identified by {key!r}")
